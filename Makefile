@@ -1,0 +1,50 @@
+# `make` lists the targets. Everything that is needed is installed into .uv and .venv, in this folder.
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-fast check format clean
+
+UV_VERSION := 0.13.8
+ENVIRONMENT := .venv/.complete
+BIN := .venv/bin
+
+export UV_PYTHON ?= python3
+export UV_PYTHON_DOWNLOADS := never
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+env: $(ENVIRONMENT) ## set up the environment in .venv
+
+demo: $(ENVIRONMENT) ## run the demo cohort to results/report.html
+	$(BIN)/snakemake --cores all --quiet rules
+	@$(BIN)/python scripts/show_results.py --slides results/evaluation/slides.tsv --report results/report.html
+
+test: $(ENVIRONMENT) ## run all tests
+	$(BIN)/pytest
+
+test-fast: $(ENVIRONMENT) ## run the tests that take seconds
+	$(BIN)/pytest -m "not slow"
+
+check: $(ENVIRONMENT) ## check format, lint and types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: $(ENVIRONMENT) ## format the sources
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+	$(BIN)/snakefmt Snakefile rules
+
+clean: ## remove the demo's results, keep the environment
+	rm -rf results logs .snakemake
+
+# uv in a folder of its own: a distribution's python3 refuses to install into itself.
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(ENVIRONMENT): pyproject.toml uv.lock tools/horovod-buildfix/pyproject.toml | .uv/bin/uv
+	.uv/bin/uv sync --locked
+	@touch $@
