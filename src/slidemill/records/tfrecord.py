@@ -1,0 +1,117 @@
+"""The framing of TFRecord files: length, its checksum, the payload, its checksum.
+
+Source: tensorflow/core/lib/io/record_writer.h; checksums are CRC-32C, rotated and offset ("masked").
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import google_crc32c
+
+from slidemill.errors import SlidemillError
+
+_HEADER = struct.Struct("<QI")
+_FOOTER = struct.Struct("<I")
+_MASK_DELTA = 0xA282EAD8
+
+
+class DamagedRecordError(SlidemillError):
+    """A record whose checksum is wrong, or which ends before its stated length."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        super().__init__(path, offset)
+        self.path = path
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: the record at byte {self.offset} is damaged. Delete the file and run again to make it anew."
+        )
+
+
+class _Writable(Protocol):
+    def write(self, content: bytes, /) -> int: ...
+
+
+class RecordWriter:
+    """Append records to an open file and know where each one went."""
+
+    def __init__(self, file: _Writable) -> None:
+        self._file = file
+        self._offset = 0
+
+    def write(self, payload: bytes) -> tuple[int, int]:
+        """Append one record.
+
+        Returns:
+            Offset and length, in bytes, of the framed record; `read_record` takes both.
+        """
+        offset = self._offset
+        header = struct.pack("<Q", len(payload))
+        self._file.write(header + _FOOTER.pack(_masked_crc(header)))
+        self._file.write(payload)
+        self._file.write(_FOOTER.pack(_masked_crc(payload)))
+        length = _HEADER.size + len(payload) + _FOOTER.size
+        self._offset += length
+        return offset, length
+
+
+def read_record(path: Path, file: BinaryIO, *, offset: int, length: int) -> bytes:
+    """Read the payload of one record by its place.
+
+    Args:
+        path: names the file in errors.
+        file: the open file.
+        offset, length: place of the framed record in bytes, as `RecordWriter.write` gave them.
+
+    Raises:
+        DamagedRecordError: a checksum or the length is wrong.
+    """
+    file.seek(offset)
+    framed = file.read(length)
+    if len(framed) < _HEADER.size + _FOOTER.size:
+        raise DamagedRecordError(path, offset)
+    payload_length = _payload_length(framed[: _HEADER.size], path, offset)
+    if payload_length != length - _HEADER.size - _FOOTER.size or len(framed) != length:
+        raise DamagedRecordError(path, offset)
+    return _checked_payload(framed[_HEADER.size :], path, offset)
+
+
+def read_records(path: Path) -> Iterator[bytes]:
+    """Read the payloads of all records of a file, in order.
+
+    Raises:
+        DamagedRecordError: a checksum is wrong or the file ends inside a record.
+    """
+    with path.open("rb") as file:
+        offset = 0
+        while header := file.read(_HEADER.size):
+            payload_length = _payload_length(header, path, offset)
+            body = file.read(payload_length + _FOOTER.size)
+            if len(body) != payload_length + _FOOTER.size:
+                raise DamagedRecordError(path, offset)
+            yield _checked_payload(body, path, offset)
+            offset += len(header) + len(body)
+
+
+def _payload_length(header: bytes, path: Path, offset: int) -> int:
+    if len(header) != _HEADER.size:
+        raise DamagedRecordError(path, offset)
+    payload_length, crc = _HEADER.unpack(header)
+    if crc != _masked_crc(header[:8]):
+        raise DamagedRecordError(path, offset)
+    return int(payload_length)
+
+
+def _checked_payload(body: bytes, path: Path, offset: int) -> bytes:
+    payload, footer = body[: -_FOOTER.size], body[-_FOOTER.size :]
+    if _FOOTER.unpack(footer)[0] != _masked_crc(payload):
+        raise DamagedRecordError(path, offset)
+    return payload
+
+
+def _masked_crc(content: bytes) -> int:
+    crc = google_crc32c.value(content)
+    return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
