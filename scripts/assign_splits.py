@@ -1,0 +1,45 @@
+"""Assign the patients of a cohort to train, validation and test."""
+
+from pathlib import Path
+
+import click
+
+from slidemill.cohort import read_sheet
+from slidemill.command import run
+from slidemill.splits import SplitFractions, assign_splits
+
+
+@click.command(help=__doc__)
+@click.option("--slides", type=Path, required=True, help="The slide sheet.")
+@click.option("--tiles", type=Path, required=True, help="Folder with a tile store for each slide.")
+@click.option("--class", "classes", multiple=True, required=True, help="A class; once for each, in order.")
+@click.option("--train", type=float, required=True, help="Share of the patients.")
+@click.option("--validation", type=float, required=True, help="Share of the patients.")
+@click.option("--test", type=float, required=True, help="Share of the patients.")
+@click.option("--seed", type=int, required=True)
+@click.option("--max-failed-fraction", type=float, required=True, help="Greatest share of slides set aside.")
+@click.option("--output", type=Path, required=True, help="The table to write.")
+def main(
+    slides: Path,
+    tiles: Path,
+    classes: tuple[str, ...],
+    train: float,
+    validation: float,
+    test: float,
+    seed: int,
+    max_failed_fraction: float,
+    output: Path,
+) -> None:
+    assign_splits(
+        read_sheet(slides),
+        tiles,
+        output,
+        classes=classes,
+        fractions=SplitFractions(train=train, validation=validation, test=test),
+        seed=seed,
+        max_failed_fraction=max_failed_fraction,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

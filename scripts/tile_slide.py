@@ -1,0 +1,50 @@
+"""Cut a slide into tissue tiles: one TFRecord file and its index."""
+
+from pathlib import Path
+
+import click
+
+from slidemill.command import run
+from slidemill.tiling.cut import tile_slide
+from slidemill.tiling.source import SlideSource, TilingParameters
+from slidemill.units import TilePixels
+
+
+@click.command(help=__doc__)
+@click.option("--slide", type=Path, required=True, help="The slide's file.")
+@click.option("--slide-id", required=True)
+@click.option("--patient-id", required=True)
+@click.option("--sheet-mpp", type=float, help="Microns per level-0 pixel, used when the file states none.")
+@click.option("--mpp", type=float, required=True, help="Microns per pixel of the tiles.")
+@click.option("--tile-size", type=int, required=True, help="Side of a tile in pixels.")
+@click.option("--max-background", type=float, required=True, help="Greatest share of background in a tile, 0 to 1.")
+@click.option("--jpeg-quality", type=int, required=True, help="1 to 100.")
+@click.option("--records", type=Path, required=True, help="TFRecord file to write.")
+@click.option("--store", type=Path, required=True, help="Zarr zip file to write: the index of the records.")
+def main(
+    slide: Path,
+    slide_id: str,
+    patient_id: str,
+    sheet_mpp: float | None,
+    mpp: float,
+    tile_size: int,
+    max_background: float,
+    jpeg_quality: int,
+    records: Path,
+    store: Path,
+) -> None:
+    tile_slide(
+        SlideSource(path=slide, slide_id=slide_id, patient_id=patient_id, sheet_mpp=sheet_mpp),
+        TilingParameters(
+            mpp=mpp,
+            tile_size=TilePixels(tile_size),
+            max_background=max_background,
+            jpeg_quality=jpeg_quality,
+        ),
+        records=records,
+        store=store,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

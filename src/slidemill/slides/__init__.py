@@ -1,0 +1,16 @@
+"""Whole-slide images: one interface to read them, whatever the file format."""
+
+from slidemill.slides.openslide_reader import open_slide
+from slidemill.slides.reader import SlideError, SlideProperties, SlideReader, UnreadableSlideError
+from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
+
+__all__ = [
+    "Resolution",
+    "ResolutionMissingError",
+    "SlideError",
+    "SlideProperties",
+    "SlideReader",
+    "UnreadableSlideError",
+    "open_slide",
+    "resolution_of",
+]

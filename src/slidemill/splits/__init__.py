@@ -1,0 +1,16 @@
+"""Train, validation and test: by patient, from one seed."""
+
+from slidemill.splits.assign import SplitError, SplitFractions, assign_splits, split_slides
+from slidemill.splits.table import SPLITS, Split, SplitRow, read_splits, write_splits
+
+__all__ = [
+    "SPLITS",
+    "Split",
+    "SplitError",
+    "SplitFractions",
+    "SplitRow",
+    "assign_splits",
+    "read_splits",
+    "split_slides",
+    "write_splits",
+]

@@ -1,0 +1,69 @@
+"""Where the tiles of a slide lie."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slidemill.units import Mpp, SlidePixels, TilePixels
+
+
+@dataclass(frozen=True, slots=True)
+class TileGrid:
+    """Full tiles side by side from the top left corner of the slide; what is left at the other edges is not tiled.
+
+    Attributes:
+        columns, rows: number of full tiles along each side.
+        extent: side of a tile on the slide.
+    """
+
+    columns: int
+    rows: int
+    extent: SlidePixels
+
+    @classmethod
+    def of_slide(
+        cls, width: SlidePixels, height: SlidePixels, *, slide_mpp: Mpp, tile_mpp: Mpp, size: TilePixels
+    ) -> "TileGrid":
+        """The grid of tiles of `size` pixels at `tile_mpp` on a slide of `width` x `height` pixels at `slide_mpp`.
+
+        The extent is a whole number of level-0 pixels, so that every corner is exact; the resolution of the tiles
+        then differs from `tile_mpp` by less than half a level-0 pixel over the side of a tile.
+        """
+        extent = slide_mpp.slide_pixels(tile_mpp.microns(size))
+        return cls(columns=width // extent, rows=height // extent, extent=extent)
+
+    @property
+    def tile_count(self) -> int:
+        """Number of full tiles."""
+        return self.columns * self.rows
+
+    def corners(self) -> np.ndarray:
+        """(rows, columns, 2) int64, level-0 pixels: x and y of each tile's top left corner."""
+        x, y = np.meshgrid(np.arange(self.columns), np.arange(self.rows))
+        return np.stack([x, y], axis=-1).astype(np.int64) * self.extent
+
+    def covered_fraction(self, mask: np.ndarray, width: SlidePixels, height: SlidePixels) -> np.ndarray:
+        """Share of each tile's area that a mask of the whole slide covers.
+
+        Args:
+            mask: (mask height, mask width) bool, stretched over the slide.
+            width, height: size of the slide on level 0.
+
+        Returns:
+            (rows, columns) float32, exact also where tile edges cut through pixels of the mask.
+        """
+        edges_y = np.arange(self.rows + 1) * self.extent * (mask.shape[0] / height)
+        edges_x = np.arange(self.columns + 1) * self.extent * (mask.shape[1] / width)
+        area_above = _integral_at(mask.astype(np.float64), edges_y)
+        area = _integral_at(area_above.T, edges_x).T
+        tile_area = (edges_y[1:] - edges_y[:-1])[:, None] * (edges_x[1:] - edges_x[:-1])
+        covered = np.diff(np.diff(area, axis=0), axis=1)
+        return np.asarray(np.clip(covered / tile_area, 0.0, 1.0), np.float32)
+
+
+def _integral_at(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Integral of piecewise constant rows from 0 to each edge: (edges, columns) for (rows, columns)."""
+    cumulative = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    below = np.minimum(edges.astype(np.int64), values.shape[0] - 1)
+    share = np.minimum(edges - below, 1.0)[:, None]
+    return np.asarray(cumulative[below] * (1 - share) + cumulative[below + 1] * share)

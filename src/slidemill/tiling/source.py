@@ -1,0 +1,39 @@
+"""What is cut, and how."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from slidemill.units import TilePixels
+
+
+@dataclass(frozen=True, slots=True)
+class TilingParameters:
+    """How tiles are cut; part of every tile store.
+
+    Attributes:
+        mpp: microns per pixel of the tiles.
+        tile_size: side of a tile as it is stored.
+        max_background: tiles with a greater share of background are dropped.
+        jpeg_quality: 1 to 100, with 4:2:0 chroma subsampling.
+    """
+
+    mpp: float
+    tile_size: TilePixels
+    max_background: float
+    jpeg_quality: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlideSource:
+    """The slide to cut.
+
+    Attributes:
+        path: the slide's file.
+        slide_id, patient_id: as in the slide sheet.
+        sheet_mpp: its resolution in the slide sheet, used when the file states none.
+    """
+
+    path: Path
+    slide_id: str
+    patient_id: str
+    sheet_mpp: float | None = None

@@ -1,0 +1,145 @@
+"""The tile store of a slide: which tiles it gave, where their records are, and how they were made.
+
+A store is two files: `tiles/{slide}.tfrecord` holds the JPEG tiles, `tiles/{slide}.zarr.zip` holds their index, read
+and written here. A slide that cannot be used has a store as well: it is empty and says why.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from slidemill.units import SlidePixels
+from slidemill.zarr_zip import read_zarr_zip, write_zarr_zip
+
+FORMAT = "slidemill tile store 1"
+
+Status = Literal["usable", "set_aside"]
+
+
+@dataclass(frozen=True, slots=True)
+class SlideFacts:
+    """What the slide's file says of itself.
+
+    Attributes:
+        vendor: as OpenSlide names it, such as "aperio".
+        width, height: size of level 0.
+        mpp: microns per level-0 pixel.
+        mpp_source: where `mpp` is from: "properties", "objective power" or "slide sheet".
+        objective_power: magnification of the scan, None where the file does not state it.
+    """
+
+    vendor: str
+    width: SlidePixels
+    height: SlidePixels
+    mpp: float
+    mpp_source: str
+    objective_power: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSummary:
+    """What is known of a store without its arrays; its attributes in the Zarr file.
+
+    Attributes:
+        slide_id, patient_id: as in the slide sheet.
+        status: "usable", or "set_aside" when the slide gave no tiles.
+        reason: why it was set aside, one line; empty for a usable slide.
+        flags: quality flags, such as "pen_marks".
+        tile_count: number of tiles kept.
+        grid_count: number of full tiles that fit into the slide.
+        tile_extent: side of a tile on the slide; 0 where it could not be known.
+        parameters: every tiling parameter.
+        slide: the slide's facts, None where the file could not be read.
+        versions: the software that made the store.
+    """
+
+    slide_id: str
+    patient_id: str
+    status: Status
+    reason: str
+    flags: tuple[str, ...]
+    tile_count: int
+    grid_count: int
+    tile_extent: SlidePixels
+    parameters: dict[str, Any]
+    slide: SlideFacts | None
+    versions: dict[str, str]
+
+    @classmethod
+    def from_attributes(cls, attributes: dict[str, Any]) -> Self:
+        """Read the attributes of a Zarr file back."""
+        values = {key: value for key, value in attributes.items() if key != "format"}
+        values["flags"] = tuple(values["flags"])
+        values["slide"] = SlideFacts(**values["slide"]) if values["slide"] else None
+        return cls(**values)
+
+
+def _empty(*shape: int, dtype: Any) -> Any:
+    return field(default_factory=lambda: np.zeros(shape, dtype))
+
+
+@dataclass(frozen=True, slots=True)
+class TileStore:
+    """The index of a slide's tiles.
+
+    Attributes:
+        summary: status, parameters and the slide's facts.
+        coordinates: (tiles, 2) int64, level-0 pixels, x and y of the top left corner.
+        tissue_fraction: (tiles,) float32, share of the tile's area that is tissue.
+        offset, length: (tiles,) int64, bytes, place of each framed record in the TFRecord file.
+        tissue_mask: (height, width) bool, the whole slide at thumbnail resolution.
+        thumbnail: (height, width, 3) uint8 RGB, the whole slide without its label and macro images.
+    """
+
+    summary: StoreSummary
+    coordinates: np.ndarray = _empty(0, 2, dtype=np.int64)
+    tissue_fraction: np.ndarray = _empty(0, dtype=np.float32)
+    offset: np.ndarray = _empty(0, dtype=np.int64)
+    length: np.ndarray = _empty(0, dtype=np.int64)
+    tissue_mask: np.ndarray = _empty(0, 0, dtype=np.bool_)
+    thumbnail: np.ndarray = _empty(0, 0, 3, dtype=np.uint8)
+
+
+_ARRAYS = ("coordinates", "tissue_fraction", "offset", "length", "tissue_mask", "thumbnail")
+
+
+def write_store(path: Path, store: TileStore) -> None:
+    """Write the index of a tile store, atomically; equal stores give equal bytes."""
+    arrays = {name: getattr(store, name) for name in _ARRAYS}
+    write_zarr_zip(path, arrays=arrays, attributes={"format": FORMAT} | asdict(store.summary))
+
+
+def read_store(path: Path) -> TileStore:
+    """Read the index of a tile store.
+
+    Raises:
+        ZarrZipError: the file is missing or damaged.
+    """
+    content = read_zarr_zip(path)
+    return TileStore(summary=StoreSummary.from_attributes(content.attributes), **content.arrays)
+
+
+def read_summary(path: Path) -> StoreSummary:
+    """Read the attributes of a tile store alone, which is fast for a slide of any size.
+
+    Raises:
+        ZarrZipError: the file is missing or damaged.
+    """
+    return StoreSummary.from_attributes(read_zarr_zip(path, names=()).attributes)
+
+
+def read_record_places(path: Path) -> np.ndarray:
+    """Read where the records of a tile store are: (tiles, 2) int64, offset and length in bytes of each.
+
+    Raises:
+        ZarrZipError: the file is missing or damaged.
+    """
+    arrays = read_zarr_zip(path, names=("offset", "length")).arrays
+    return np.stack([arrays["offset"], arrays["length"]], axis=1)
+
+
+def store_paths(folder: Path, slide_id: str) -> tuple[Path, Path]:
+    """Paths of a slide's tile records and of their index in a folder of tile stores."""
+    return folder / f"{slide_id}.tfrecord", folder / f"{slide_id}.zarr.zip"

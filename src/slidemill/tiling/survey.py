@@ -1,0 +1,114 @@
+"""Look a slide over before any tile is read: its resolution, its tissue, and which tiles of the grid to keep."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slidemill.slides import SlideError, SlideReader, resolution_of
+from slidemill.tiling.grid import TileGrid
+from slidemill.tiling.source import SlideSource, TilingParameters
+from slidemill.tiling.store import SlideFacts
+from slidemill.tiling.tissue import SlideAreas, find_tissue
+from slidemill.units import Mpp
+
+_OVERVIEW_MPP = 4.0
+_OVERVIEW_MAX_SIDE = 2048  # pixels
+_LARGEST_UPSAMPLING = 1.2  # a slide that is coarser than the tiles by more is set aside
+_PEN_MARKS_FRACTION = 0.001  # of the slide's area
+
+
+class TooCoarseError(SlideError):
+    """A slide that was scanned at a lower resolution than the tiles are asked for."""
+
+    def __init__(self, slide_id: str, slide_mpp: float, tile_mpp: float) -> None:
+        super().__init__(slide_id, slide_mpp, tile_mpp)
+        self.slide_id = slide_id
+        self.slide_mpp = slide_mpp
+        self.tile_mpp = tile_mpp
+
+    def __str__(self) -> str:
+        return (
+            f"{self.slide_id} has {self.slide_mpp:g} um per pixel, tiles are asked for at {self.tile_mpp:g}. "
+            "Raise tiling.mpp, or leave the slide out."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of a slide before its tiles are read.
+
+    Attributes:
+        facts: what the file states, with the resolution that is used.
+        grid: where tiles may lie.
+        tile_mpp: microns per pixel of the tiles, exactly.
+        overview: (height, width, 3) uint8 RGB.
+        areas: tissue and ink on the overview.
+        coordinates: (tiles, 2) int64, level-0 pixels, top left corners of the tiles to keep.
+        tissue_fraction: (tiles,) float32, share of each kept tile that is tissue.
+    """
+
+    facts: SlideFacts
+    grid: TileGrid
+    tile_mpp: float
+    overview: np.ndarray
+    areas: SlideAreas
+    coordinates: np.ndarray
+    tissue_fraction: np.ndarray
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Quality flags of the slide."""
+        return ("pen_marks",) if self.areas.ink.mean() > _PEN_MARKS_FRACTION else ()
+
+
+def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingParameters) -> Survey:
+    """Look a slide over at low resolution.
+
+    Raises:
+        ResolutionMissingError: nothing tells the slide's resolution.
+        TooCoarseError: the slide would have to be enlarged.
+        UnreadableSlideError: the pixels cannot be decoded.
+    """
+    facts = _facts(slide, source)
+    if facts.mpp > _LARGEST_UPSAMPLING * parameters.mpp:
+        raise TooCoarseError(source.slide_id, facts.mpp, parameters.mpp)
+    grid = TileGrid.of_slide(
+        facts.width,
+        facts.height,
+        slide_mpp=Mpp(facts.mpp),
+        tile_mpp=Mpp(parameters.mpp),
+        size=parameters.tile_size,
+    )
+    overview, areas = _find_areas(slide, facts)
+    fractions = grid.covered_fraction(areas.tissue, facts.width, facts.height)
+    kept = fractions >= 1.0 - parameters.max_background
+    return Survey(
+        facts=facts,
+        grid=grid,
+        tile_mpp=grid.extent * facts.mpp / parameters.tile_size,
+        overview=overview,
+        areas=areas,
+        coordinates=grid.corners()[kept],
+        tissue_fraction=fractions[kept],
+    )
+
+
+def _facts(slide: SlideReader, source: SlideSource) -> SlideFacts:
+    properties = slide.properties
+    resolution = resolution_of(source.slide_id, properties, source.sheet_mpp)
+    return SlideFacts(
+        vendor=properties.vendor,
+        width=properties.width,
+        height=properties.height,
+        mpp=resolution.mpp.um_per_px,
+        mpp_source=resolution.source,
+        objective_power=properties.objective_power,
+    )
+
+
+def _find_areas(slide: SlideReader, facts: SlideFacts) -> tuple[np.ndarray, SlideAreas]:
+    longer_side = max(facts.width, facts.height)
+    wanted_side = max(1, round(longer_side * facts.mpp / _OVERVIEW_MPP))
+    overview = slide.overview(min(_OVERVIEW_MAX_SIDE, wanted_side))
+    overview_mpp = Mpp(facts.mpp * longer_side / max(overview.shape))
+    return overview, find_tissue(overview, overview_mpp)
