@@ -1,0 +1,40 @@
+# slidemill: whole-slide images from download to slide-level predictions.
+#
+#   snakemake --cores 2                     the demo cohort, to results/report.html
+#   snakemake -n                            what would run
+#   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: workflow.source_path("config.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/acquire.smk"
+include: "rules/tile.smk"
+include: "rules/predict.smk"
+include: "rules/heatmap.smk"
+include: "rules/score.smk"
+
+
+# With a model that was trained before nothing is trained, so the rules that could replace it are not even there.
+if TRAINED_MODEL is None:
+
+    include: "rules/split.smk"
+    include: "rules/shard.smk"
+    include: "rules/train.smk"
+    include: "rules/evaluate.smk"
+    include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        score_outputs if TRAINED_MODEL else "results/report.html",
+
+
+localrules:
+    all,
+    score,

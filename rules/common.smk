@@ -1,0 +1,157 @@
+# The config and the slide sheet, checked before the DAG is built, and what the rules ask of them.
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from slidemill.cohort import read_sheet
+from slidemill.cohort.validation import (
+    check_cells,
+    check_config,
+    check_labels,
+    check_sources,
+)
+from slidemill.errors import SlidemillError
+from slidemill.splits import SplitFractions, split_slides
+from slidemill.training.description import read_description
+
+BASE = Path(workflow.basedir)
+
+# Conda environments hold what slidemill needs but not slidemill itself.
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(
+        filter(None, [str(BASE / "src"), os.getenv("PYTHONPATH")])
+    )
+)
+# Jobs use the programs of the environment that runs Snakemake, also where it was not activated.
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
+)
+if os.geteuid() == 0:
+    # Open MPI refuses to run as root; containers and cloud images have no other user.
+    os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
+    os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+
+
+def read_cohort(sheet):
+    """The slides of the sheet by slide_id, checked."""
+    check_cells(sheet, BASE / "schemas" / "slides.schema.yaml")
+    slides = read_sheet(sheet)
+    check_sources(sheet, slides)
+    return {slide.slide_id: slide for slide in slides}
+
+
+def find_sheet(name):
+    """The sheet in the working folder or, for the sheets that come with the workflow, beside the Snakefile."""
+    return (
+        Path(name) if Path(name).exists() or not (BASE / name).exists() else BASE / name
+    )
+
+
+def use_model(path):
+    """Cut tiles as the model was trained on them."""
+    description = read_description(Path(path))
+    config["tiling"]["mpp"] = description.tile_mpp
+    config["tiling"]["tile_size"] = description.tile_size_px
+
+
+def split_cohort():
+    """Split of each slide, known before anything runs."""
+    return split_slides(
+        COHORT.values(),
+        classes=config["classes"],
+        fractions=SplitFractions(**config["split"]),
+        seed=config["seed"],
+    )
+
+
+try:
+    check_config(config, BASE / "schemas" / "config.schema.yaml")
+    SHEET = find_sheet(config["slides"])
+    COHORT = read_cohort(SHEET)
+    TRAINED_MODEL = config["model"]
+    if TRAINED_MODEL:
+        use_model(TRAINED_MODEL)
+        SCORED_SLIDES = list(COHORT)
+    else:
+        check_labels(SHEET, list(COHORT.values()), config["classes"])
+        SCORED_SLIDES = [
+            slide_id for slide_id, split in split_cohort().items() if split == "test"
+        ]
+except SlidemillError as error:
+    raise WorkflowError(str(error)) from None
+
+MODEL = TRAINED_MODEL or "results/model/model.keras"
+RANKS = config["ranks"]["nodes"] * config["ranks"]["per_node"]
+MPIRUN = "mpirun --map-by :oversubscribe --bind-to none"
+
+
+wildcard_constraints:
+    slide_id=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+
+
+def script(name):
+    """Path of a program under scripts/, for a shell command."""
+    return shlex.quote(str(BASE / "scripts" / name))
+
+
+def options(section, *keys):
+    """Values of the config as command line options: tile_size: 512 gives --tile-size 512."""
+    values = config[section] if section else config
+    return " ".join(
+        f"--{key.replace('_', '-')} {shlex.quote(str(values[key]))}" for key in keys
+    )
+
+
+def class_options():
+    """The classes in order, as command line options."""
+    return " ".join(f"--class {shlex.quote(name)}" for name in config["classes"])
+
+
+def slide_of(wildcards):
+    """The row of the slide sheet."""
+    try:
+        return COHORT[wildcards.slide_id]
+    except KeyError:
+        raise WorkflowError(
+            f"no slide '{wildcards.slide_id}' in {SHEET}. Correct the name of the target."
+        )
+
+
+def slide_file(wildcards):
+    """The slide's file: where the user keeps it, else where the workflow puts it."""
+    return slide_of(wildcards).path or f"results/slides/{wildcards.slide_id}.svs"
+
+
+def sheet_options(wildcards):
+    """What the sheet says of a slide, as command line options of tile_slide."""
+    slide = slide_of(wildcards)
+    mpp = f" --sheet-mpp {slide.mpp}" if slide.mpp else ""
+    return f"--slide-id {shlex.quote(slide.slide_id)} --patient-id {shlex.quote(slide.patient_id)}{mpp}"
+
+
+def folder_of(files):
+    """Folder of a rule's files. Lists of 20,000 files go to programs as a folder, not as 20,000 arguments."""
+    return shlex.quote(str(Path(files[0]).parent))
+
+
+def threads_per_rank(wildcards, threads):
+    """Threads for each rank on a node."""
+    return max(1, threads // config["ranks"]["per_node"])
+
+
+def score_outputs(wildcards):
+    """The outputs of scoring, which needs a model."""
+    if TRAINED_MODEL is None:
+        raise WorkflowError(
+            "score needs a trained model. Add --config model=PATH/model.keras slides=SHEET.tsv"
+        )
+    heatmaps = expand(
+        "results/heatmaps/{slide_id}.{kind}",
+        slide_id=SCORED_SLIDES,
+        kind=["png", "geojson"],
+    )
+    return ["results/scores.tsv", *heatmaps]

@@ -1,0 +1,28 @@
+# The scores of a slide over the slide: a picture, and a file for QuPath.
+
+
+rule heatmap:
+    input:
+        slide=slide_file,
+        store="results/tiles/{slide_id}.zarr.zip",
+        predictions="results/predictions/{slide_id}.zarr.zip",
+    output:
+        png=report(
+            "results/heatmaps/{slide_id}.png",
+            caption="../docs/captions/heatmap.rst",
+            category="Heatmaps",
+            labels={"slide": "{slide_id}"},
+        ),
+        geojson="results/heatmaps/{slide_id}.geojson",
+    log:
+        "logs/heatmap/{slide_id}.log",
+    benchmark:
+        "results/benchmarks/heatmap/{slide_id}.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    params:
+        script=script("heatmap.py"),
+        mpp=options("heatmap", "mpp"),
+    shell:
+        "python {params.script} --slide {input.slide:q} --store {input.store:q} --predictions {input.predictions:q}"
+        " {params.mpp} --png {output.png:q} --geojson {output.geojson:q} &> {log:q}"

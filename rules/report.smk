@@ -1,0 +1,48 @@
+# One self-contained page on the whole run.
+
+
+rule write_config:
+    output:
+        "results/config.json",
+    log:
+        "logs/write_config.log",
+    benchmark:
+        "results/benchmarks/write_config.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    params:
+        config=json.dumps(config, sort_keys=True),
+    shell:
+        "printf '%s\\n' {params.config:q} > {output:q} 2> {log:q}"
+
+
+rule report:
+    input:
+        splits="results/splits.tsv",
+        stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+        plan=rules.shard_tiles.output.plan,
+        history=rules.train.output.history,
+        metrics=rules.evaluate.output.metrics,
+        slides=rules.evaluate.output.slides,
+        heatmaps=expand("results/heatmaps/{slide_id}.png", slide_id=SCORED_SLIDES),
+        config=rules.write_config.output,
+    output:
+        report(
+            "results/report.html",
+            caption="../docs/captions/report.rst",
+            category="Report",
+        ),
+    log:
+        "logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    params:
+        script=script("report.py"),
+        tiles=lambda wildcards, input: folder_of(input.stores),
+        heatmaps=lambda wildcards, input: folder_of(input.heatmaps),
+    shell:
+        "python {params.script} --splits {input.splits:q} --tiles {params.tiles} --plan {input.plan:q}"
+        " --history {input.history:q} --metrics {input.metrics:q} --slides {input.slides:q}"
+        " --heatmaps {params.heatmaps} --config {input.config:q} --output {output:q} &> {log:q}"

@@ -1,0 +1,28 @@
+# New slides, scored by a model that was trained before; no labels needed.
+
+
+rule score:
+    input:
+        score_outputs,
+
+
+rule score_slides:
+    input:
+        sheet=SHEET,
+        predictions=expand(
+            "results/predictions/{slide_id}.zarr.zip", slide_id=SCORED_SLIDES
+        ),
+    output:
+        "results/scores.tsv",
+    log:
+        "logs/score_slides.log",
+    benchmark:
+        "results/benchmarks/score_slides.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    params:
+        script=script("score_slides.py"),
+        predictions=lambda wildcards, input: folder_of(input.predictions),
+    shell:
+        "python {params.script} --slides {input.sheet:q} --predictions {params.predictions}"
+        " --output {output:q} &> {log:q}"

@@ -1,0 +1,42 @@
+# Equal shards of train and validation tiles, one of each for every rank.
+
+
+rule shard_tiles:
+    input:
+        splits="results/splits.tsv",
+        records=expand("results/tiles/{slide_id}.tfrecord", slide_id=COHORT),
+        stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+    output:
+        plan="results/shards/plan.json",
+        train=expand(
+            "results/shards/train-{shard}-of-{count}.tfrecord",
+            shard=range(RANKS),
+            count=RANKS,
+        ),
+        validation=expand(
+            "results/shards/validation-{shard}-of-{count}.tfrecord",
+            shard=range(RANKS),
+            count=RANKS,
+        ),
+    log:
+        "logs/shard_tiles.log",
+    benchmark:
+        "results/benchmarks/shard_tiles.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: RANKS
+    resources:
+        mpi=MPIRUN,
+        tasks=RANKS,
+    params:
+        script=script("shard_tiles.py"),
+        tiles=lambda wildcards, input: folder_of(input.stores),
+        output=lambda wildcards, output: folder_of([output.plan]),
+        classes=class_options(),
+        shard_count=RANKS,
+        balance=options("shards", "balance"),
+        seed=options(None, "seed"),
+    shell:
+        "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
+        " --splits {input.splits:q} --tiles {params.tiles} {params.classes} --shard-count {params.shard_count}"
+        " {params.balance} {params.seed} --output {params.output} &> {log:q}"

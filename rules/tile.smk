@@ -1,0 +1,22 @@
+# From a slide to its tissue tiles. A slide that cannot be used gives an empty tile store that says why.
+
+
+rule tile_slide:
+    input:
+        slide=slide_file,
+    output:
+        records="results/tiles/{slide_id}.tfrecord",
+        store="results/tiles/{slide_id}.zarr.zip",
+    log:
+        "logs/tile_slide/{slide_id}.log",
+    benchmark:
+        "results/benchmarks/tile_slide/{slide_id}.tsv"
+    conda:
+        "../envs/slides.yaml"
+    params:
+        script=script("tile_slide.py"),
+        slide=sheet_options,
+        tiling=options("tiling", "mpp", "tile_size", "max_background", "jpeg_quality"),
+    shell:
+        "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling}"
+        " --records {output.records:q} --store {output.store:q} &> {log:q}"
