@@ -1,0 +1,182 @@
+import os
+from dataclasses import replace
+
+import numpy as np
+import openslide
+import pytest
+import simplejpeg
+
+from slidemill.records import parse_example, read_record, read_records
+from slidemill.slides import SlideProperties
+from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
+from slidemill.tiling.cut import tile_slide
+from slidemill.tiling.source import SlideSource, TilingParameters
+from slidemill.tiling.store import read_record_places, read_store, read_summary
+from slidemill.units import Mpp, SlidePixels, TilePixels
+
+SMALL_TILES = TilingParameters(mpp=0.5, tile_size=TilePixels(256), max_background=0.5, jpeg_quality=85)
+
+
+def cut(slide, folder, parameters=SMALL_TILES, **source):
+    records, store = folder / "s.tfrecord", folder / "s.zarr.zip"
+    summary = tile_slide(
+        SlideSource(path=slide, slide_id="S", patient_id="P", **source), parameters, records=records, store=store
+    )
+    return summary, records, store
+
+
+@pytest.mark.parametrize("recipe", ["glands 20x 0.9x0.8mm", "glands 40x 0.9x0.8mm"])
+def test_store_and_records_agree(draw_slide, tmp_path, recipe):
+    summary, records, path = cut(draw_slide(recipe), tmp_path)
+    store = read_store(path)
+    assert summary == store.summary == read_summary(path)
+    assert summary.status == "usable"
+    assert 0 < summary.tile_count == len(store.coordinates) < summary.grid_count
+    assert (store.tissue_fraction >= 0.5).all()
+    assert summary.tile_extent == (256 if "20x" in recipe else 512)
+    with records.open("rb") as file:
+        by_place = [
+            read_record(records, file, offset=offset, length=length)
+            for offset, length in read_record_places(path).tolist()
+        ]
+    assert by_place == list(read_records(records))
+    for example, (x, y), fraction in zip(
+        map(parse_example, by_place), store.coordinates.tolist(), store.tissue_fraction, strict=True
+    ):
+        assert (example["tile/x"], example["tile/y"]) == (x, y)
+        assert x % summary.tile_extent == y % summary.tile_extent == 0
+        assert example["tile/tissue_fraction"] == pytest.approx(fraction)
+        assert example["tile/mpp"] == pytest.approx(0.5)
+        assert (example["slide/id"], example["patient/id"]) == (b"S", b"P")
+        assert (example["image/height"], example["image/width"]) == (256, 256)
+        assert simplejpeg.decode_jpeg(example["image/encoded"]).shape == (256, 256, 3)
+        assert "image/class/label" not in example
+
+
+def test_a_tile_shows_the_slide_at_its_coordinates(draw_slide, tmp_path):
+    slide = draw_slide("glands 20x 0.9x0.8mm")
+    _, records, _ = cut(slide, tmp_path, replace(SMALL_TILES, jpeg_quality=95))
+    with openslide.OpenSlide(slide) as original:
+        for example in map(parse_example, read_records(records)):
+            tile = simplejpeg.decode_jpeg(example["image/encoded"]).astype(int)
+            corner = (example["tile/x"], example["tile/y"])
+            expected = np.asarray(original.read_region(corner, 0, (256, 256)).convert("RGB")).astype(int)
+            shifted = np.asarray(original.read_region((corner[0] + 1, corner[1]), 0, (256, 256)).convert("RGB")).astype(
+                int
+            )
+            assert np.abs(tile - expected).mean() < 0.6 * np.abs(tile - shifted).mean()
+
+
+def test_two_runs_give_the_same_bytes(draw_slide, tmp_path):
+    slide = draw_slide("nests 20x 0.9x0.8mm")
+    outputs = []
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+        _, *paths = cut(slide, tmp_path / name)
+        outputs.append([path.read_bytes() for path in paths])
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        ("none 20x 0.9x0.8mm", "has no tissue: every tile is more than 50% background"),
+        ("nests 20x 0.9x0.8mm truncated", "cannot be read"),
+    ],
+)
+def test_a_slide_that_cannot_be_used_is_set_aside_with_its_reason(draw_slide, tmp_path, recipe, reason):
+    summary, records, path = cut(draw_slide(recipe), tmp_path)
+    assert summary.status == "set_aside"
+    assert reason in summary.reason
+    assert records.read_bytes() == b""
+    store = read_store(path)
+    assert store.summary == summary
+    assert len(store.coordinates) == len(store.offset) == 0
+
+
+def test_a_slide_that_breaks_off_in_mid_tiling_keeps_no_tiles(draw_slide, tmp_path):
+    whole = draw_slide("glands 20x 0.9x0.8mm").read_bytes()
+    damaged = tmp_path / "damaged.svs"
+    middle = len(whole) // 2
+    damaged.write_bytes(whole[:middle] + bytes(20_000) + whole[middle + 20_000 :])
+    summary, records, _ = cut(damaged, tmp_path)
+    assert summary.status == "set_aside"
+    assert "damaged.svs cannot be read" in summary.reason
+    assert records.read_bytes() == b""
+    assert sorted(os.listdir(tmp_path)) == ["damaged.svs", "s.tfrecord", "s.zarr.zip"]
+
+
+def test_a_slide_with_pen_marks_is_used_and_flagged(draw_slide, tmp_path):
+    (tmp_path / "pen").mkdir()
+    (tmp_path / "clean").mkdir()
+    marked, *_ = cut(draw_slide("glands 20x 1.2x1.0mm pen"), tmp_path / "pen")
+    clean, *_ = cut(draw_slide("glands 20x 1.2x1.0mm"), tmp_path / "clean")
+    assert (marked.status, marked.flags) == ("usable", ("pen_marks",))
+    assert (clean.status, clean.flags) == ("usable", ())
+
+
+def test_every_tiling_parameter_changes_the_result(draw_slide, tmp_path):
+    slide = draw_slide("glands 20x 0.9x0.8mm")
+    variants = [
+        SMALL_TILES,
+        replace(SMALL_TILES, mpp=1.0),
+        replace(SMALL_TILES, tile_size=128),
+        replace(SMALL_TILES, max_background=0.05),
+        replace(SMALL_TILES, jpeg_quality=50),
+    ]
+    contents = set()
+    for number, parameters in enumerate(variants):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        contents.add(cut(slide, folder, parameters)[1].read_bytes())
+    assert len(contents) == len(variants)
+
+
+def test_a_slide_coarser_than_the_tiles_is_set_aside(draw_slide, tmp_path):
+    summary, *_ = cut(draw_slide("glands 20x 0.9x0.8mm"), tmp_path, replace(SMALL_TILES, mpp=0.25))
+    assert summary.reason == (
+        "S has 0.5 um per pixel, tiles are asked for at 0.25. Raise tiling.mpp, or leave the slide out."
+    )
+
+
+def test_a_slide_smaller_than_a_tile_is_set_aside(draw_slide, tmp_path):
+    summary, *_ = cut(draw_slide("glands 20x 0.9x0.8mm"), tmp_path, replace(SMALL_TILES, tile_size=4096))
+    assert "smaller than one tile" in summary.reason
+
+
+def test_the_real_slide(real_slide, tmp_path):
+    summary, records, _ = cut(real_slide, tmp_path)
+    assert summary.status == "usable"
+    assert summary.slide is not None
+    assert (summary.slide.vendor, summary.slide.mpp) == ("aperio", 0.499)
+    assert summary.tile_count == len(list(read_records(records))) > 15
+
+
+def properties(um_per_px, power):
+    return SlideProperties(
+        vendor="aperio",
+        width=SlidePixels(1000),
+        height=SlidePixels(1000),
+        um_per_px=um_per_px,
+        objective_power=power,
+    )
+
+
+@pytest.mark.parametrize(
+    ("um_per_px", "power", "sheet", "expected"),
+    [
+        ((0.25, 0.25), 20.0, 0.5, Resolution(Mpp(0.25), "properties")),
+        ((0.0, 0.0), 20.0, 0.4, Resolution(Mpp(0.5), "objective power")),
+        ((1000.0, 1000.0), None, 0.4, Resolution(Mpp(0.4), "slide sheet")),
+        ((0.25, 0.5), None, 0.4, Resolution(Mpp(0.4), "slide sheet")),
+        (None, 0.0, 0.4, Resolution(Mpp(0.4), "slide sheet")),
+        (None, 40.0, None, Resolution(Mpp(0.25), "objective power")),
+    ],
+)
+def test_resolution_is_taken_from_the_best_source(um_per_px, power, sheet, expected):
+    assert resolution_of("S", properties(um_per_px, power), sheet) == expected
+
+
+def test_a_missing_resolution_names_the_column_to_fill_in():
+    with pytest.raises(ResolutionMissingError, match="Fill in its 'mpp' column in the slide sheet"):
+        resolution_of("S", properties(None, None), None)
