@@ -1,0 +1,49 @@
+"""Write the report of a run as one self-contained HTML file."""
+
+from pathlib import Path
+
+import click
+
+from slidemill.command import run
+from slidemill.reporting.report import write_report
+from slidemill.reporting.sources import RunFiles
+
+
+@click.command(help=__doc__)
+@click.option("--splits", type=Path, required=True, help="splits.tsv.")
+@click.option("--tiles", type=Path, required=True, help="Folder of the tile stores of all slides.")
+@click.option("--plan", type=Path, help="shards/plan.json; left out when nothing was trained.")
+@click.option("--history", type=Path, help="model/history.tsv; left out when nothing was trained.")
+@click.option("--metrics", type=Path, required=True, help="evaluation/metrics.json.")
+@click.option("--slides", type=Path, required=True, help="evaluation/slides.tsv.")
+@click.option("--heatmaps", type=Path, required=True, help="Folder of the test slides' heatmaps.")
+@click.option("--config", type=Path, required=True, help="The run's config as JSON.")
+@click.option("--output", type=Path, required=True, help="report.html to write.")
+def main(
+    splits: Path,
+    tiles: Path,
+    plan: Path | None,
+    history: Path | None,
+    metrics: Path,
+    slides: Path,
+    heatmaps: Path,
+    config: Path,
+    output: Path,
+) -> None:
+    write_report(
+        RunFiles(
+            splits=splits,
+            tiles=tiles,
+            plan=plan,
+            history=history,
+            metrics=metrics,
+            slides=slides,
+            heatmaps=heatmaps,
+            config=config,
+        ),
+        output,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,25 @@
+"""Score whole slides from the scores of their tiles: scores.tsv."""
+
+from pathlib import Path
+
+import click
+
+from slidemill.cohort import read_sheet
+from slidemill.command import run
+from slidemill.evaluation.score import score_slides
+
+
+@click.command(help=__doc__)
+@click.option("--predictions", type=Path, required=True, help="Folder of {slide_id}.zarr.zip.")
+@click.option("--slides", type=Path, required=True, help="Slide sheet: which slides to score.")
+@click.option("--output", type=Path, required=True, help="scores.tsv to write.")
+def main(predictions: Path, slides: Path, output: Path) -> None:
+    score_slides(
+        [slide.slide_id for slide in read_sheet(slides)],
+        predictions_folder=predictions,
+        output_tsv=output,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

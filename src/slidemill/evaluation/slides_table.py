@@ -1,0 +1,132 @@
+"""slides.tsv and scores.tsv: one row for each slide, with what the model says of it.
+
+Columns of slides.tsv (test slides): slide_id, patient_id, site, label (the true class), predicted (the class with the
+highest mean score), score (that mean score), score_{class} for each class in order, majority (the class with most
+tiles), majority_fraction (its share of the tiles), tile_count, status ("usable" or "set_aside"), reason.
+scores.tsv (`snakemake score`) has no site, label and status. A slide that was set aside has empty scores and a reason.
+Scores are written as the shortest text that reads back as the same number.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from slidemill.atomic import write_text
+from slidemill.evaluation.aggregate import SlideScore
+
+_SCORE = "score_"
+_COHORT_COLUMNS = ("site", "label", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class SlideRow:
+    """One row; see the module for the columns.
+
+    Attributes:
+        scores: mean score of each class, in the order of the classes; empty for a slide set aside.
+        majority_fraction: None for a slide set aside.
+    """
+
+    slide_id: str
+    patient_id: str
+    site: str
+    label: str
+    predicted: str
+    scores: dict[str, float]
+    majority: str
+    majority_fraction: float | None
+    tile_count: int
+    status: str
+    reason: str
+
+    @classmethod
+    def of(cls, score: SlideScore, *, site: str = "", label: str = "") -> Self:
+        """Join a slide's score with what the cohort says of the slide."""
+        return cls(
+            slide_id=score.slide_id,
+            patient_id=score.patient_id,
+            site=site,
+            label=label,
+            predicted=score.predicted,
+            scores=score.mean_scores,
+            majority=score.majority,
+            majority_fraction=score.majority_fraction,
+            tile_count=score.tile_count,
+            status="set_aside" if score.reason else "usable",
+            reason=score.reason,
+        )
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the slide has scores."""
+        return bool(self.scores)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the predicted class is the true one; False for a slide set aside."""
+        return self.is_scored and self.predicted == self.label
+
+    @property
+    def score(self) -> float | None:
+        """Mean score of the predicted class, None for a slide set aside."""
+        return self.scores[self.predicted] if self.is_scored else None
+
+
+def write_slides(path: Path, rows: Iterable[SlideRow], classes: Sequence[str]) -> None:
+    """Write slides.tsv in the order of the rows, atomically."""
+    _write(path, rows, classes, columns=_columns(classes))
+
+
+def write_scores(path: Path, rows: Iterable[SlideRow], classes: Sequence[str]) -> None:
+    """Write scores.tsv, the table without the columns that only a cohort has, atomically."""
+    columns = [column for column in _columns(classes) if column not in _COHORT_COLUMNS]
+    _write(path, rows, classes, columns=columns)
+
+
+def read_slides(path: Path) -> list[SlideRow]:
+    """Read slides.tsv."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [_row(record) for record in csv.DictReader(file, delimiter="\t")]
+
+
+def _columns(classes: Sequence[str]) -> list[str]:
+    identity = ["slide_id", "patient_id", "site", "label", "predicted", "score"]
+    return [*identity, *map(_column, classes), "majority", "majority_fraction", "tile_count", "status", "reason"]
+
+
+def _column(name: str) -> str:
+    return f"{_SCORE}{name}"
+
+
+def _write(path: Path, rows: Iterable[SlideRow], classes: Sequence[str], columns: Sequence[str]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(_record(row, classes) for row in rows)
+    write_text(path, text.getvalue())
+
+
+def _record(row: SlideRow, classes: Sequence[str]) -> dict[str, object]:
+    record = {name: getattr(row, name) for name in _columns([])}
+    return record | {_column(name): row.scores.get(name) for name in classes}
+
+
+def _row(record: dict[str, str]) -> SlideRow:
+    scores = {column.removeprefix(_SCORE): text for column, text in record.items() if column.startswith(_SCORE)}
+    fraction = record["majority_fraction"]
+    return SlideRow(
+        slide_id=record["slide_id"],
+        patient_id=record["patient_id"],
+        site=record["site"],
+        label=record["label"],
+        predicted=record["predicted"],
+        scores={name: float(text) for name, text in scores.items() if text},
+        majority=record["majority"],
+        majority_fraction=float(fraction) if fraction else None,
+        tile_count=int(record["tile_count"]),
+        status=record["status"],
+        reason=record["reason"],
+    )

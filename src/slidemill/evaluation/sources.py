@@ -1,0 +1,43 @@
+"""Reading the scores of slides and checking that they fit together."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from slidemill.evaluation.aggregate import PredictionsError, SlideScore, score_slide
+from slidemill.inference.store import predictions_path, read_predictions
+
+
+def load_score(folder: Path, slide_id: str, classes: Sequence[str] | None = None) -> SlideScore:
+    """Read the predictions of a slide and aggregate them; only the aggregate stays in memory.
+
+    Args:
+        folder: holds {slide_id}.zarr.zip.
+        slide_id: the slide.
+        classes: the classes that the predictions have to be for; None for any.
+    Raises:
+        ZarrZipError: the file is missing or damaged.
+        PredictionsError: the file is of another slide or for other classes, or its scores are unusable.
+    """
+    predictions = read_predictions(predictions_path(folder, slide_id))
+    if predictions.slide_id != slide_id:
+        raise PredictionsError(slide_id, f"the file is of slide {predictions.slide_id}")
+    if classes is not None and predictions.classes != tuple(classes):
+        found, expected = ", ".join(predictions.classes), ", ".join(classes)
+        raise PredictionsError(slide_id, f"they are for the classes {found}, not for {expected}")
+    return score_slide(predictions)
+
+
+def single_model(scores: Iterable[SlideScore]) -> str | None:
+    """SHA-256 of the model that gave all scores, None where nothing was scored.
+
+    Raises:
+        PredictionsError: the slides were scored by more than one model.
+    """
+    model = None
+    for slide in scores:
+        if slide.reason:
+            continue
+        model = model or slide.model_sha256
+        if slide.model_sha256 != model:
+            raise PredictionsError(slide.slide_id, "another model gave them than those of the slides before")
+    return model

@@ -1,0 +1,96 @@
+"""The picture of a slide's scores: the slide, then a panel for each class."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from slidemill.evaluation.aggregate import SlideScore, score_slide
+from slidemill.inference.store import Predictions
+from slidemill.reporting.figure import Legend, Panel, draw_panels
+from slidemill.reporting.overlay import colour_bar, colour_tiles, tile_numbers
+from slidemill.tiling.store import SlideFacts
+from slidemill.units import Microns
+
+_MICRONS_PER_MM = 1000
+
+
+def draw_heatmap(overview: np.ndarray, slide: SlideFacts, predictions: Predictions, png: Path) -> None:
+    """Draw the slide and, for each class, its tile scores blended over the slide.
+
+    Every tile covers exactly its square of the slide (see `slidemill.reporting.overlay`); what was not scored shows the
+    plain slide.
+
+    Args:
+        overview: (height, width, 3) uint8 RGB, the whole slide.
+        slide: its level-0 size and resolution.
+        predictions: the scores of its tiles.
+        png: file to write, atomically. The panels hold the overview's pixels one to one.
+    Raises:
+        PredictionsError: the scores are unusable.
+    """
+    score = score_slide(predictions)
+    height, width = overview.shape[:2]
+    numbers = tile_numbers(
+        predictions.coordinates,
+        predictions.tile_extent,
+        slide_size=(slide.width, slide.height),
+        picture_size=(width, height),
+    )
+    panels = [Panel("slide", overview), *_class_panels(overview, numbers, predictions, score)]
+    draw_panels(png, predictions.slide_id, _summary(score), panels, _legend(slide, width))
+
+
+def draw_set_aside(overview: np.ndarray | None, slide_id: str, reason: str, png: Path) -> None:
+    """Draw why a slide was set aside.
+
+    Args:
+        overview: (height, width, 3) uint8 RGB; None where there is none.
+        slide_id: the slide.
+        reason: why it was set aside.
+        png: file to write, atomically.
+    """
+    panels = [] if overview is None else [Panel("slide", overview)]
+    draw_panels(png, slide_id, f"Set aside, not scored: {reason}", panels, None)
+
+
+def scale_bar(longest: Microns) -> Microns:
+    """The greatest of 1, 2, 5, 10, 20, 50, ... um that is not longer than `longest`."""
+    power = 10.0 ** math.floor(math.log10(longest))
+    return Microns(max(step * power for step in (1, 2, 5) if step * power <= longest))
+
+
+def _class_panels(
+    overview: np.ndarray, numbers: np.ndarray, predictions: Predictions, score: SlideScore
+) -> list[Panel]:
+    return [
+        Panel(_class_label(name, score), colour_tiles(overview, numbers, predictions.scores[:, place]))
+        for place, name in enumerate(predictions.classes)
+    ]
+
+
+def _class_label(name: str, score: SlideScore) -> str:
+    return f"{name}, mean {score.mean_scores[name]:.3f}"
+
+
+def _summary(score: SlideScore) -> str:
+    mean = score.mean_scores[score.predicted]
+    return f"Predicted {score.predicted}, mean score {mean:.3f} over {score.tile_count} tiles"
+
+
+def _legend(slide: SlideFacts, width: int) -> Legend:
+    microns_per_px = slide.mpp * slide.width / width
+    length = scale_bar(Microns(width * microns_per_px / 3))
+    return Legend(
+        scale_px=max(1, round(length / microns_per_px)),
+        scale_text=_length_text(length),
+        colours=colour_bar(max(160, width // 2), max(10, width // 24)),
+        colours_text="score of the class",
+        note="without colour: not scored",
+    )
+
+
+def _length_text(length: Microns) -> str:
+    if length >= _MICRONS_PER_MM:
+        return f"{length / _MICRONS_PER_MM:g} mm"
+    return f"{length:g} µm"

@@ -1,0 +1,124 @@
+"""The report of a run: one HTML file that needs nothing else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import slidemill
+from slidemill.atomic import write_text
+from slidemill.reporting import charts, wording
+from slidemill.reporting.cohort_numbers import class_lines, cohort_flow, flagged_slides, set_aside_slides
+from slidemill.reporting.palette import class_colour
+from slidemill.reporting.pictures import array_uri, file_uri
+from slidemill.reporting.sources import Run, RunFiles, read_run
+from slidemill.splits.table import SPLITS
+from slidemill.tiling.store import StoreSummary, read_store
+
+_HEATMAP_SIDE_PX = 1200
+_THUMBNAIL_SIDE_PX = 180
+
+
+def write_report(files: RunFiles, output: Path) -> None:
+    """Write report.html, atomically; the same files give the same bytes.
+
+    Args:
+        files: of the run.
+        output: the page. Pictures and charts stand inside it, and it asks no network for anything.
+    Raises:
+        ZarrZipError: a tile store is missing or damaged.
+    """
+    run = read_run(files)
+    page = _environment().get_template("report.html.j2").render(_content(run, files))
+    write_text(output, page)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("slidemill.reporting"),
+        autoescape=True,  # slide names and reasons come from outside
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (
+        wording.thousands,
+        wording.counted,
+        wording.percent,
+        wording.decimal,
+        wording.percent_interval,
+        wording.decimal_interval,
+    )
+    environment.filters |= {function.__name__: function for function in filters}
+    return environment
+
+
+def _content(run: Run, files: RunFiles) -> dict[str, Any]:
+    """What the template shows, section by section."""
+    return {
+        "classes": run.classes,
+        "class_place": {name: place for place, name in enumerate(run.classes)},
+        "class_colours": [class_colour(place) for place in range(len(run.classes))],
+        "metrics": run.metrics,
+        **_cohort(run, files),
+        **_training(run),
+        **_test_slides(run, files),
+        **_provenance(run),
+    }
+
+
+def _cohort(run: Run, files: RunFiles) -> dict[str, Any]:
+    set_aside, flagged = set_aside_slides(run.cohort), flagged_slides(run.summaries)
+    pictured = {row.slide_id for row in set_aside}.union(*flagged.values())
+    return {
+        "flow": cohort_flow(run.cohort),
+        "set_aside": set_aside,
+        "flagged": flagged,
+        "thumbnails": {slide_id: _thumbnail(files.store(slide_id)) for slide_id in sorted(pictured)},
+        "split_names": SPLITS,
+        "class_lines": class_lines(run.cohort, run.classes),
+        "grid_count": sum(summary.grid_count for summary in run.summaries.values()),
+    }
+
+
+def _training(run: Run) -> dict[str, Any]:
+    return {
+        "history": run.history,
+        "training_charts": charts.training_charts(run.history),
+        "plan": run.plan,
+    }
+
+
+def _test_slides(run: Run, files: RunFiles) -> dict[str, Any]:
+    scored = [row for row in run.slides if row.is_scored]
+    return {
+        "slides": run.slides,
+        "wrong": [row for row in scored if not row.is_right],
+        "absent_classes": [name for name, slides in run.metrics["counts"]["slides_per_class"].items() if not slides],
+        "roc_chart": charts.roc_chart(run.metrics),
+        "gallery": [(row, file_uri(files.heatmap(row.slide_id), _HEATMAP_SIDE_PX)) for row in scored],
+    }
+
+
+def _provenance(run: Run) -> dict[str, Any]:
+    return {
+        "config_yaml": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True),
+        "slidemill_version": slidemill.__version__,
+        "tiling_versions": _tiling_versions(run.summaries),
+    }
+
+
+def _thumbnail(store: Path) -> str | None:
+    thumbnail = read_store(store).thumbnail
+    return array_uri(thumbnail, _THUMBNAIL_SIDE_PX) if thumbnail.size else None
+
+
+def _tiling_versions(summaries: Mapping[str, StoreSummary]) -> dict[str, str]:
+    """The versions of the software that cut the tiles; several when the slides were cut at different times."""
+    found: dict[str, set[str]] = {}
+    for summary in summaries.values():
+        for name, number in summary.versions.items():
+            found.setdefault(name, set()).add(number)
+    return {name: ", ".join(sorted(numbers)) for name, numbers in sorted(found.items())}

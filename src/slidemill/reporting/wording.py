@@ -1,0 +1,42 @@
+"""Numbers as the report words them; what is not computable is a dash."""
+
+from collections.abc import Mapping
+from typing import Any
+
+NOT_COMPUTABLE = "\N{EN DASH}"
+
+
+def thousands(number: int) -> str:
+    """12345 as "12,345"."""
+    return f"{number:,}"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """1 and "slide" as "1 slide", 2 as "2 slides"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def percent(share: float | None) -> str:
+    """0.7778 as "77.8%"."""
+    return NOT_COMPUTABLE if share is None else f"{100 * share:.1f}%"
+
+
+def decimal(value: float | None) -> str:
+    """0.80370 as "0.804"."""
+    return NOT_COMPUTABLE if value is None else f"{value:.3f}"
+
+
+def percent_interval(estimate: Mapping[str, Any]) -> str:
+    """The interval of an estimate of metrics.json, such as "50.0 to 100.0%"."""
+    if estimate["interval_95"] is None:
+        return NOT_COMPUTABLE
+    lower, upper = estimate["interval_95"]
+    return f"{100 * lower:.1f} to {100 * upper:.1f}%"
+
+
+def decimal_interval(estimate: Mapping[str, Any]) -> str:
+    """The interval of an estimate of metrics.json, such as "0.533 to 1.000"."""
+    if estimate["interval_95"] is None:
+        return NOT_COMPUTABLE
+    lower, upper = estimate["interval_95"]
+    return f"{lower:.3f} to {upper:.3f}"

@@ -1,0 +1,135 @@
+"""A small finished run, written with the project's own functions."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from slidemill.evaluation.evaluate import evaluate
+from slidemill.inference.store import Predictions, predictions_path, write_predictions
+from slidemill.reporting.heatmap import draw_heatmap
+from slidemill.reporting.sources import RunFiles
+from slidemill.splits.table import SplitRow, write_splits
+from slidemill.tiling.store import SlideFacts, StoreSummary, TileStore, store_paths, write_store
+from slidemill.units import SlidePixels
+
+CLASSES = ("LUAD", "LUSC", "Normal")
+EXTENT = SlidePixels(512)
+FACTS = SlideFacts("generic", SlidePixels(1536), SlidePixels(1024), 0.5, "properties", 20.0)
+COORDINATES = np.array([(0, 0), (512, 0), (1024, 512)], np.int64)
+OVERVIEW = np.full((64, 96, 3), 200, np.uint8)
+
+
+@dataclass(frozen=True)
+class FakeSlide:
+    """A slide of the cohort; `scores` are the scores of each of its tiles."""
+
+    slide_id: str
+    label: str
+    split: str
+    scores: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+    patient_id: str = field(default="")
+
+    @property
+    def patient(self) -> str:
+        return self.patient_id or f"patient of {self.slide_id}"
+
+
+def predictions_of(slide: FakeSlide) -> Predictions:
+    tiles = 0 if slide.reason else len(COORDINATES)
+    return Predictions(
+        slide_id=slide.slide_id,
+        patient_id=slide.patient,
+        classes=CLASSES,
+        coordinates=COORDINATES[:tiles],
+        scores=np.tile(np.float32(slide.scores), (tiles, 1)),
+        tile_extent=EXTENT if tiles else SlidePixels(0),
+        reason=slide.reason,
+        model_sha256="cafe",
+    )
+
+
+def write_run(folder: Path, slides: list[FakeSlide], *, trained: bool = True, config: dict | None = None) -> RunFiles:
+    """Write the results of a run over these slides and return where they lie."""
+    files = _files(folder, trained)
+    write_splits(files.splits, [_split_row(slide) for slide in slides])
+    for slide in slides:
+        _write_slide(files, folder / "predictions", slide)
+    evaluate(
+        splits=files.splits,
+        predictions_folder=folder / "predictions",
+        classes=CLASSES,
+        seed=1,
+        metrics_json=files.metrics,
+        slides_tsv=files.slides,
+    )
+    files.config.write_text(json.dumps(config or {"classes": CLASSES, "seed": 1}))
+    if files.history and files.plan:
+        _write_training(files.history, files.plan)
+    return files
+
+
+def _files(folder: Path, trained: bool) -> RunFiles:
+    return RunFiles(
+        splits=folder / "splits.tsv",
+        tiles=folder / "tiles",
+        plan=folder / "plan.json" if trained else None,
+        history=folder / "history.tsv" if trained else None,
+        metrics=folder / "metrics.json",
+        slides=folder / "slides.tsv",
+        heatmaps=folder / "heatmaps",
+        config=folder / "config.json",
+    )
+
+
+def _split_row(slide: FakeSlide) -> SplitRow:
+    tiles, status = (0, "set_aside") if slide.reason else (len(COORDINATES), "usable")
+    return SplitRow(slide.slide_id, slide.patient, slide.label, "", slide.split, tiles, status, slide.reason)
+
+
+def _write_slide(files: RunFiles, predictions_folder: Path, slide: FakeSlide) -> None:
+    write_store(store_paths(files.tiles, slide.slide_id)[1], store_of(slide))
+    if slide.split == "test":
+        predictions = predictions_of(slide)
+        write_predictions(predictions_path(predictions_folder, slide.slide_id), predictions)
+        if not slide.reason:
+            draw_heatmap(OVERVIEW, FACTS, predictions, files.heatmap(slide.slide_id))
+
+
+def store_of(slide: FakeSlide) -> TileStore:
+    tiles = 0 if slide.reason else len(COORDINATES)
+    summary = StoreSummary(
+        slide_id=slide.slide_id,
+        patient_id=slide.patient,
+        status="set_aside" if slide.reason else "usable",
+        reason=slide.reason,
+        flags=slide.flags,
+        tile_count=tiles,
+        grid_count=6,
+        tile_extent=EXTENT if tiles else SlidePixels(0),
+        parameters={"mpp": 0.5},
+        slide=None if slide.reason else FACTS,
+        versions={"openslide": "4.0.0"},
+    )
+    zeros = np.zeros(tiles, np.int64)
+    return TileStore(
+        summary,
+        coordinates=COORDINATES[:tiles],
+        tissue_fraction=zeros.astype(np.float32),
+        offset=zeros,
+        length=zeros,
+        thumbnail=OVERVIEW[:0] if slide.reason else OVERVIEW,
+    )
+
+
+def _write_training(history: Path, plan: Path) -> None:
+    history.write_text(
+        "epoch\tlearning_rate\ttrain_loss\ttrain_accuracy\tvalidation_loss\tvalidation_accuracy\n"
+        "1\t0.001\t1.25\t0.5\t1.0\t0.625\n"
+        "2\t0.001\t0.75\t0.75\tnan\t0.6875\n"
+    )
+    part = {"tiles_per_shard": 3, "shards": [{"file": "f", "sha256": "0", "tiles": 3}]}
+    plan.write_text(json.dumps({"ranks": 1, "tile_size": 512, "tile_mpp": 0.5, "train": part, "validation": part}))

@@ -1,0 +1,61 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slidemill.reporting.charts import nice_ticks, roc_chart, training_charts
+
+
+@given(highest=st.floats(1e-6, 1e6))
+def test_ticks_are_even_and_reach_the_highest_value(highest):
+    ticks = nice_ticks(highest)
+    steps = [b - a for a, b in pairwise(ticks)]
+    assert ticks[0] == 0
+    assert ticks[-1] >= highest * (1 - 1e-6)
+    assert 2 <= len(ticks) <= 8
+    assert steps == pytest.approx([steps[0]] * len(steps))
+
+
+@pytest.mark.parametrize(
+    ("highest", "ticks"), [(1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (1.1, [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2])]
+)
+def test_ticks_by_hand(highest, ticks):
+    assert nice_ticks(highest) == ticks
+
+
+def _epoch(number, loss="0.5"):
+    return {
+        "epoch": str(number),
+        "train_loss": "1.0",
+        "train_accuracy": "0.5",
+        "validation_loss": loss,
+        "validation_accuracy": "0.5",
+    }
+
+
+def test_values_that_are_no_numbers_are_left_out():
+    loss, accuracy = training_charts([_epoch(1), _epoch(2, "nan"), _epoch(3, "")])
+    assert [len(line.points) for line in loss.lines] == [3, 1]
+    assert [len(line.points) for line in accuracy.lines] == [3, 3]
+
+
+def test_one_epoch_is_a_chart_and_none_is_not():
+    assert len(training_charts([_epoch(1)])) == 2
+    assert training_charts([]) == []
+
+
+def test_points_lie_in_the_plotting_area():
+    for chart in training_charts([_epoch(1), _epoch(2)]):
+        for x, y in (point for line in chart.lines for point in line.points):
+            assert chart.area.left <= x <= chart.area.right
+            assert chart.area.top <= y <= chart.area.bottom
+
+
+def test_a_class_without_a_curve_is_left_out():
+    curve = {"false_positive_rate": [0, 0, 1], "true_positive_rate": [0, 1, 1]}
+    metrics = {"classes": ["a", "b"], "slide": {"roc": {"a": None, "b": curve}}}
+    chart = roc_chart(metrics)
+    assert [(line.name, line.style) for line in chart.lines] == [("chance", "chance"), ("b", "class-1")]
+    metrics["slide"]["roc"]["b"] = None
+    assert roc_chart(metrics) is None

@@ -1,0 +1,141 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from slidemill.reporting.report import write_report
+
+from .fake_run import FakeSlide, write_run
+
+RIGHT = [
+    FakeSlide("t1", "LUAD", "test", scores=(0.8, 0.1, 0.1)),
+    FakeSlide("t2", "LUSC", "test", scores=(0.1, 0.8, 0.1)),
+    FakeSlide("t3", "Normal", "test", scores=(0.1, 0.2, 0.7)),
+]
+TRAINING = [FakeSlide("a1", "LUAD", "train"), FakeSlide("a2", "LUSC", "validation", flags=("pen_marks",))]
+ASIDE = [
+    FakeSlide("x1", "LUAD", "train", reason="the file is cut short"),
+    FakeSlide("x2", "Normal", "test", reason="no tile has <enough> tissue"),
+]
+
+
+@pytest.fixture
+def page_of(tmp_path):
+    def write(slides, **options) -> str:
+        write_report(write_run(tmp_path, slides, **options), tmp_path / "report.html")
+        return (tmp_path / "report.html").read_text()
+
+    return write
+
+
+class _Page(HTMLParser):
+    """Collects tags, attributes and text, and checks that tags are closed in order."""
+
+    VOID = ("meta", "img", "br", "input", "line", "circle", "polyline")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.attributes: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.attributes if name == tag]
+
+
+def test_every_slide_set_aside_is_listed_with_its_reason(page_of):
+    text = _Page(page_of(RIGHT + TRAINING + ASIDE)).text
+    for slide in ASIDE:
+        assert slide.slide_id in text
+        assert slide.reason in text
+    assert "2 slides set aside" in text
+
+
+def test_the_verdict_comes_first(page_of):
+    wrong = FakeSlide("t4", "Normal", "test", scores=(0.6, 0.3, 0.1))
+    text = _Page(page_of([*RIGHT, *TRAINING, wrong])).text
+    assert re.search(
+        r"3 of 4 test slides classified correctly\s+Accuracy\s+75\.0%\s+95% interval 25\.0 to 100\.0%", text
+    )
+    assert "1 mistake, marked below." in text
+
+
+def test_no_mistake_is_no_certainty(page_of):
+    text = _Page(page_of(RIGHT + TRAINING)).text
+    assert "3 of 3 test slides classified correctly" in text
+    assert "No mistakes." in text
+    assert "no interval" in text
+    assert "3 patients cannot show more" in text
+
+
+def test_every_test_slide_may_be_set_aside(page_of):
+    page = _Page(page_of([*TRAINING, *ASIDE]))
+    assert "No test slide could be scored" in page.text
+    assert "no tile has <enough> tissue" in page.text
+
+
+def test_a_class_without_test_slides_is_not_computable(page_of):
+    text = _Page(page_of(RIGHT[:2] + TRAINING)).text
+    assert "Not computable where a class has no scored test slide: Normal." in text
+
+
+def test_nothing_was_trained(page_of):
+    text = _Page(page_of(RIGHT + TRAINING, trained=False)).text
+    assert "Nothing was trained in this run" in text
+    assert "of a patient in training" not in text
+
+
+def test_flags_are_shown(page_of):
+    assert "pen marks: 1 slide" in _Page(page_of(RIGHT + TRAINING)).text
+
+
+def test_the_page_asks_no_network_for_anything(page_of):
+    page = page_of(RIGHT + TRAINING + ASIDE)
+    sources = [value for _, names in _Page(page).attributes for name, value in names.items() if name in ("src", "href")]
+    assert sources
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert not re.search(r"url\(|@import|<script|<link", page)
+
+
+def test_names_from_outside_are_escaped(page_of):
+    slides = [
+        FakeSlide("<b>bold", "LUAD", "test", scores=(0.8, 0.1, 0.1)),
+        FakeSlide('"><script>alert(1)', "LUSC", "train", flags=("<i>",)),
+        FakeSlide("x", "LUSC", "test", reason="<script>"),
+    ]
+    page = page_of(slides, config={"slides": "<em>.tsv"})
+    assert not re.search(r"<(b|i|em|script)\b", page)
+    text = _Page(page).text
+    for name in ("<b>bold", '"><script>alert(1)', "<i>", "<em>.tsv"):
+        assert name in text
+
+
+def test_pictures_have_alternative_texts_and_tables_have_headers(page_of):
+    page = _Page(page_of(RIGHT + TRAINING + ASIDE))
+    assert all(picture["alt"] for picture in page.all("img"))
+    assert all(drawing.get("aria-label") or drawing.get("aria-hidden") for drawing in page.all("svg"))
+    assert all(header["scope"] for header in page.all("th"))
+    assert page.all("html")[0]["lang"] == "en"
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    files = write_run(tmp_path, RIGHT + TRAINING)
+    for name in ("a.html", "b.html"):
+        write_report(files, tmp_path / name)
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
