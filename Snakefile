@@ -3,12 +3,14 @@
 #   snakemake --cores 2                     the demo cohort, to results/report.html
 #   snakemake -n                            what would run
 #   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.19")
 
 
-configfile: workflow.source_path("config.yaml")
+configfile: Path(workflow.basedir) / "config.yaml"
 
 
 include: "rules/common.smk"

@@ -15,7 +15,7 @@ rule synthesize_slide:
         "../envs/slides.yaml"
     params:
         script=script("synthesize_slide.py"),
-        recipe=lambda wildcards: slide_of(wildcards).synthetic,
+        recipe=lambda wildcards: COHORT[wildcards.slide_id].synthetic,
         seed=options(None, "seed"),
     shell:
         "python {params.script} --slide-id {wildcards.slide_id:q} --recipe {params.recipe:q} {params.seed}"

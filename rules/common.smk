@@ -5,6 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
 
 from slidemill.cohort import read_sheet
@@ -34,6 +35,18 @@ if os.geteuid() == 0:
     # Open MPI refuses to run as root; containers and cloud images have no other user.
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+
+
+def read_numbers():
+    """Make numbers of what `--config tiling='{mpp: 1.0}'` gives, where Snakemake hands the inner values over as text."""
+    for section in filter(lambda value: isinstance(value, dict), config.values()):
+        section.update(
+            {
+                key: yaml.safe_load(value)
+                for key, value in section.items()
+                if isinstance(value, str)
+            }
+        )
 
 
 def read_cohort(sheet):
@@ -69,6 +82,7 @@ def split_cohort():
 
 
 try:
+    read_numbers()
     check_config(config, BASE / "schemas" / "config.schema.yaml")
     SHEET = find_sheet(config["slides"])
     COHORT = read_cohort(SHEET)
@@ -111,24 +125,18 @@ def class_options():
     return " ".join(f"--class {shlex.quote(name)}" for name in config["classes"])
 
 
-def slide_of(wildcards):
-    """The row of the slide sheet."""
-    try:
-        return COHORT[wildcards.slide_id]
-    except KeyError:
-        raise WorkflowError(
-            f"no slide '{wildcards.slide_id}' in {SHEET}. Correct the name of the target."
-        )
-
-
 def slide_file(wildcards):
     """The slide's file: where the user keeps it, else where the workflow puts it."""
-    return slide_of(wildcards).path or f"results/slides/{wildcards.slide_id}.svs"
+    slide_id = wildcards.slide_id
+    if slide_id not in COHORT:
+        # An error raised here would come with a traceback; a missing input of this name says the same without.
+        return f"(no slide '{slide_id}' in {SHEET}: correct the name of the target)"
+    return COHORT[slide_id].path or f"results/slides/{slide_id}.svs"
 
 
 def sheet_options(wildcards):
     """What the sheet says of a slide, as command line options of tile_slide."""
-    slide = slide_of(wildcards)
+    slide = COHORT[wildcards.slide_id]
     mpp = f" --sheet-mpp {slide.mpp}" if slide.mpp else ""
     return f"--slide-id {shlex.quote(slide.slide_id)} --patient-id {shlex.quote(slide.patient_id)}{mpp}"
 

@@ -1,0 +1,49 @@
+"""Who may import whom (docs/architecture.md): lower layers never import upper ones."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).parents[1] / "src" / "slidemill"
+LAYERS = [
+    {"errors", "atomic", "seeds"},
+    {"units", "world", "zarr_zip", "command"},
+    {"slides", "records"},
+    {"cohort", "tiling"},
+    {"splits"},
+    {"sharding"},
+    {"training"},
+    {"inference"},
+    {"evaluation"},
+    {"reporting"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+HEAVY = {"tensorflow", "keras", "horovod"}
+MODULES = sorted(LIBRARY.rglob("*.py"))
+
+
+def imported(module):
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            yield str(node.module)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(LIBRARY)))
+def test_imports_point_downwards(module):
+    own = module.relative_to(LIBRARY).parts[0].removesuffix(".py")
+    names = list(imported(module))
+    for name in names:
+        top, _, rest = name.partition(".")
+        assert top != "snakemake"
+        assert top not in HEAVY or own in ("training", "inference")
+        if top == "slidemill" and rest:
+            below = rest.split(".")[0]
+            assert own == below or LEVEL[below] < LEVEL[own], f"{own} imports {below}"
+
+
+def test_modules_are_small():
+    assert [m.name for m in MODULES if len(m.read_text().splitlines()) > 300] == []

@@ -1,0 +1,116 @@
+"""A tiny cohort, and Snakemake run on it as a user would."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+
+CONFIG: dict[str, object] = {
+    "slides": "slides.tsv",
+    "tiling": {"tile_size": 256},
+    "split": {"train": 0.34, "validation": 0.33, "test": 0.33},
+    "training": {"input_size": 64, "epochs": 3, "batch_size": 4},
+}
+TISSUES = {"LUAD": "glands", "LUSC": "nests", "Normal": "alveoli"}
+SIZE = "20x 0.8x0.7mm"
+
+# Three patients of each class with a slide each, and one of them with a second slide without tissue.
+TINY_SHEET = [
+    [f"{label}-{number}", f"P-{label}-{number}", label, f"{tissue} {SIZE}"]
+    for label, tissue in TISSUES.items()
+    for number in range(3)
+]
+TINY_SHEET.append(["empty", "P-LUAD-0", "LUAD", f"none {SIZE}"])
+
+
+@dataclass
+class Workspace:
+    """A folder in which Snakemake runs."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def write(self, *more_rows: list[str], **changes: object) -> None:
+        """Write the tiny sheet, with more rows, and the tiny config, with changes."""
+        header = ["slide_id", "patient_id", "label", "synthetic"]
+        lines = ["\t".join(row) + "\n" for row in [header, *TINY_SHEET, *more_rows]]
+        (self.folder / "slides.tsv").write_text("".join(lines))
+        (self.folder / "my_config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        options = ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(self.folder)]
+        options += ["--configfile", str(self.folder / "my_config.yaml")]
+        return [str(SNAKEMAKE), *arguments, *options]
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end; its output and errors are in `stdout`."""
+        run = subprocess.run(
+            self._command(arguments),
+            env=os.environ | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0 or not check, run.stdout
+        return run
+
+    def kill_when(self, reached: Callable[[], bool], *arguments: str) -> None:
+        """Start Snakemake and kill it with all its children as soon as `reached` says so."""
+        process = subprocess.Popen(
+            self._command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        while not reached():
+            assert process.poll() is None, "Snakemake ended before it could be killed"
+            time.sleep(0.02)
+        for pid in _session_members(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+    def contents(self, *patterns: str) -> dict[str, bytes]:
+        """The files under results/ that match, by name."""
+        results = self.folder / "results"
+        return {
+            str(path.relative_to(results)): path.read_bytes()
+            for pattern in patterns
+            for path in sorted(results.glob(pattern))
+        }
+
+
+def _session_members(session: int) -> list[int]:
+    members = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # ended meanwhile
+            continue
+        if int(fields[3]) == session:
+            members.append(int(stat.parent.name))
+    return members
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A folder with the tiny cohort, where nothing has run yet."""
+    workspace = Workspace(tmp_path)
+    workspace.write()
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The tiny cohort, run to the report once for all tests, which leave it as it is."""
+    workspace = Workspace(tmp_path_factory.mktemp("finished"))
+    workspace.write()
+    workspace.snakemake("--cores", "2")
+    return workspace

@@ -1,0 +1,36 @@
+"""The conda environments hold the versions that uv.lock holds."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
+
+
+def locked():
+    versions = {}
+    for package in tomllib.loads((REPOSITORY / "uv.lock").read_text())["package"]:
+        versions.setdefault(package["name"], set()).add(package.get("version"))
+    return versions
+
+
+@pytest.mark.parametrize("file", ENVIRONMENTS, ids=lambda file: file.stem)
+def test_pins_are_those_of_the_lock(file):
+    pins = dict(pin.split("=") for pin in yaml.safe_load(file.read_text())["dependencies"])
+    assert pins.pop("python") in ("3.11", "3.12", "3.13")
+    assert pins
+    for name, version in pins.items():
+        assert version in locked()[name], f"{file.name}: {name}={version}, uv.lock has {sorted(locked()[name])}"
+
+
+def test_every_rule_with_a_program_names_an_environment_that_exists():
+    used = set()
+    for rules in (REPOSITORY / "rules").glob("*.smk"):
+        text = rules.read_text()
+        used |= set(re.findall(r'conda:\s+"\.\./envs/([\w-]+\.yaml)"', text))
+        assert text.count("shell:") == text.count("conda:")
+    assert used == {file.name for file in ENVIRONMENTS}

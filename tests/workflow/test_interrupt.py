@@ -1,0 +1,31 @@
+"""A run that is killed, with all its children, and finished by running it again."""
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+STORES = ("tiles/*", "splits.tsv", "shards/*")
+
+
+def test_killed_while_tiles_are_cut(finished, workspace):
+    tiles = workspace.folder / "results" / "tiles"
+    workspace.kill_when(lambda: len(list(tiles.glob("[!.]*.zarr.zip"))) >= 3, "--cores", "2")
+    whole = finished.contents("tiles/*")
+    cut = workspace.contents("tiles/[!.]*")
+    assert 0 < len(cut) < len(whole)
+    assert all(whole[name] == content for name, content in cut.items())  # no half file under a final name
+    workspace.snakemake("--unlock")
+    workspace.snakemake("--cores", "2", "results/shards/plan.json")
+    assert workspace.contents("tiles/[!.]*", "splits.tsv", "shards/[!.]*") == finished.contents(*STORES)
+
+
+def test_killed_while_training(finished, workspace):
+    checkpoints = workspace.folder / "results" / "checkpoints"
+    workspace.kill_when(lambda: any(checkpoints.glob("[!.]*")), "--cores", "2", "results/model/model.keras")
+    assert not (workspace.folder / "results/model/model.keras").exists()
+    workspace.snakemake("--unlock")
+    workspace.snakemake("--cores", "2")
+    assert workspace.contents(*STORES) == finished.contents(*STORES)
+    assert "resum" in (workspace.folder / "logs/train.log").read_text().lower()
+    assert len((workspace.folder / "results/model/history.tsv").read_text().splitlines()) == 1 + 3
+    assert (workspace.folder / "results/report.html").exists()
