@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-
 from slidemill.cohort import SheetError, read_sheet
 from slidemill.cohort.validation import check_cells, check_config, check_labels, check_sources
 from slidemill.errors import ConfigError

@@ -91,5 +91,5 @@ def test_the_seed_changes_the_plan():
 
 def test_fewer_tiles_than_shards_are_refused():
     rows = [row(i, CLASSES[i % 2], split, 1) for i, split in enumerate(["train", "train", "validation", "validation"])]
-    with pytest.raises(ShardingError, match="2 train tiles are too few for 3 shards. Use fewer ranks or more slides."):
+    with pytest.raises(ShardingError, match=r"2 train tiles are too few for 3 shards. Use fewer ranks or more slides."):
         plan(rows, shard_count=3)

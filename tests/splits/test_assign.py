@@ -94,7 +94,7 @@ def test_a_split_in_the_sheet_wins():
 
 
 def test_a_class_with_too_few_patients_is_refused():
-    with pytest.raises(SplitError, match="split has no slide of class 'Normal'. Add patients of this class"):
+    with pytest.raises(SplitError, match=r"split has no slide of class 'Normal'. Add patients of this class"):
         split(cohort_of([["LUAD"]] * 5 + [["LUSC"]] * 5 + [["Normal"]] * 2))
 
 
@@ -157,12 +157,12 @@ def test_a_split_that_loses_a_class_to_failures_is_refused(tmp_path):
     for row in cohort:
         failed = row.label == "LUSC" and splits[row.slide_id] == "test"
         store(tmp_path, row.slide_id, 0 if failed else 5, "torn" if failed else "")
-    with pytest.raises(SplitError, match="the test split has no slide of class 'LUSC'.*were set aside"):
+    with pytest.raises(SplitError, match=r"the test split has no slide of class 'LUSC'.*were set aside"):
         assign(cohort, tmp_path)
 
 
 def test_a_table_that_leaks_is_noticed_whatever_made_it(tmp_path):
     rows = [SplitRow(name, "P", "LUAD", "", name, 1, "usable", "") for name in ("train", "test")]
     write_splits(tmp_path / "splits.tsv", rows)
-    with pytest.raises(SplitError, match="patients in more than one split: P"):
+    with pytest.raises(SplitError, match=r"patients in more than one split: P"):
         check_no_patient_in_two_splits(tmp_path / "splits.tsv")
