@@ -9,6 +9,8 @@ BIN := .venv/bin
 
 export UV_PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
+# Programs start in half the time.
+export UV_COMPILE_BYTECODE := 1
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20

@@ -26,6 +26,6 @@ def test_killed_while_training(finished, workspace):
     workspace.snakemake("--unlock")
     workspace.snakemake("--cores", "2")
     assert workspace.contents(*STORES) == finished.contents(*STORES)
-    assert "resum" in (workspace.folder / "logs/train.log").read_text().lower()
+    assert "going on after epoch" in (workspace.folder / "logs/train.log").read_text()
     assert len((workspace.folder / "results/model/history.tsv").read_text().splitlines()) == 1 + 3
     assert (workspace.folder / "results/report.html").exists()

@@ -1,0 +1,141 @@
+"""Score every tile of slides with a trained model.
+
+TensorFlow is imported for the first slide that has tiles, and the model is loaded once for all slides.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slidemill.errors import SlidemillError
+from slidemill.inference.store import Predictions, write_predictions
+from slidemill.tiling.store import StoreSummary, TileStore, read_store
+from slidemill.training.description import ModelDescription, read_description
+
+if TYPE_CHECKING:
+    from slidemill.inference.scoring import Scorer
+
+DEFAULT_BATCH_SIZE = 64
+
+
+class TileMismatchError(SlidemillError):
+    """Tiles of another kind than those that the model has learned from."""
+
+    def __init__(self, store: Path, key: str, found: float, expected: float) -> None:
+        super().__init__(store, key, found, expected)
+        self.store = store
+        self.key = key
+        self.found = found
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return (
+            f"{self.store}: its tiles have {self.key} {self.found}, but the model was trained on tiles with {self.key} "
+            f"{self.expected}. Set tiling.{self.key}: {self.expected} in the config, or give another model."
+        )
+
+
+class StaleRecordsError(SlidemillError):
+    """A TFRecord file that does not hold the tiles of its index."""
+
+    def __init__(self, records: Path, store: Path, reason: str) -> None:
+        super().__init__(records, store, reason)
+        self.records = records
+        self.store = store
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.records}: {self.reason}; its index is {self.store}. Delete both and run again to tile anew."
+
+
+@dataclass(frozen=True, slots=True)
+class SlideJob:
+    """The files of one slide.
+
+    Attributes:
+        records, store: its tile store.
+        output: its predictions, written.
+    """
+
+    records: Path
+    store: Path
+    output: Path
+
+
+def predict_slides(
+    jobs: Iterable[SlideJob], model_file: Path, *, batch_size: int = DEFAULT_BATCH_SIZE, threads: int = 1
+) -> None:
+    """Write the predictions of slides, in the order of their tile stores.
+
+    A slide that was set aside gets predictions without tiles, which say why.
+
+    Args:
+        jobs: the slides.
+        model_file: model.keras.
+        batch_size: tiles that are scored at once.
+        threads: CPU threads.
+
+    Raises:
+        ModelFileError: the model is missing, damaged, or has no description.
+        TileMismatchError: a slide was tiled at another size or resolution than the model's tiles.
+        StaleRecordsError: a slide's records are not those of its index.
+        ZarrZipError: a slide's index is missing or damaged.
+    """
+    description = read_description(model_file)
+    model_sha256 = _sha256(model_file)
+    scorer = cache(lambda: _load(model_file, description, batch_size=batch_size, threads=threads))
+    for job in jobs:
+        store = read_store(job.store)
+        scores = _scores(job, store, description, scorer)
+        write_predictions(job.output, _predictions(store, scores, description, model_sha256))
+
+
+def _scores(
+    job: SlideJob, store: TileStore, description: ModelDescription, scorer: "Callable[[], Scorer]"
+) -> np.ndarray:
+    if store.summary.tile_count == 0:
+        return np.zeros((0, len(description.classes)), np.float32)
+    _check_tiles(job.store, store.summary, description)
+    scored = scorer().score(job.records)
+    if not np.array_equal(scored.coordinates, store.coordinates):
+        reason = f"its {len(scored.coordinates)} tiles are not the {store.summary.tile_count} of its index"
+        raise StaleRecordsError(job.records, job.store, reason)
+    return scored.scores
+
+
+def _check_tiles(store: Path, summary: StoreSummary, description: ModelDescription) -> None:
+    size, mpp = summary.parameters["tile_size"], summary.parameters["mpp"]
+    if size != description.tile_size_px:
+        raise TileMismatchError(store, "tile_size", size, description.tile_size_px)
+    if not math.isclose(mpp, description.tile_mpp, rel_tol=1e-6):
+        raise TileMismatchError(store, "mpp", mpp, description.tile_mpp)
+
+
+def _predictions(store: TileStore, scores: np.ndarray, description: ModelDescription, model_sha256: str) -> Predictions:
+    return Predictions(
+        slide_id=store.summary.slide_id,
+        patient_id=store.summary.patient_id,
+        classes=description.classes,
+        coordinates=store.coordinates,
+        scores=scores,
+        tile_extent=store.summary.tile_extent,
+        reason=store.summary.reason,
+        model_sha256=model_sha256,
+    )
+
+
+def _load(model_file: Path, description: ModelDescription, *, batch_size: int, threads: int) -> "Scorer":
+    from slidemill.inference.scoring import Scorer  # imports TensorFlow, which takes seconds
+
+    return Scorer(model_file, description, batch_size=batch_size, threads=threads)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,92 @@
+"""A loaded model and the tiles that it scores; imports TensorFlow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from slidemill.errors import SlidemillError
+from slidemill.training.backend import configure, tf
+from slidemill.training.description import ModelDescription
+from slidemill.training.input import TileShape, decode_tile, prefetched
+from slidemill.training.model_file import load_model
+from slidemill.units import TilePixels
+
+_FEATURES = {
+    "image/encoded": tf.io.FixedLenFeature([], tf.string),
+    "tile/x": tf.io.FixedLenFeature([], tf.int64),
+    "tile/y": tf.io.FixedLenFeature([], tf.int64),
+}
+
+
+class RecordsError(SlidemillError):
+    """Tile records that cannot be read or decoded."""
+
+    def __init__(self, records: Path, reason: str) -> None:
+        super().__init__(records, reason)
+        self.records = records
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.records}: missing or damaged tiles ({self.reason}). Delete the file and run again to make it anew."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTiles:
+    """The tiles of a TFRecord file in its order.
+
+    Attributes:
+        coordinates: (tiles, 2) int64, level-0 pixels, x and y of the top left corner.
+        scores: (tiles, classes) float32, softmax scores.
+    """
+
+    coordinates: np.ndarray
+    scores: np.ndarray
+
+
+class Scorer:
+    """A model in memory, for the tiles of any number of slides."""
+
+    def __init__(self, model_file: Path, description: ModelDescription, *, batch_size: int, threads: int) -> None:
+        """Load the model.
+
+        Args:
+            model_file: model.keras.
+            description: of the model.
+            batch_size: tiles that are scored at once.
+            threads: CPU threads for decoding and for the model.
+        """
+        configure(threads)
+        self._batch_size = batch_size
+        self._threads = threads
+        self._shape = TileShape(TilePixels(description.tile_size_px), description.input_size_px)
+        self._class_count = len(description.classes)
+        model = load_model(model_file)
+        images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+        self._scores_of = tf.function(lambda rgb: model(rgb, training=False), input_signature=[images])
+
+    def score(self, records: Path) -> ScoredTiles:
+        """Score every tile of a TFRecord file; beside the scores, memory holds a few batches.
+
+        Raises:
+            RecordsError: the file is missing, or a record or its tile is damaged.
+        """
+        try:
+            coordinates, scores = zip(*self._score_batches(records), strict=True)
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+            raise RecordsError(records, " ".join(error.message.split())) from error
+        return ScoredTiles(np.concatenate(coordinates), np.concatenate(scores))
+
+    def _score_batches(self, records: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        yield np.zeros((0, 2), np.int64), np.zeros((0, self._class_count), np.float32)
+        tiles = tf.data.TFRecordDataset(str(records)).map(self._parsed, num_parallel_calls=self._threads)
+        for images, coordinates in prefetched(tiles.batch(self._batch_size), self._threads):
+            yield coordinates.numpy(), self._scores_of(images).numpy()
+
+    def _parsed(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        example = tf.io.parse_single_example(record, _FEATURES)
+        image = decode_tile(example["image/encoded"], self._shape)
+        return image, tf.stack([example["tile/x"], example["tile/y"]])

@@ -1,0 +1,74 @@
+"""What a model file says of its model, readable without TensorFlow.
+
+A .keras file is a zip file; the description is one more entry in it, so that a model travels as one file and can
+never be separated from the order of its classes.
+"""
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from slidemill.errors import SlidemillError
+
+ENTRY = "slidemill.json"
+
+# Zip entries need a date; a fixed one (the earliest that the format knows) keeps equal models equal in bytes.
+NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+class ModelFileError(SlidemillError):
+    """A model file that is missing, damaged, or was not written by slidemill."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}. Give a model.keras that this workflow trained."
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What one has to know of a model to use it.
+
+    Attributes:
+        architecture: "small_cnn" or the name of a keras.applications model.
+        classes: class names, in the order of the model's outputs.
+        tile_size_px: side of the tiles that it was trained on, as stored.
+        tile_mpp: microns per pixel of those tiles.
+        input_size_px: side to which the model's input pipeline resizes a tile.
+        versions: the software that trained it.
+    """
+
+    architecture: str
+    classes: tuple[str, ...]
+    tile_size_px: int
+    tile_mpp: float
+    input_size_px: int
+    versions: dict[str, str]
+
+
+def add_description(model_file: Path, description: ModelDescription) -> None:
+    """Add the description to a .keras file that Keras has just written."""
+    with zipfile.ZipFile(model_file, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(ENTRY, date_time=NO_DATE), json.dumps(asdict(description), indent=1))
+
+
+def read_description(model_file: Path) -> ModelDescription:
+    """Read the description of a trained model.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or has no description.
+    """
+    try:
+        with zipfile.ZipFile(model_file) as archive:
+            values: dict[str, Any] = json.loads(archive.read(ENTRY))
+        values["classes"] = tuple(values["classes"])
+        return ModelDescription(**values)
+    except FileNotFoundError:
+        raise ModelFileError(model_file, "there is no such model file") from None
+    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(model_file, "not a model with a description of its classes") from error

@@ -1,0 +1,85 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from slidemill.records import RecordWriter, encode_example
+
+CLASSES = ("coarse", "fine")
+PERIODS_PX = (16, 6)  # of the stripes of each class, whatever their direction
+TILE_SIZE = 64
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    from slidemill.training.backend import configure
+
+    configure(1)
+
+
+def striped_tile(generator, label):
+    y, x = np.mgrid[:TILE_SIZE, :TILE_SIZE]
+    angle, phase = generator.uniform(0, 2 * np.pi, 2)
+    wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / PERIODS_PX[label] + phase)
+    rgb = np.array([200, 120, 180]) + 40 * wave[..., None] + generator.normal(0, 10, (TILE_SIZE, TILE_SIZE, 3))
+    return simplejpeg.encode_jpeg(np.clip(rgb, 0, 255).astype(np.uint8), quality=90)
+
+
+def write_shard(path, *, tiles, seed):
+    generator = np.random.default_rng(seed)
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
+        for number in range(tiles):
+            label = number % len(CLASSES)
+            tile = {"image/encoded": striped_tile(generator, label), "image/class/label": label}
+            writer.write(encode_example(tile))
+
+
+def write_plan(folder, *, ranks, train, validation):
+    folder.mkdir(parents=True)
+    plan = {
+        "format": "slidemill shard plan 1",
+        "classes": list(CLASSES),
+        "seed": 1,
+        "ranks": ranks,
+        "tile_size": TILE_SIZE,
+        "tile_mpp": 0.5,
+    }
+    for kind, tiles in (("train", train), ("validation", validation)):
+        paths = [folder / f"{kind}-{rank}-of-{ranks}.tfrecord" for rank in range(ranks)]
+        for rank, path in enumerate(paths):
+            write_shard(path, tiles=tiles, seed=[rank, tiles])
+        plan[kind] = {"tiles_per_shard": tiles, "shards": [_described(path, tiles) for path in paths]}
+    path = folder / "plan.json"
+    path.write_text(json.dumps(plan))
+    return path
+
+
+def _described(path, tiles):
+    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "tiles": tiles}
+
+
+@pytest.fixture(scope="session")
+def shard_plan(tmp_path_factory):
+    """Shards for 2 ranks; the last validation batch of 16 is a partial one."""
+    return write_plan(tmp_path_factory.mktemp("cohort") / "shards", ranks=2, train=100, validation=40)
+
+
+@pytest.fixture(scope="session")
+def python_on_ranks():
+    """Run a Python program on connected ranks and return the finished process."""
+    mpirun = Path(sys.executable).parent / "mpirun"
+    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+    def run(ranks, *arguments):
+        launcher = [mpirun, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
+        command = [*launcher, sys.executable, *map(str, arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+    return run

@@ -1,0 +1,68 @@
+"""Run on 2 ranks by test_exchange.py: trains with and without the exchange of gradients, and writes the weights."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from slidemill.training import ranks
+from slidemill.training.backend import keras, tf
+from slidemill.training.loop import train_step
+from slidemill.training.models import build_model, classifier
+
+STEPS = 10
+BATCH_PER_RANK = 8
+
+
+def main(folder: Path) -> None:
+    ranks.connect(2)
+    half = slice(ranks.rank() * BATCH_PER_RANK, (ranks.rank() + 1) * BATCH_PER_RANK)
+    results = {"exchanged": weights_after_training(half)} | exchanged_values()
+    ranks.averaging = lambda tape: tape
+    results["not_exchanged"] = weights_after_training(half)
+    results["one_process"] = weights_after_training(slice(None))
+    np.savez(folder / f"rank-{ranks.rank()}.npz", **results)
+
+
+def weights_after_training(part: slice) -> np.ndarray:
+    """Train on a part of each joined batch of 16 and return all weights as one vector."""
+    keras.utils.set_random_seed(5)
+    model = model_without_batch_statistics()
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    step = train_step(model, optimizer)
+    generator = np.random.default_rng(6)
+    for _ in range(STEPS):
+        images = generator.uniform(0, 255, (2 * BATCH_PER_RANK, 12, 12, 3)).astype(np.float32)
+        labels = generator.integers(3, size=2 * BATCH_PER_RANK)
+        step(tf.constant(images[part]), tf.constant(labels[part]), tf.constant(0.01))
+    return np.concatenate([np.ravel(variable) for variable in model.variables])
+
+
+def model_without_batch_statistics() -> keras.Model:
+    inputs = keras.Input((12, 12, 3))
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Conv2D(8, 3, activation="relu")(x)
+    return classifier(inputs, keras.layers.Flatten()(x), class_count=3)
+
+
+def exchanged_values() -> dict[str, np.ndarray]:
+    """What the other functions of `ranks` make of values that differ between the ranks."""
+    model = build_model("small_cnn", input_size=32, class_count=2)
+    for variable in model.variables:
+        variable.assign(tf.fill(variable.shape, float(ranks.rank())))
+    ranks.average_statistics(model)
+    statistics = np.concatenate([np.ravel(variable) for variable in model.non_trainable_variables])
+    weights = np.concatenate([np.ravel(variable) for variable in model.trainable_variables])
+    ranks.broadcast(model.variables)
+    return {
+        "statistics": statistics,
+        "weights": weights,
+        "broadcast": np.concatenate([np.ravel(variable) for variable in model.trainable_variables]),
+        "total": ranks.total(tf.constant([1.0 + ranks.rank(), 10.0])),
+        "object": np.array(ranks.broadcast_object([ranks.rank()])),
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+import simplejpeg
+
+from slidemill.records import RecordWriter, encode_example
+from slidemill.training.input import (
+    ShardDataError,
+    TileShape,
+    decode_tile,
+    epoch_seed,
+    train_batches,
+    validation_batches,
+)
+
+TILES = 21
+SHAPE = TileShape(stored=16, model=8)
+
+
+def marked_tile(number):
+    """A tile whose grey value is its number, with a dark top left quarter, so that each orientation differs."""
+    rgb = np.full((16, 16, 3), 100 + 5 * number, np.uint8)
+    rgb[:8, :4] = 0
+    return simplejpeg.encode_jpeg(rgb, quality=100, colorsubsampling="444")
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory):
+    path = tmp_path_factory.mktemp("shard") / "train-0-of-1.tfrecord"
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
+        for number in range(TILES):
+            writer.write(encode_example({"image/encoded": marked_tile(number), "image/class/label": number}))
+    return path
+
+
+def epochs(shard, seeds, *, threads=1):
+    batches = train_batches(shard, SHAPE, epoch_seeds=seeds, tiles=TILES, batch_size=4, threads=threads)
+    read = [(images.numpy(), labels.numpy()) for images, labels in batches]
+    return [read[start : start + TILES // 4] for start in range(0, len(read), TILES // 4)]
+
+
+def labels_of(epoch):
+    return [int(label) for _, labels in epoch for label in labels]
+
+
+def assert_same(first, second):
+    for (images, labels), (other_images, other_labels) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(labels, other_labels)
+        np.testing.assert_array_equal(images, other_images)
+
+
+def test_every_epoch_has_only_full_batches_and_no_tile_twice(shard):
+    for epoch in epochs(shard, [1, 2, 3]):
+        assert [images.shape for images, _ in epoch] == [(4, 8, 8, 3)] * (TILES // 4)
+        assert len(set(labels_of(epoch))) == TILES // 4 * 4
+
+
+def test_epochs_differ_in_order(shard):
+    first, second = epochs(shard, [1, 2])
+    assert labels_of(first) != labels_of(second)
+
+
+def test_an_epoch_follows_from_its_seed_alone(shard):
+    _, second, third = epochs(shard, [1, 2, 3])
+    assert_same(epochs(shard, [2])[0], second)
+    assert_same(epochs(shard, [3], threads=2)[0], third)
+
+
+def test_tiles_come_in_all_eight_orientations(shard):
+    upright = {
+        int(label): image for images, labels in validation(shard) for image, label in zip(images, labels, strict=True)
+    }
+    seen = set()
+    for epoch in epochs(shard, range(5)):
+        for images, labels in epoch:
+            for image, label in zip(images, labels, strict=True):
+                seen.add(_orientation(image, upright[int(label)]))
+    assert len(seen) == 8
+
+
+def _orientation(image, upright):
+    for transposed in (False, True):
+        for turns in range(4):
+            candidate = np.rot90(upright.transpose(1, 0, 2) if transposed else upright, turns)
+            if np.array_equal(candidate, image):
+                return transposed, turns
+    raise AssertionError("neither a flip nor a rotation")
+
+
+def validation(shard, *, tiles=TILES):
+    batches = validation_batches(shard, SHAPE, tiles=tiles, batch_size=4, threads=1)
+    return [(images.numpy(), labels.numpy()) for images, labels in batches]
+
+
+def test_validation_has_every_tile_once_in_order(shard):
+    batches = validation(shard)
+    assert labels_of(batches) == list(range(TILES))
+    assert batches[-1][0].shape == (TILES % 4, 8, 8, 3)
+
+
+def test_a_shard_shorter_than_planned_is_told(shard):
+    with pytest.raises(ShardDataError, match="gave 6 batches instead of the planned 8"):
+        validation(shard, tiles=30)
+
+
+def test_a_damaged_shard_is_told(shard, tmp_path):
+    damaged = tmp_path / shard.name
+    damaged.write_bytes(shard.read_bytes()[:-5])
+    with pytest.raises(ShardDataError, match=r"train-0-of-1\.tfrecord"):
+        validation(damaged)
+
+
+def test_tiles_of_another_size_than_planned_are_told(shard):
+    batches = validation_batches(shard, TileShape(32, 8), tiles=TILES, batch_size=4, threads=1)
+    with pytest.raises(ShardDataError, match="not compatible with expected shape"):
+        list(batches)
+
+
+@pytest.mark.parametrize("model", [8, 16, 20, 32, 64, 100])
+def test_decoded_tile_is_the_scaled_down_image(model):
+    y, x = np.mgrid[:64, :64]
+    rgb = np.stack([x * 3, y * 3, np.full_like(x, 120)], axis=-1).astype(np.uint8)
+    jpeg = simplejpeg.encode_jpeg(rgb, quality=100, colorsubsampling="444")
+    tile = decode_tile(jpeg, TileShape(64, model)).numpy()
+    assert tile.shape == (model, model, 3)
+    assert tile.dtype == np.float32
+    centres = (np.arange(model) + 0.5) * 64 / model - 0.5
+    np.testing.assert_allclose(tile[:, :, 0].mean(axis=0), centres.clip(0, 63) * 3, atol=3)
+    np.testing.assert_allclose(tile[:, :, 1].mean(axis=1), centres.clip(0, 63) * 3, atol=3)
+
+
+def test_ranks_and_epochs_have_seeds_of_their_own():
+    seeds = {epoch_seed(seed, epoch=epoch, rank=rank) for seed in (1, 2) for epoch in range(5) for rank in range(5)}
+    assert len(seeds) == 50

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from slidemill.training.plan import ShardPlanError, read_plan
+
+
+@pytest.fixture
+def edited_plan(shard_plan, tmp_path):
+    """A copy of a good plan with other values in it."""
+
+    def edit(**changes):
+        path = tmp_path / "plan.json"
+        path.write_text(json.dumps(json.loads(shard_plan.read_text()) | changes))
+        return path
+
+    return edit
+
+
+def test_each_rank_has_a_shard_beside_the_plan(shard_plan):
+    plan = read_plan(shard_plan, ranks=2)
+    assert plan.train.files == tuple(shard_plan.parent / f"train-{rank}-of-2.tfrecord" for rank in range(2))
+    assert (plan.train.tiles_per_shard, plan.validation.tiles_per_shard) == (100, 40)
+    assert (plan.classes, plan.tile_size, plan.tile_mpp) == (("coarse", "fine"), 64, 0.5)
+
+
+def test_shards_for_another_number_of_ranks_are_refused(shard_plan):
+    with pytest.raises(ShardPlanError, match="has 2 train shards, but training runs on 3 ranks"):
+        read_plan(shard_plan, ranks=3)
+
+
+def test_empty_shards_are_refused(edited_plan, shard_plan):
+    empty = json.loads(shard_plan.read_text())["validation"] | {"tiles_per_shard": 0}
+    with pytest.raises(ShardPlanError, match="its validation shards hold no tiles"):
+        read_plan(edited_plan(validation=empty), ranks=2)
+
+
+def test_another_format_is_refused(edited_plan):
+    with pytest.raises(ShardPlanError, match="slidemill shard plan 9"):
+        read_plan(edited_plan(format="slidemill shard plan 9"), ranks=2)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": "slidemill shard plan 1"}'])
+def test_a_file_that_is_no_plan_is_refused(tmp_path, content):
+    path = tmp_path / "plan.json"
+    path.write_text(content)
+    with pytest.raises(ShardPlanError, match="not a readable shard plan"):
+        read_plan(path, ranks=2)
+
+
+def test_a_missing_plan_is_told(tmp_path):
+    with pytest.raises(ShardPlanError, match="there is no such shard plan"):
+        read_plan(tmp_path / "plan.json", ranks=2)
+
+
+def test_hash_follows_the_content(shard_plan, edited_plan):
+    assert read_plan(shard_plan, ranks=2).sha256 != read_plan(edited_plan(seed=2), ranks=2).sha256
