@@ -9,7 +9,9 @@ from slidemill.training.parameters import TrainingOutputs, TrainingParameters
 
 
 @click.command()
-@click.option("--expect-ranks", type=int, required=True, help="Number of ranks that the launcher was asked for.")
+@click.option(
+    "--expect-ranks", type=click.IntRange(min=1), required=True, help="Number of ranks that the launcher was asked for."
+)
 @click.option("--plan", type=click.Path(path_type=Path), required=True, help="Read: shards/plan.json.")
 @click.option("--model", type=click.Path(path_type=Path), required=True, help="Written: model.keras.")
 @click.option("--history", type=click.Path(path_type=Path), required=True, help="Written: history.tsv.")
@@ -20,7 +22,7 @@ from slidemill.training.parameters import TrainingOutputs, TrainingParameters
 @click.option("--batch-size", type=int, required=True, help="Tiles per rank and step.")
 @click.option("--learning-rate", type=float, required=True, help="Of one rank.")
 @click.option("--seed", type=int, required=True)
-@click.option("--threads", type=int, default=1, show_default=True, help="CPU threads of each rank.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of each rank.")
 def main(
     expect_ranks: int,
     plan: Path,
