@@ -154,9 +154,7 @@ def threads_per_rank(wildcards, threads):
 def score_outputs(wildcards):
     """The outputs of scoring, which needs a model."""
     if TRAINED_MODEL is None:
-        raise WorkflowError(
-            "score needs a trained model. Add --config model=PATH/model.keras slides=SHEET.tsv"
-        )
+        return "(a trained model: add --config slides=SHEET.tsv model=PATH/model.keras)"  # as in slide_file
     heatmaps = expand(
         "results/heatmaps/{slide_id}.{kind}",
         slide_id=SCORED_SLIDES,

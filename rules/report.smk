@@ -11,7 +11,7 @@ rule write_config:
     conda:
         "../envs/evaluation.yaml"
     params:
-        config=json.dumps(config, sort_keys=True),
+        config=json.dumps(config),
     shell:
         "printf '%s\\n' {params.config:q} > {output:q} 2> {log:q}"
 

@@ -84,7 +84,7 @@ def test_a_tiling_parameter_cuts_all_tiles_again(finished):
 
 def test_inspection(finished, workspace, tmp_path):
     assert finished.snakemake("--dag").stdout.count("tile_slide") == 10
-    one = workspace.snakemake("-n", "--quiet", "rules", "results/tiles/LUAD-1.tfrecord").stdout
+    one = workspace.snakemake("results/tiles/LUAD-1.tfrecord", "-n", "--quiet", "rules").stdout
     assert re.search(r"total +2", one)
     finished.snakemake("--report", str(tmp_path / "snakemake.html"))
     assert (tmp_path / "snakemake.html").stat().st_size > 100_000

@@ -56,5 +56,5 @@ def test_the_real_slide(finished, workspace, real_slide):
 def test_score_without_a_model_is_one_clear_line(workspace):
     run = workspace.snakemake("score", "-n", check=False)
     assert run.returncode != 0
-    assert "score needs a trained model. Add --config model=PATH/model.keras slides=SHEET.tsv" in run.stdout
+    assert "(a trained model: add --config slides=SHEET.tsv model=PATH/model.keras)" in run.stdout
     assert "Traceback" not in run.stdout

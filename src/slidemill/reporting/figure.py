@@ -13,6 +13,7 @@ from slidemill.atomic import atomic_path
 _DPI = 100
 _MAX_COLUMNS = 4
 _MIN_WIDTH = 760
+_LETTER_WIDTH = 0.62  # of a bold letter, as a share of its height; on average
 _INK = "#1a1a1a"
 _FAINT_INK = "#555555"
 
@@ -51,6 +52,7 @@ class _Layout:
     panel_width: int
     panel_height: int
     panels: int
+    longest_label: int
 
     @property
     def columns(self) -> int:
@@ -69,8 +71,13 @@ class _Layout:
         return self.text
 
     @property
+    def column_width(self) -> int:
+        """Room for the picture and for the label above it, whichever is wider."""
+        return max(self.panel_width, round(_LETTER_WIDTH * self.text * self.longest_label)) + self.gap
+
+    @property
     def width(self) -> int:
-        return max(_MIN_WIDTH, self.columns * (self.panel_width + self.gap) + self.gap)
+        return max(_MIN_WIDTH, self.columns * self.column_width + self.gap)
 
     def header(self, lines: int) -> int:
         return self.gap + round(1.5 * self.text * (lines + 1)) + self.gap // 2
@@ -85,7 +92,7 @@ class _Layout:
 
     def corner(self, place: int, header: int) -> tuple[int, int]:
         row, column = divmod(place, self.columns)
-        left = self.gap + column * (self.panel_width + self.gap)
+        left = self.gap + column * self.column_width
         return left, header + row * self.row_height + 2 * self.text
 
 
@@ -106,7 +113,8 @@ class _Drawing:
 
     def __init__(self, title: str, subtitle: str, panels: Sequence[Panel], legend: Legend | None) -> None:
         height, width = panels[0].picture.shape[:2] if panels else (0, 0)
-        self.layout = _Layout(width, height, len(panels))
+        longest_label = max((len(panel.label) for panel in panels), default=0)
+        self.layout = _Layout(width, height, len(panels), longest_label)
         lines = textwrap.wrap(subtitle, width=round(1.7 * self.layout.width / self.layout.text))
         header = self.layout.header(len(lines))
         body = header + self.layout.rows * self.layout.row_height
@@ -138,7 +146,7 @@ class _Drawing:
         bar = np.zeros((max(3, text // 4), legend.scale_px, 3), np.uint8)
         self._paste(bar, gap, top + text // 2)
         self._write(legend.scale_text, gap, top + text, size=text)
-        middle = 2 * gap + self.layout.panel_width
+        middle = gap + self.layout.column_width
         self._paste(legend.colours, middle, top + text // 2)
         bottom = top + text // 2 + len(legend.colours) + text // 3
         self._write("0", middle, bottom, size=text)
