@@ -1,12 +1,15 @@
 """What tests of several stages share."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from slidemill.slides.synthetic import Recipe, synthesize_slide
+
+from .local_gdc import LocalGdc, ServedFile, uuid_of
 
 # The machine may be slow; tests say nothing of time. The examples are the same in every run.
 settings.register_profile("slidemill", deadline=None, derandomize=True, max_examples=60)
@@ -36,3 +39,13 @@ def draw_slide(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         return path
 
     return draw
+
+
+@pytest.fixture
+def gdc(tmp_path: Path) -> Iterator[LocalGdc]:
+    """A local GDC with one file of 3,000,001 random bytes, the first in `gdc.files`."""
+    path = tmp_path / "at-the-gdc" / "TCGA-05-4244-01A-01-TS1.svs"
+    path.parent.mkdir()
+    path.write_bytes(random.Random(1).randbytes(3_000_001))
+    with LocalGdc([ServedFile(path, uuid_of(path.name))]) as server:
+        yield server

@@ -21,10 +21,20 @@ def atomic_path(final: Path) -> Iterator[Path]:
     temporary = final.with_name(f".{uuid4().hex}-{final.name}")
     try:
         yield temporary
-        _flush_to_disk(temporary)
-        temporary.replace(final)
+        publish(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Give a finished file its final name, once its bytes are on the disk.
+
+    Args:
+        temporary: the file, on the same file system.
+        final: its name from now on.
+    """
+    _flush_to_disk(temporary)
+    temporary.replace(final)
 
 
 def write_bytes(final: Path, content: bytes) -> None:

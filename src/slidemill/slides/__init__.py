@@ -1,6 +1,7 @@
 """Whole-slide images: one interface to read them, whatever the file format."""
 
 from slidemill.slides.openslide_reader import open_slide
+from slidemill.slides.placeholder import SlideNotDownloadedError, write_placeholder
 from slidemill.slides.reader import SlideError, SlideProperties, SlideReader, UnreadableSlideError
 from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
 
@@ -8,9 +9,11 @@ __all__ = [
     "Resolution",
     "ResolutionMissingError",
     "SlideError",
+    "SlideNotDownloadedError",
     "SlideProperties",
     "SlideReader",
     "UnreadableSlideError",
     "open_slide",
     "resolution_of",
+    "write_placeholder",
 ]

@@ -11,6 +11,7 @@ import openslide
 from openslide import OpenSlide, OpenSlideError
 from PIL import Image
 
+from slidemill.slides.placeholder import refuse_placeholder
 from slidemill.slides.reader import SlideProperties, SlideReader, UnreadableSlideError
 from slidemill.units import SlidePixels, TilePixels
 
@@ -23,7 +24,9 @@ def open_slide(path: Path) -> Iterator[SlideReader]:
 
     Raises:
         UnreadableSlideError: no reader knows the file, or it is damaged.
+        SlideNotDownloadedError: the file stands in the place of a slide that could not be downloaded.
     """
+    refuse_placeholder(path)
     try:
         slide = OpenSlide(path)
     except (OpenSlideError, OSError) as error:

@@ -1,0 +1,1 @@
+"""The Genomic Data Commons: what files it has, and getting them whole and right."""

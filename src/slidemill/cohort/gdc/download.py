@@ -1,0 +1,137 @@
+"""Download one slide, whole and right, or say why not."""
+
+import logging
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from slidemill.atomic import publish
+from slidemill.cohort.gdc import gdc_client, transfer
+from slidemill.cohort.gdc.errors import DownloadError, GdcError, TransientError
+from slidemill.cohort.gdc.files import GdcFile
+from slidemill.cohort.gdc.patience import Patience
+from slidemill.cohort.gdc.ranges import progress_path
+from slidemill.cohort.gdc.server import GDC, GdcServer
+from slidemill.cohort.gdc.space import check_space, disk_errors
+from slidemill.cohort.gdc.token import read_token
+from slidemill.cohort.gdc.verify import verify
+from slidemill.slides import write_placeholder
+
+_LOG = logging.getLogger(__name__)
+
+Client = Literal["auto", "gdc-client", "https"]
+OnFailure = Literal["set_aside", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadOptions:
+    """How files are fetched.
+
+    Attributes:
+        client: "gdc-client", "https" (built in), or "auto": gdc-client where it is on the PATH.
+        server: address of the GDC.
+        connections: how many are used at once for one file.
+        patience: how often and how long to try.
+        token_file: for controlled access.
+        on_failure: what to do about a file that cannot be had: set the slide aside, or stop.
+    """
+
+    client: Client = "auto"
+    server: str = GDC
+    connections: int = 4
+    patience: Patience = field(default_factory=Patience)
+    token_file: Path | None = None
+    on_failure: OnFailure = "set_aside"
+
+
+def download_slide(file: GdcFile, output: Path, folder: Path, options: DownloadOptions) -> bool:
+    """Download a slide; `output` appears only when its size and MD5 are right.
+
+    Args:
+        file: the slide's file at the GDC.
+        output: where it goes. A slide that cannot be had leaves a text with the reason there, which sets it aside
+            later, or nothing, as `options.on_failure` says.
+        folder: for what is on the way, of this slide alone, on the file system of `output`; removed in the end.
+            After an interruption it stays, and the next call goes on from it.
+        options: how.
+
+    Returns:
+        Whether the slide is there; False when it is set aside.
+
+    Raises:
+        DownloadError: it cannot be had, and `options.on_failure` is "stop".
+        ServerUnavailableError: the server is down or out of reach, which is no reason to set a slide aside.
+        NoSpaceError: there is no room for it.
+        TokenError: the token file cannot be used.
+        GdcError: gdc-client was asked for and is not there.
+    """
+    token = read_token(options.token_file) if options.token_file else None
+    program = _gdc_client(options.client)
+    folder.mkdir(parents=True, exist_ok=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with GdcServer(options.server, options.patience, connections=options.connections, token=token) as server:
+        try:
+            with disk_errors(folder):
+                if program is None:
+                    fetched = _fetch_by_https(file, folder, server, options)
+                else:
+                    fetched = _fetch_by_gdc_client(file, folder, program, options)
+        except DownloadError as error:
+            server.check_status()
+            if options.on_failure == "stop":
+                raise DownloadError(
+                    f"{file.filename} could not be downloaded: {error}. Run again to go on from here, or set "
+                    "acquire.on_failure to set_aside."
+                ) from error
+            _LOG.warning("set aside: %s could not be downloaded: %s", file.filename, error)
+            write_placeholder(output, str(error))
+            shutil.rmtree(folder)
+            return False
+    publish(fetched, output)
+    shutil.rmtree(folder)
+    return True
+
+
+def _gdc_client(client: Client) -> Path | None:
+    """Path of gdc-client when it is to be used."""
+    if client == "https":
+        return None
+    program = shutil.which("gdc-client")
+    if program is None and client == "gdc-client":
+        raise GdcError("gdc-client is not on the PATH. Install it, or set acquire.client to auto or https.")
+    return Path(program) if program else None
+
+
+def _fetch_by_https(file: GdcFile, folder: Path, server: GdcServer, options: DownloadOptions) -> Path:
+    partial = folder / f"{file.file_id}.partial"
+    there = partial.stat().st_blocks * 512 if partial.exists() else 0
+    check_space(folder, file.size - there)
+    _LOG.info("%s: %d bytes from %s, by the built-in client", file.filename, file.size, server.url)
+    for attempt in options.patience.attempts():
+        with attempt:
+            transfer.fetch(file, partial, server, connections=options.connections)
+            try:
+                verify(partial, file)
+            except TransientError:
+                # Which of the bytes are wrong cannot be known: none is kept.
+                partial.unlink()
+                progress_path(partial).unlink()
+                raise
+    return partial
+
+
+def _fetch_by_gdc_client(file: GdcFile, folder: Path, program: Path, options: DownloadOptions) -> Path:
+    check_space(folder, file.size)
+    _LOG.info("%s: %d bytes from %s, by %s", file.filename, file.size, options.server, program)
+    client = gdc_client.GdcClient(
+        program=program,
+        server=options.server,
+        connections=options.connections,
+        timeout_s=options.patience.timeout_s,
+        token_file=options.token_file,
+    )
+    for attempt in options.patience.attempts():
+        with attempt:
+            fetched = gdc_client.fetch(file, folder, client)
+    return fetched
