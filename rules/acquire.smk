@@ -1,22 +1,45 @@
-# Slides: drawn for the demo. A user's own slides are read where they lie.
+# Slides: drawn for the demo, or downloaded. A user's own slides are read where they lie.
 
 
-rule synthesize_slide:
-    input:
-        # The text of a recipe stands in the sheet, but a change in one row does not draw all slides again.
-        ancient(SHEET),
-    output:
-        "results/slides/{slide_id}.svs",
-    log:
-        "logs/synthesize_slide/{slide_id}.log",
-    benchmark:
-        "results/benchmarks/synthesize_slide/{slide_id}.tsv"
-    conda:
-        "../envs/slides.yaml"
-    params:
-        script=script("synthesize_slide.py"),
-        recipe=lambda wildcards: COHORT[wildcards.slide_id].synthetic,
-        seed=options(None, "seed"),
-    shell:
-        "python {params.script} --slide-id {wildcards.slide_id:q} --recipe {params.recipe:q} {params.seed}"
-        " --output {output:q} &> {log:q}"
+if DRAWN_SLIDES:
+
+    rule synthesize_slide:
+        input:
+            # The text of a recipe stands in the sheet, but a change in one row does not draw all slides again.
+            ancient(SHEET),
+        output:
+            "results/slides/{slide_id}.svs",
+        log:
+            "logs/synthesize_slide/{slide_id}.log",
+        benchmark:
+            "results/benchmarks/synthesize_slide/{slide_id}.tsv"
+        conda:
+            "../envs/slides.yaml"
+        params:
+            script=script("synthesize_slide.py"),
+            recipe=lambda wildcards: COHORT[wildcards.slide_id].synthetic,
+            seed=options(None, "seed"),
+        shell:
+            "python {params.script} --slide-id {wildcards.slide_id:q} --recipe {params.recipe:q} {params.seed}"
+            " --output {output:q} &> {log:q}"
+
+else:
+
+    rule download_slide:
+        output:
+            temp_unless("acquire", "keep_slides", "results/slides/{slide_id}.svs"),
+        log:
+            "logs/download_slide/{slide_id}.log",
+        benchmark:
+            "results/benchmarks/download_slide/{slide_id}.tsv"
+        conda:
+            "../envs/download.yaml"
+        resources:
+            gdc_connections=config["acquire"]["connections"],
+        params:
+            file=file_options,
+            # What came of a slide so far; a run that was interrupted goes on from it.
+            folder="results/downloads/{slide_id}",
+        shell:
+            # DOWNLOAD_SLIDE is no param: another number of connections must not download all slides again.
+            "python {DOWNLOAD_SLIDE} {params.file} --folder {params.folder:q} --output {output:q} &> {log:q}"

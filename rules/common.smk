@@ -98,6 +98,7 @@ try:
 except SlidemillError as error:
     raise WorkflowError(str(error)) from None
 
+DRAWN_SLIDES = any(slide.synthetic for slide in COHORT.values())
 MODEL = TRAINED_MODEL or "results/model/model.keras"
 RANKS = config["ranks"]["nodes"] * config["ranks"]["per_node"]
 MPIRUN = "mpirun --map-by :oversubscribe --bind-to none"
@@ -120,9 +121,31 @@ def options(section, *keys):
     )
 
 
+def download_command():
+    """download_slide with its options, without what is to be downloaded."""
+    keys = ["client", "server", "connections", "tries", "timeout", "on_failure"]
+    if config["acquire"]["token_file"]:
+        keys.append("token_file")
+    return f"{script('download_slide.py')} {options('acquire', *keys)}"
+
+
 def class_options():
     """The classes in order, as command line options."""
     return " ".join(f"--class {shlex.quote(name)}" for name in config["classes"])
+
+
+def temp_unless(section, key, path):
+    """An output that Snakemake removes as soon as nothing needs it any more, unless the config wants it kept."""
+    return path if config[section][key] else temp(path)
+
+
+def file_options(wildcards):
+    """A slide's file at the GDC, as command line options of download_slide."""
+    slide = COHORT[wildcards.slide_id]
+    return (
+        f"--file-id {shlex.quote(slide.file_id)} --filename {shlex.quote(slide.filename)}"
+        f" --md5 {shlex.quote(slide.md5)} --size {slide.size}"
+    )
 
 
 def slide_file(wildcards):
@@ -161,3 +184,6 @@ def score_outputs(wildcards):
         kind=["png", "geojson"],
     )
     return ["results/scores.tsv", *heatmaps]
+
+
+DOWNLOAD_SLIDE = download_command()

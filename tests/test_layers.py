@@ -8,6 +8,7 @@ import pytest
 LIBRARY = Path(__file__).parents[1] / "src" / "slidemill"
 LAYERS = [
     {"errors", "atomic", "seeds"},
+    {"placeholder"},
     {"units", "world", "zarr_zip", "command"},
     {"slides", "records"},
     {"cohort", "tiling"},

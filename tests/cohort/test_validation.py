@@ -38,7 +38,7 @@ def test_the_default_config_is_right():
     ("changes", "told"),
     [
         ({"tiling__mmp": 0.5}, "config: tiling.mmp is unknown. Did you mean 'mpp'?"),
-        ({"zzz": 1}, "config: zzz is unknown. Known are: slides, classes, seed, model, ranks, tiling, split"),
+        ({"zzz": 1}, "config: zzz is unknown. Known are: slides, classes, seed, model, ranks, acquire, "),
         ({"tiling__mpp": None}, "config: tiling.mpp is missing. Add it."),
         ({"tiling__mpp": "half"}, "config: tiling.mpp: 'half' is not of type 'number'. It is: microns per pixel"),
         ({"tiling__max_background": 1.5}, "config: tiling.max_background: 1.5 is greater than"),
@@ -110,19 +110,20 @@ def test_the_demo_sheet_is_right():
 def test_a_slide_needs_one_source_that_exists(tmp_path):
     (tmp_path / "there.svs").touch()
     uuid = "12345678-1234-1234-1234-123456789012"
-    text = "slide_id\tpatient_id\tpath\tfile_id\tsynthetic\n"
+    text = "slide_id\tpatient_id\tpath\tfile_id\tsynthetic\tfilename\tmd5\tsize\n"
     rows = [
-        f"a\tP\t{tmp_path}/there.svs\t\t",
-        f"b\tP\t{tmp_path}/gone.svs\t\t",
-        "c\tP\t\t\t",
-        f"d\tP\t\t{uuid}\tglands",
-        f"e\tP\t\t{uuid}\t",
+        f"a\tP\t{tmp_path}/there.svs",
+        f"b\tP\t{tmp_path}/gone.svs",
+        "c\tP",
+        f"d\tP\tthere.svs\t{uuid}",
+        f"e\tP\t\t{uuid}\t\te.svs\t{'0' * 32}\t7",
+        f"f\tP\t\t{uuid}\t\tf.svs\t\t7",
     ]
     sheet = write(tmp_path, text + "\n".join(rows))
     with pytest.raises(SheetError) as caught:
         check_sources(sheet, read_sheet(sheet))
     lines = str(caught.value).splitlines()
-    assert [line.split(":")[1].strip()[:9] for line in lines] == ["slide 'b'", "slide 'c'", "slide 'd'"]
+    assert [line.split(":")[1].strip()[:9] for line in lines] == ["slide 'b'", "slide 'c'", "slide 'd'", "slide 'f'"]
     assert "there is no file" in lines[0]
     assert "Say where its file is" in lines[1]
     assert "has file_id and synthetic. Keep one of them." in lines[2]
@@ -143,3 +144,11 @@ def test_labels(tmp_path, labels, told):
         check_labels(sheet, read_sheet(sheet), ["LUAD", "LUSC"])
     (line,) = str(caught.value).splitlines()
     assert told in line
+
+
+def test_slides_to_draw_and_slides_to_download_do_not_mix(tmp_path):
+    text = "slide_id\tpatient_id\tfile_id\tfilename\tmd5\tsize\tsynthetic\n"
+    rows = [f"a\tP\t12345678-1234-1234-1234-123456789012\ta.svs\t{'0' * 32}\t7\t", "b\tP\t\t\t\t\tglands"]
+    sheet = write(tmp_path, text + "\n".join(rows))
+    with pytest.raises(SheetError, match=r"slide 'a' is to be downloaded, but the sheet has slides to draw"):
+        check_sources(sheet, read_sheet(sheet))

@@ -11,6 +11,8 @@ import yaml
 from slidemill.cohort.sheet import SheetError, Slide, read_rows
 from slidemill.errors import ConfigError
 
+_OF_A_FILE = ("filename", "md5", "size")  # what a slide that is downloaded needs besides its file_id
+
 
 def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
     """Check a config against its JSON schema and against itself.
@@ -47,7 +49,15 @@ def check_sources(sheet: Path, slides: Iterable[Slide]) -> None:
     Raises:
         SheetError: with a line for each slide without one.
     """
+    slides = list(slides)
     problems = [problem for slide in slides for problem in _source_problems(sheet, slide)]
+    if any(slide.synthetic for slide in slides):
+        problems += [
+            f"{sheet}, line {slide.line}: slide '{slide.slide_id}' is to be downloaded, but the sheet has slides to "
+            "draw. Keep them in a sheet of their own."
+            for slide in slides
+            if slide.file_id is not None
+        ]
     if problems:
         raise SheetError(problems)
 
@@ -126,6 +136,11 @@ def _source_problems(sheet: Path, slide: Slide) -> Iterator[str]:
         yield f"{where} has no 'path' and no 'file_id'. Say where its file is."
     elif len(sources) > 1:
         yield f"{where} has {' and '.join(sources)}. Keep one of them."
+    elif slide.file_id is not None and (missing := [n for n in _OF_A_FILE if getattr(slide, n) is None]):
+        yield (
+            f"{where} has a file_id and no {', '.join(missing)}. Copy them from the GDC manifest: without them nobody "
+            "could tell whether the file arrived whole."
+        )
     elif slide.path is not None and not slide.path.is_file():
         yield (
             f"{where}: there is no file {slide.path}. Correct its path; a relative one starts in the folder in which "

@@ -1,7 +1,7 @@
 """Whole-slide images: one interface to read them, whatever the file format."""
 
+from slidemill.slides.not_downloaded import SlideNotDownloadedError
 from slidemill.slides.openslide_reader import open_slide
-from slidemill.slides.placeholder import SlideNotDownloadedError, write_placeholder
 from slidemill.slides.reader import SlideError, SlideProperties, SlideReader, UnreadableSlideError
 from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
 
@@ -15,5 +15,4 @@ __all__ = [
     "UnreadableSlideError",
     "open_slide",
     "resolution_of",
-    "write_placeholder",
 ]

@@ -11,7 +11,7 @@ import openslide
 from openslide import OpenSlide, OpenSlideError
 from PIL import Image
 
-from slidemill.slides.placeholder import refuse_placeholder
+from slidemill.slides.not_downloaded import refuse_placeholder
 from slidemill.slides.reader import SlideProperties, SlideReader, UnreadableSlideError
 from slidemill.units import SlidePixels, TilePixels
 

@@ -16,7 +16,7 @@ from slidemill.cohort.gdc.server import GDC, GdcServer
 from slidemill.cohort.gdc.space import check_space, disk_errors
 from slidemill.cohort.gdc.token import read_token
 from slidemill.cohort.gdc.verify import verify
-from slidemill.slides import write_placeholder
+from slidemill.placeholder import write_placeholder
 
 _LOG = logging.getLogger(__name__)
 
