@@ -2,6 +2,7 @@
 #
 #   snakemake --cores 2                     the demo cohort, to results/report.html
 #   snakemake -n                            what would run
+#   snakemake select_slides --cores 1 --configfile cohorts/tcga_lung.yaml
 #   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
 from pathlib import Path
 
@@ -14,15 +15,21 @@ configfile: Path(workflow.basedir) / "config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/acquire.smk"
-include: "rules/tile.smk"
-include: "rules/predict.smk"
-include: "rules/heatmap.smk"
-include: "rules/score.smk"
+include: "rules/select.smk"
+
+
+# Without a slide sheet there is only the rule that makes one.
+if not SHEET_TO_SELECT:
+
+    include: "rules/acquire.smk"
+    include: "rules/tile.smk"
+    include: "rules/predict.smk"
+    include: "rules/heatmap.smk"
+    include: "rules/score.smk"
 
 
 # With a model that was trained before nothing is trained, so the rules that could replace it are not even there.
-if TRAINED_MODEL is None:
+if TRAINED_MODEL is None and not SHEET_TO_SELECT:
 
     include: "rules/split.smk"
     include: "rules/shard.smk"
@@ -34,9 +41,8 @@ if TRAINED_MODEL is None:
 rule all:
     default_target: True
     input:
-        score_outputs if TRAINED_MODEL else "results/report.html",
+        final_outputs,
 
 
 localrules:
     all,
-    score,

@@ -9,13 +9,14 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from slidemill.cohort import read_sheet
+from slidemill.cohort.gdc.selection import Selection
 from slidemill.cohort.validation import (
     check_cells,
     check_config,
     check_labels,
     check_sources,
 )
-from slidemill.errors import SlidemillError
+from slidemill.errors import ConfigError, SlidemillError
 from slidemill.splits import SplitFractions, split_slides
 from slidemill.training.description import read_description
 
@@ -64,6 +65,23 @@ def find_sheet(name):
     )
 
 
+def check_select(config, sheet):
+    """Refuse a selection that can give no cohort, before the GDC is asked."""
+    Selection(
+        config["classes"], config["select"]["projects"], config["select"]["sections"]
+    )
+    manifest = config["select"]["manifest"]
+    if manifest and Path(manifest) in (sheet, *beside_sheet(sheet)):
+        raise ConfigError(
+            f"config: select.manifest: {manifest} would be overwritten. Give the manifest another name."
+        )
+
+
+def beside_sheet(sheet):
+    """What select_slides writes besides the sheet: the manifest of its slides, and what is not in it and why."""
+    return sheet.with_suffix(".manifest.txt"), sheet.with_suffix(".left_out.tsv")
+
+
 def use_model(path):
     """Cut tiles as the model was trained on them."""
     description = read_description(Path(path))
@@ -85,9 +103,13 @@ try:
     read_numbers()
     check_config(config, BASE / "schemas" / "config.schema.yaml")
     SHEET = find_sheet(config["slides"])
-    COHORT = read_cohort(SHEET)
+    # `snakemake select_slides` is still to write it; nothing else can be done before.
+    SHEET_TO_SELECT = config["select"] is not None and not SHEET.exists()
+    COHORT = {} if SHEET_TO_SELECT else read_cohort(SHEET)
     TRAINED_MODEL = config["model"]
-    if TRAINED_MODEL:
+    if SHEET_TO_SELECT:
+        check_select(config, SHEET)
+    elif TRAINED_MODEL:
         use_model(TRAINED_MODEL)
         SCORED_SLIDES = list(COHORT)
     else:
@@ -121,12 +143,30 @@ def options(section, *keys):
     )
 
 
-def download_command():
-    """download_slide with its options, without what is to be downloaded."""
-    keys = ["client", "server", "connections", "tries", "timeout", "on_failure"]
-    if config["acquire"]["token_file"]:
-        keys.append("token_file")
-    return f"{script('download_slide.py')} {options('acquire', *keys)}"
+def server_options(*keys):
+    """How the GDC is reached, as command line options."""
+    token = ["token_file"] if config["acquire"]["token_file"] else []
+    return options("acquire", "server", "tries", "timeout", *keys, *token)
+
+
+def select_options():
+    """What to ask the GDC for, as command line options."""
+    select = config["select"]
+    sections = " ".join(f"--section {name}" for name in select["sections"])
+    manifest = (
+        f" --from-manifest {shlex.quote(select['manifest'])}"
+        if select["manifest"]
+        else ""
+    )
+    projects, filters = (
+        shlex.quote(json.dumps(select[key])) for key in ("projects", "filters")
+    )
+    return f"--projects {projects} --filters {filters} {sections}{manifest}"
+
+
+def sheet_that_is_missing(wildcards):
+    """As in slide_file: the name of a missing input tells what to do."""
+    return f"({SHEET}, the slide sheet, which is not there yet: run 'snakemake select_slides' with the same config)"
 
 
 def class_options():
@@ -174,6 +214,13 @@ def threads_per_rank(wildcards, threads):
     return max(1, threads // config["ranks"]["per_node"])
 
 
+def final_outputs(wildcards):
+    """What a plain `snakemake` makes."""
+    if SHEET_TO_SELECT:
+        return sheet_that_is_missing(wildcards)
+    return score_outputs(wildcards) if TRAINED_MODEL else "results/report.html"
+
+
 def score_outputs(wildcards):
     """The outputs of scoring, which needs a model."""
     if TRAINED_MODEL is None:
@@ -186,4 +233,4 @@ def score_outputs(wildcards):
     return ["results/scores.tsv", *heatmaps]
 
 
-DOWNLOAD_SLIDE = download_command()
+DOWNLOAD_SLIDE = f"{script('download_slide.py')} {server_options('client', 'connections', 'on_failure')}"

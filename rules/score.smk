@@ -4,6 +4,7 @@
 rule score:
     input:
         score_outputs,
+    localrule: True
 
 
 rule score_slides:

@@ -112,6 +112,7 @@ class LocalGdc:
         self.faults: deque[str] = deque()  # of data requests
         self.api_faults: deque[str] = deque()  # of questions: "error 500", "busy", "truncate", "drop", "no json"
         self.always: str | None = None  # a fault of every data request
+        self.broken: set[str] = set()  # file_ids of which every answer is corrupt
         self.status = "OK"
         self.retry_after = "0"
         self.requests: list[Request] = []
@@ -236,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"data": {"hits": hits[first : first + size], "pagination": pagination}, "warnings": {}})
 
     def _data(self, file_id: str) -> None:
-        fault = self.gdc.next_fault()
+        fault = "corrupt" if file_id in self.gdc.broken else self.gdc.next_fault()
         file = self.gdc.files.get(file_id)
         if fault == "drop":
             self._break()

@@ -126,7 +126,7 @@ def test_a_slide_needs_one_source_that_exists(tmp_path):
     assert [line.split(":")[1].strip()[:9] for line in lines] == ["slide 'b'", "slide 'c'", "slide 'd'", "slide 'f'"]
     assert "there is no file" in lines[0]
     assert "Say where its file is" in lines[1]
-    assert "has file_id and synthetic. Keep one of them." in lines[2]
+    assert "has path and file_id. Keep one of them." in lines[2]
 
 
 @pytest.mark.parametrize(

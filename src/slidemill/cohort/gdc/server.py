@@ -82,11 +82,14 @@ class GdcServer:
                 _check_status(response)
                 yield response
 
-    def post(self, path: str, question: Mapping[str, Any]) -> requests.Response:
-        """Ask a question, until an answer comes or patience ends.
+    def ask(self, path: str, question: Mapping[str, Any]) -> Any:
+        """Ask a question, until a whole answer comes or patience ends.
+
+        Returns:
+            The answer, which is JSON.
 
         Raises:
-            ServerUnavailableError: no answer came.
+            ServerUnavailableError: no answer came that could be read.
             RefusedError: the server does not take the question.
         """
         try:
@@ -94,10 +97,9 @@ class GdcServer:
                 with attempt, _transient_failures():
                     response = self._session.post(f"{self.url}{path}", json=question, timeout=self.patience.timeout_s)
                     _check_status(response)
-                    _check_length(response)
-                    return response
+                    return _parsed(response)
         except TransientError as error:
-            raise ServerUnavailableError(f"{self.url} does not answer ({error}). Try again later.") from error
+            raise ServerUnavailableError(f"{self.url} does not answer as it should ({error}). Try later.") from error
         raise AssertionError  # the attempts end with an answer or an error
 
     def check_status(self) -> None:
@@ -161,7 +163,11 @@ def _check_status(response: requests.Response) -> None:
     raise RefusedError(f"{answer}. {_ADVICE.get(HTTPStatus(code), 'See the GDC documentation.')}")
 
 
-def _check_length(response: requests.Response) -> None:
+def _parsed(response: requests.Response) -> Any:
     stated = response.headers.get("Content-Length")
     if stated is not None and int(stated) != len(response.content):
         raise TransientError(f"the answer has {len(response.content)} of {stated} bytes")
+    try:
+        return response.json()
+    except ValueError as error:
+        raise TransientError("the answer is not JSON") from error
