@@ -18,14 +18,15 @@ rule write_config:
 
 rule report:
     input:
+        # Paths, and not rules.NAME.output: Snakemake would compare each with all inputs, which is slow for many slides.
         splits="results/splits.tsv",
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
-        plan=rules.shard_tiles.output.plan,
-        history=rules.train.output.history,
-        metrics=rules.evaluate.output.metrics,
-        slides=rules.evaluate.output.slides,
+        plan="results/shards/plan.json",
+        history="results/model/history.tsv",
+        metrics="results/evaluation/metrics.json",
+        slides="results/evaluation/slides.tsv",
         heatmaps=expand("results/heatmaps/{slide_id}.png", slide_id=SCORED_SLIDES),
-        config=rules.write_config.output,
+        config="results/config.json",
     output:
         report(
             "results/report.html",
