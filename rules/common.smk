@@ -17,7 +17,7 @@ from slidemill.cohort.validation import (
     check_sources,
 )
 from slidemill.errors import ConfigError, SlidemillError
-from slidemill.splits import SplitFractions, split_slides
+from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.training.description import read_description
 
 BASE = Path(workflow.basedir)
@@ -89,12 +89,22 @@ def use_model(path):
     config["tiling"]["tile_size"] = description.tile_size_px
 
 
+def split_design():
+    """How the config wants the cohort to be split."""
+    split = config["split"]
+    if split["folds"]:
+        sizes = Fold(split["fold"], split["folds"])
+    else:
+        sizes = SplitFractions(split["train"], split["validation"], split["test"])
+    return SplitDesign(sizes, split["group_by"])
+
+
 def split_cohort():
     """Split of each slide, known before anything runs."""
     return split_slides(
         COHORT.values(),
         classes=config["classes"],
-        fractions=SplitFractions(**config["split"]),
+        design=split_design(),
         seed=config["seed"],
     )
 
@@ -167,6 +177,12 @@ def select_options():
 def sheet_that_is_missing(wildcards):
     """As in slide_file: the name of a missing input tells what to do."""
     return f"({SHEET}, the slide sheet, which is not there yet: run 'snakemake select_slides' with the same config)"
+
+
+def split_options():
+    """How the cohort is split, as command line options."""
+    folds = ["folds", "fold"] if config["split"]["folds"] else []
+    return options("split", "train", "validation", "test", "group_by", *folds)
 
 
 def class_options():

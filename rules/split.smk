@@ -17,7 +17,7 @@ rule assign_splits:
         script=script("assign_splits.py"),
         tiles=lambda wildcards, input: folder_of(input.stores),
         classes=class_options(),
-        split=options("split", "train", "validation", "test"),
+        split=split_options(),
         seed=options(None, "seed"),
         limit=options("tiling", "max_failed_fraction"),
     shell:

@@ -1,12 +1,14 @@
 """Assign the patients of a cohort to train, validation and test."""
 
 from pathlib import Path
+from typing import cast
 
 import click
 
 from slidemill.cohort import read_sheet
 from slidemill.command import run
-from slidemill.splits import SplitFractions, assign_splits
+from slidemill.splits import Fold, SplitDesign, SplitFractions, assign_splits
+from slidemill.splits.design import GroupBy
 
 
 @click.command(help=__doc__)
@@ -16,6 +18,9 @@ from slidemill.splits import SplitFractions, assign_splits
 @click.option("--train", type=float, required=True, help="Share of the patients.")
 @click.option("--validation", type=float, required=True, help="Share of the patients.")
 @click.option("--test", type=float, required=True, help="Share of the patients.")
+@click.option("--folds", type=int, help="Cross-validation with so many folds, in the place of the shares.")
+@click.option("--fold", type=int, default=0, show_default=True, help="Which of them, from 0.")
+@click.option("--group-by", type=click.Choice(["patient", "site"]), default="patient", show_default=True)
 @click.option("--seed", type=int, required=True)
 @click.option("--max-failed-fraction", type=float, required=True, help="Greatest share of slides set aside.")
 @click.option("--output", type=Path, required=True, help="The table to write.")
@@ -26,16 +31,20 @@ def main(
     train: float,
     validation: float,
     test: float,
+    folds: int | None,
+    fold: int,
+    group_by: str,
     seed: int,
     max_failed_fraction: float,
     output: Path,
 ) -> None:
+    sizes = Fold(fold, folds) if folds else SplitFractions(train=train, validation=validation, test=test)
     assign_splits(
         read_sheet(slides),
         tiles,
         output,
         classes=classes,
-        fractions=SplitFractions(train=train, validation=validation, test=test),
+        design=SplitDesign(sizes, cast(GroupBy, group_by)),
         seed=seed,
         max_failed_fraction=max_failed_fraction,
     )

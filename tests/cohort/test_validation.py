@@ -38,13 +38,15 @@ def test_the_default_config_is_right():
     ("changes", "told"),
     [
         ({"tiling__mmp": 0.5}, "config: tiling.mmp is unknown. Did you mean 'mpp'?"),
-        ({"zzz": 1}, "config: zzz is unknown. Known are: slides, classes, seed, model, ranks, acquire, "),
+        ({"zzz": 1}, "config: zzz is unknown. Known are: slides, classes, select, seed, model, ranks, "),
         ({"tiling__mpp": None}, "config: tiling.mpp is missing. Add it."),
         ({"tiling__mpp": "half"}, "config: tiling.mpp: 'half' is not of type 'number'. It is: microns per pixel"),
         ({"tiling__max_background": 1.5}, "config: tiling.max_background: 1.5 is greater than"),
         ({"classes": ["A"]}, "config: classes: ['A'] is too short. It is: names of the classes, at least two"),
         ({"shards__balance": "fair"}, "config: shards.balance: 'fair' is not one of ['undersample', 'none']"),
         ({"split__test": 0.4}, "config: split: the fractions add up to 1.1. Make them add up to 1."),
+        ({"split__folds": 5, "split__fold": 5}, "config: split.fold: 5 is none of the 5 folds. They count from 0."),
+        ({"acquire__token_file": ""}, "config: acquire.token_file: '' should be non-empty"),
         ({"seed": -1}, "config: seed: -1 is less than the minimum of 0"),
     ],
 )
@@ -58,7 +60,7 @@ def test_all_mistakes_in_the_config_are_told_at_once():
 
 
 def test_float_dust_in_the_fractions_is_no_mistake():
-    check_config(CONFIG | {"split": {"train": 0.7, "validation": 0.2, "test": 0.1}}, CONFIG_SCHEMA)
+    check_config(CONFIG | {"split": CONFIG["split"] | {"train": 0.7, "validation": 0.2, "test": 0.1}}, CONFIG_SCHEMA)
 
 
 def test_every_key_of_the_config_is_told_in_the_schema():

@@ -6,8 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slidemill.cohort import Slide
-from slidemill.splits import SPLITS, SplitError, SplitFractions, SplitRow, read_splits, split_slides, write_splits
-from slidemill.splits.assign import assign_splits, check_no_patient_in_two_splits
+from slidemill.splits import (
+    SPLITS,
+    SplitDesign,
+    SplitError,
+    SplitFractions,
+    SplitRow,
+    assign_splits,
+    read_splits,
+    split_slides,
+    write_splits,
+)
+from slidemill.splits.check import check_splits
 from slidemill.tiling.store import StoreSummary, TileStore, write_store
 from slidemill.units import SlidePixels
 
@@ -35,7 +45,7 @@ seeds = st.integers(0, 2**32)
 
 
 def split(cohort, seed=1, fractions=FRACTIONS):
-    return split_slides(cohort, classes=CLASSES, fractions=fractions, seed=seed)
+    return split_slides(cohort, classes=CLASSES, design=SplitDesign(fractions), seed=seed)
 
 
 @given(cohort=cohorts, seed=seeds)
@@ -121,7 +131,7 @@ def store(folder, slide_id, tile_count, reason=""):
 
 
 def assign(cohort, folder, **changes):
-    arguments = {"classes": CLASSES, "fractions": FRACTIONS, "seed": 1, "max_failed_fraction": 0.2} | changes
+    arguments = {"classes": CLASSES, "design": SplitDesign(FRACTIONS), "seed": 1, "max_failed_fraction": 0.2} | changes
     assign_splits(cohort, folder, folder / "splits.tsv", **arguments)
     return {row.slide_id: row for row in read_splits(folder / "splits.tsv")}
 
@@ -165,4 +175,4 @@ def test_a_table_that_leaks_is_noticed_whatever_made_it(tmp_path):
     rows = [SplitRow(name, "P", "LUAD", "", name, 1, "usable", "") for name in ("train", "test")]
     write_splits(tmp_path / "splits.tsv", rows)
     with pytest.raises(SplitError, match=r"patients in more than one split: P"):
-        check_no_patient_in_two_splits(tmp_path / "splits.tsv")
+        check_splits(tmp_path / "splits.tsv", ["train", "test"], "patient")

@@ -1,71 +1,49 @@
 """Assign patients to splits, and write the table that all later stages read.
 
-Which patient is in which split follows from the slide sheet, the fractions and the seed alone. A slide that turns out
-to be unusable therefore moves no other slide, and the workflow knows before anything runs which slides will be scored.
+Which patient is in which split follows from the slide sheet, the config's `split` and the seed alone. A slide that
+turns out to be unusable therefore moves no other slide, and the workflow knows before anything runs which slides will
+be scored.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 from slidemill.cohort import Slide
-from slidemill.errors import SlidemillError
-from slidemill.seeds import generator
-from slidemill.splits.table import SPLITS, Split, SplitRow, read_splits, write_splits
+from slidemill.splits.check import check_splits
+from slidemill.splits.design import SplitDesign, SplitError
+from slidemill.splits.patients import deal_patients
+from slidemill.splits.sites import deal_sites
+from slidemill.splits.table import Split, SplitRow, write_splits
 from slidemill.tiling.store import read_summary, store_paths
 
 
-class SplitError(SlidemillError):
-    """A cohort that cannot be split as asked, or a split that went wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class SplitFractions:
-    """Shares of the patients; they add up to 1."""
-
-    train: float
-    validation: float
-    test: float
-
-    def __post_init__(self) -> None:
-        if abs(sum(self.in_order()) - 1.0) > 1e-6:
-            raise SplitError(f"split fractions {self.in_order()} do not add up to 1. Correct them.")
-
-    def in_order(self) -> tuple[float, float, float]:
-        """The shares in the order of `SPLITS`."""
-        return (self.train, self.validation, self.test)
-
-
 def split_slides(
-    slides: Iterable[Slide], *, classes: Sequence[str], fractions: SplitFractions, seed: int
+    slides: Iterable[Slide], *, classes: Sequence[str], design: SplitDesign, seed: int
 ) -> dict[str, Split]:
-    """Split of each slide, all slides of a patient in the same.
+    """Split of each slide, all slides of a patient in the same; by design also all those of a site.
 
-    Patients with the same set of labels form a stratum; each stratum is shuffled and dealt in proportion to the
-    fractions, and what rounding leaves over is carried on to the next stratum, so that the whole keeps to the
-    fractions too. Patients whose split the sheet states keep it.
+    Patients are dealt by `slidemill.splits.patients`, sites by `slidemill.splits.sites`. Patients whose split the sheet
+    states keep it and are not dealt; under `site` the same holds for all of their site.
 
     Args:
         slides: the cohort, in any order; every slide has a label.
-        classes: each of them must come up in each split with a fraction above 0.
-        fractions: shares of the patients.
+        classes: each of them must come up in each split that gets slides.
+        design: how to split.
         seed: the config's seed.
 
     Returns:
         The split of each slide_id.
 
     Raises:
-        SplitError: a split would lack a class.
+        SplitError: a split would lack a class; or, by site, a slide has no site, or a site has two splits in the sheet.
     """
     slides = sorted(slides, key=lambda slide: slide.slide_id)
-    patients = _split_patients(slides, fractions, seed)
+    patients = _splits_by_site(slides, design, seed) if design.group_by == "site" else _splits(slides, design, seed)
     assigned = {slide.slide_id: patients[slide.patient_id] for slide in slides}
     labels = [(assigned[slide.slide_id], slide.label) for slide in slides]
-    _refuse_missing_classes(labels, classes, fractions, "Add patients of this class, or change the fractions.")
+    _refuse_missing_classes(labels, classes, design, "Add patients of this class, or change the fractions.")
     return assigned
 
 
@@ -75,7 +53,7 @@ def assign_splits(
     output: Path,
     *,
     classes: Sequence[str],
-    fractions: SplitFractions,
+    design: SplitDesign,
     seed: int,
     max_failed_fraction: float,
 ) -> None:
@@ -85,73 +63,83 @@ def assign_splits(
         slides: the cohort.
         tiles: folder with a tile store for each slide.
         output: the table to write.
-        classes, fractions, seed: as for `split_slides`.
+        classes, design, seed: as for `split_slides`.
         max_failed_fraction: greatest share of the slides that may have been set aside.
 
     Raises:
         SplitError: too many slides were set aside, or a split lacks a class without them.
         ZarrZipError: a tile store is damaged.
     """
-    splits = split_slides(slides, classes=classes, fractions=fractions, seed=seed)
+    splits = split_slides(slides, classes=classes, design=design, seed=seed)
     rows = [_row(slide, splits[slide.slide_id], tiles) for slide in slides]
     usable = [row for row in rows if row.status == "usable"]
     _refuse_too_many_failures([row for row in rows if row.status != "usable"], len(rows), max_failed_fraction)
     labels = [(row.split, row.label) for row in usable]
-    _refuse_missing_classes(
-        labels, classes, fractions, "The slides of this class were set aside: mend or replace them."
-    )
+    _refuse_missing_classes(labels, classes, design, "The slides of this class were set aside: mend or replace them.")
     write_splits(output, rows)
-    check_no_patient_in_two_splits(output)
+    check_splits(output, [slide.slide_id for slide in slides], design.group_by)
 
 
-def check_no_patient_in_two_splits(table: Path) -> None:
-    """Read splits.tsv back and check that it leaks nothing, whatever made it.
-
-    Raises:
-        SplitError: a patient is in two splits.
-    """
-    splits_of: dict[str, set[str]] = defaultdict(set)
-    for row in read_splits(table):
-        splits_of[row.patient_id].add(row.split)
-    leaking = sorted(patient for patient, splits in splits_of.items() if len(splits) > 1)
-    if leaking:
-        raise SplitError(f"{table}: patients in more than one split: {', '.join(leaking)}. Delete the file, run again.")
-
-
-def _split_patients(slides: Sequence[Slide], fractions: SplitFractions, seed: int) -> dict[str, Split]:
+def _splits(slides: Sequence[Slide], design: SplitDesign, seed: int) -> dict[str, Split]:
+    """Split of each patient."""
     assigned = {slide.patient_id: cast(Split, slide.split) for slide in slides if slide.split is not None}
-    shares = np.array(fractions.in_order())
-    wanted = (shares > 0).astype(int)
-    carried = np.zeros(len(SPLITS))
-    for labels, patients in sorted(_strata(slides, assigned).items()):
-        shuffled = generator(seed, "split", *labels).permutation(sorted(patients)).tolist()
-        ideal = shares * len(shuffled) + carried
-        # A stratum with a patient for each split gives one to each, so that small cohorts keep their classes.
-        least = wanted if len(shuffled) >= wanted.sum() else np.zeros_like(wanted)
-        counts = _whole_counts(ideal, len(shuffled), least)
-        carried = ideal - counts
-        assigned |= dict(zip(shuffled, np.repeat(SPLITS, counts).tolist(), strict=True))
-    return assigned
+    labels = {patient: own for patient, own in _labels(slides).items() if patient not in assigned}
+    dealt = deal_patients(labels, design.shares(), seed)
+    return assigned | {patient: design.split_of(part) for patient, part in dealt.items()}
 
 
-def _strata(slides: Iterable[Slide], assigned: Mapping[str, Split]) -> dict[tuple[str, ...], list[str]]:
-    labels_of: dict[str, set[str]] = defaultdict(set)
+def _splits_by_site(slides: Sequence[Slide], design: SplitDesign, seed: int) -> dict[str, Split]:
+    """Split of each patient, the same for all patients of a site."""
+    sites = _sites(slides)
+    assigned: dict[str, Split] = {}
     for slide in slides:
-        if slide.patient_id not in assigned:
-            labels_of[slide.patient_id].add(str(slide.label))
-    strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for patient, labels in labels_of.items():
-        strata[tuple(sorted(labels))].append(patient)
-    return strata
+        if slide.split is None:
+            continue
+        site = sites[slide.patient_id]
+        if assigned.setdefault(site, cast(Split, slide.split)) != slide.split:
+            raise SplitError(
+                f"site '{site}' has two splits in the slide sheet. Give its slides one 'split', or "
+                "set split.group_by to patient."
+            )
+    counts = _patients_by_site(_labels(slides), sites)
+    dealt = deal_sites({site: own for site, own in counts.items() if site not in assigned}, design.shares(), seed)
+    assigned |= {site: design.split_of(part) for site, part in dealt.items()}
+    return {patient: assigned[site] for patient, site in sites.items()}
 
 
-def _whole_counts(ideal: np.ndarray, total: int, least: np.ndarray) -> np.ndarray:
-    """Whole numbers which add up to `total`, each near its ideal (largest remainders first) and none below `least`."""
-    counts = np.maximum(np.floor(ideal + 1e-9).astype(int), least)
-    while counts.sum() > total:
-        counts[np.argmin(np.where(counts > least, ideal - counts, np.inf))] -= 1
-    while counts.sum() < total:
-        counts[np.argmax(ideal - counts)] += 1
+def _labels(slides: Iterable[Slide]) -> dict[str, frozenset[str]]:
+    labels: dict[str, set[str]] = defaultdict(set)
+    for slide in slides:
+        labels[slide.patient_id].add(str(slide.label))
+    return {patient: frozenset(own) for patient, own in labels.items()}
+
+
+def _sites(slides: Iterable[Slide]) -> dict[str, str]:
+    """Site of each patient."""
+    sites: dict[str, str] = {}
+    nowhere: dict[str, str] = {}
+    for slide in slides:
+        if slide.site is None:
+            nowhere[slide.patient_id] = slide.slide_id
+        else:
+            sites[slide.patient_id] = slide.site
+    lacking = sorted(slide_id for patient, slide_id in nowhere.items() if patient not in sites)
+    if lacking:
+        raise SplitError(
+            f"slide '{lacking[0]}' has no site ({len(lacking)} patients have none). Fill in the sheet's 'site', or "
+            "set split.group_by to patient."
+        )
+    return sites
+
+
+def _patients_by_site(labels: Mapping[str, frozenset[str]], sites: Mapping[str, str]) -> dict[str, list[int]]:
+    """How many patients each site has, of each class and, at last, in all."""
+    names = sorted(set().union(*labels.values()))
+    counts: dict[str, list[int]] = {site: [0] * (len(names) + 1) for site in sites.values()}
+    for patient, site in sites.items():
+        for place, name in enumerate(names):
+            counts[site][place] += name in labels[patient]
+        counts[site][-1] += 1
     return counts
 
 
@@ -170,12 +158,12 @@ def _row(slide: Slide, split: Split, tiles: Path) -> SplitRow:
 
 
 def _refuse_missing_classes(
-    labels: Iterable[tuple[str, str | None]], classes: Sequence[str], fractions: SplitFractions, advice: str
+    labels: Iterable[tuple[str, str | None]], classes: Sequence[str], design: SplitDesign, advice: str
 ) -> None:
     counts = Counter(labels)
-    for split, fraction in zip(SPLITS, fractions.in_order(), strict=True):
+    for split in design.splits():
         for name in classes:
-            if fraction > 0 and counts[split, name] == 0:
+            if counts[split, name] == 0:
                 raise SplitError(f"the {split} split has no slide of class '{name}'. {advice}")
 
 
