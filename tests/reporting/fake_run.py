@@ -32,6 +32,7 @@ class FakeSlide:
     reason: str = ""
     flags: tuple[str, ...] = ()
     patient_id: str = field(default="")
+    site: str = ""
 
     @property
     def patient(self) -> str:
@@ -87,7 +88,7 @@ def _files(folder: Path, trained: bool) -> RunFiles:
 
 def _split_row(slide: FakeSlide) -> SplitRow:
     tiles, status = (0, "set_aside") if slide.reason else (len(COORDINATES), "usable")
-    return SplitRow(slide.slide_id, slide.patient, slide.label, "", slide.split, tiles, status, slide.reason)
+    return SplitRow(slide.slide_id, slide.patient, slide.label, slide.site, slide.split, tiles, status, slide.reason)
 
 
 def _write_slide(files: RunFiles, predictions_folder: Path, slide: FakeSlide) -> None:

@@ -1,10 +1,10 @@
-from slidemill.reporting.cohort_numbers import Amount, class_lines, cohort_flow, set_aside_slides
+from slidemill.reporting.cohort_numbers import Amount, class_lines, cohort_flow, set_aside_slides, site_lines
 from slidemill.splits.table import SplitRow
 
 
-def _row(slide_id, patient_id, label, split, tiles):
+def _row(slide_id, patient_id, label, split, tiles, site=""):
     status, reason = ("usable", "") if tiles else ("set_aside", "no tissue")
-    return SplitRow(slide_id, patient_id, label, "", split, tiles, status, reason)
+    return SplitRow(slide_id, patient_id, label, site, split, tiles, status, reason)
 
 
 COHORT = [
@@ -29,3 +29,11 @@ def test_a_patient_of_two_classes_counts_in_each_and_once_in_all():
     assert luad.amounts == (Amount(1, 1, 10), Amount(0, 0, 0), Amount(1, 1, 7), Amount(2, 2, 17))
     assert normal.amounts == (Amount(1, 1, 5), Amount(0, 0, 0), Amount(0, 0, 0), Amount(1, 1, 5))
     assert everything.amounts[0] == Amount(patients=1, slides=2, tiles=15)
+
+
+def test_sites_with_those_that_are_unknown():
+    assert site_lines(COHORT) == []
+    unknown, site = site_lines([*COHORT, _row("s5", "p4", "LUAD", "validation", 3, site="05")])
+    assert (unknown.name, site.name) == ("unknown", "05")
+    assert unknown.amounts[3] == Amount(patients=2, slides=3, tiles=22)
+    assert site.amounts == (Amount(0, 0, 0), Amount(1, 1, 3), Amount(0, 0, 0), Amount(1, 1, 3))

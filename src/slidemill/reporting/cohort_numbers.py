@@ -28,7 +28,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class ClassLine:
-    """The usable slides of one class (or of all): in each split, in the order of SPLITS, and at last in total."""
+    """The usable slides of one class or site, or of all: in each split, in the order of SPLITS, and in total."""
 
     name: str
     amounts: tuple[Amount, ...]
@@ -60,6 +60,15 @@ def class_lines(cohort: Sequence[SplitRow], classes: Sequence[str]) -> list[Clas
     usable = usable_slides(cohort)
     lines = [_line(name, [row for row in usable if row.label == name]) for name in classes]
     return [*lines, _line("all", usable)]
+
+
+def site_lines(cohort: Sequence[SplitRow]) -> list[ClassLine]:
+    """A line for each tissue source site, in alphabetical order; none where no slide has one."""
+    usable = usable_slides(cohort)
+    names = sorted({row.site for row in usable})
+    if names in ([], [""]):
+        return []
+    return [_line(name or "unknown", [row for row in usable if row.site == name]) for name in names]
 
 
 def usable_slides(cohort: Iterable[SplitRow]) -> list[SplitRow]:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import slidemill
 from slidemill.atomic import write_text
 from slidemill.reporting import charts, wording
-from slidemill.reporting.cohort_numbers import class_lines, cohort_flow, flagged_slides, set_aside_slides
+from slidemill.reporting.cohort_numbers import class_lines, cohort_flow, flagged_slides, set_aside_slides, site_lines
 from slidemill.reporting.palette import class_colour
 from slidemill.reporting.pictures import array_uri, file_uri
 from slidemill.reporting.sources import Run, RunFiles, read_run
@@ -79,6 +79,7 @@ def _cohort(run: Run, files: RunFiles) -> dict[str, Any]:
         "thumbnails": {slide_id: _thumbnail(files.store(slide_id)) for slide_id in sorted(pictured)},
         "split_names": SPLITS,
         "class_lines": class_lines(run.cohort, run.classes),
+        "site_lines": site_lines(run.cohort),
         "grid_count": sum(summary.grid_count for summary in run.summaries.values()),
     }
 
