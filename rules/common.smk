@@ -120,9 +120,14 @@ def options(section, *keys):
     )
 
 
+def repeated_option(name, values):
+    """A list as a command line option that is given once for each value."""
+    return " ".join(f"--{name} {shlex.quote(value)}" for value in values)
+
+
 def class_options():
     """The classes in order, as command line options."""
-    return " ".join(f"--class {shlex.quote(name)}" for name in config["classes"])
+    return repeated_option("class", config["classes"])
 
 
 def slide_file(wildcards):

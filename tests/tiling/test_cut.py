@@ -152,12 +152,13 @@ def test_the_real_slide(real_slide, tmp_path):
     assert summary.tile_count == len(list(read_records(records))) > 15
 
 
-def properties(um_per_px, power):
+def properties(um_per_px, power, tag_um_per_px=None):
     return SlideProperties(
         vendor="aperio",
         width=SlidePixels(1000),
         height=SlidePixels(1000),
         um_per_px=um_per_px,
+        tag_um_per_px=tag_um_per_px,
         objective_power=power,
     )
 
@@ -175,6 +176,15 @@ def properties(um_per_px, power):
 )
 def test_resolution_is_taken_from_the_best_source(um_per_px, power, sheet, expected):
     assert resolution_of("S", properties(um_per_px, power), sheet) == expected
+
+
+def test_tiff_tags_count_where_they_are_plausible_and_the_scanner_states_nothing():
+    tags = (0.3, 0.3)
+    assert resolution_of("S", properties(None, 40.0, tags), 0.4) == Resolution(Mpp(0.3), "TIFF tags")
+    assert resolution_of("S", properties((0.25, 0.25), 40.0, tags), 0.4) == Resolution(Mpp(0.25), "properties")
+    dots_per_inch = 25400 / 72
+    for absurd in [(dots_per_inch, dots_per_inch), (0.25, 0.5), (0.0, 0.0), (float("inf"), float("inf"))]:
+        assert resolution_of("S", properties(None, 40.0, absurd), 0.4).source == "objective power"
 
 
 def test_a_missing_resolution_names_the_column_to_fill_in():

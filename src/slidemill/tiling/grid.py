@@ -1,10 +1,13 @@
 """Where the tiles of a slide lie."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from slidemill.units import Mpp, SlidePixels, TilePixels
+
+_SNAP_TOLERANCE = 0.02  # scanners of one kind differ by as much: 0.2500, 0.2520 and 0.2527 um per pixel are all "40x"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,14 @@ class TileGrid:
     ) -> "TileGrid":
         """The grid of tiles of `size` pixels at `tile_mpp` on a slide of `width` x `height` pixels at `slide_mpp`.
 
-        The extent is a whole number of level-0 pixels, so that every corner is exact; the resolution of the tiles
-        then differs from `tile_mpp` by less than half a level-0 pixel over the side of a tile.
+        The extent is a whole number of level-0 pixels, so that every corner is exact. Where 1, 2, 4, 8 ... level-0
+        pixels for each pixel of a tile come within 2% of `tile_mpp`, the extent is that: such tiles need no resampling.
+        Otherwise the resolution of the tiles differs from `tile_mpp` by less than half a level-0 pixel over a tile.
         """
-        extent = slide_mpp.slide_pixels(tile_mpp.microns(size))
+        extent = max(SlidePixels(1), slide_mpp.slide_pixels(tile_mpp.microns(size)))
+        whole = size * 2 ** max(0, round(math.log2(extent / size)))
+        if abs(extent - whole) <= _SNAP_TOLERANCE * whole:
+            extent = SlidePixels(whole)
         return cls(columns=width // extent, rows=height // extent, extent=extent)
 
     @property

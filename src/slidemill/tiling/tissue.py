@@ -7,6 +7,7 @@ stays empty.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
@@ -25,10 +26,14 @@ class SlideAreas:
     Attributes:
         tissue: (height, width) bool.
         ink: (height, width) bool, marks of a pen; never tissue.
+        holes: (height, width) bool, unstained and small enough to count as tissue, such as lumina of glands.
+        stain_threshold: optical density between glass and stain on this slide.
     """
 
     tissue: np.ndarray
     ink: np.ndarray
+    holes: np.ndarray
+    stain_threshold: float
 
 
 def find_tissue(overview: np.ndarray, mpp: Mpp) -> SlideAreas:
@@ -40,9 +45,20 @@ def find_tissue(overview: np.ndarray, mpp: Mpp) -> SlideAreas:
     """
     density = ndimage.gaussian_filter(optical_density(overview), sigma=(1, 1, 0))
     ink = _find_ink(density, mpp)
-    stain = np.where(ink, 0.0, density[..., 1] - np.minimum(density[..., 0], density[..., 2]))
-    tissue = stain > np.clip(_otsu_threshold(stain), *_STAIN_BOUNDS)
-    return SlideAreas(tissue=_without_specks(tissue, mpp) & ~ink, ink=ink)
+    stain = np.where(ink, 0.0, stain_density(density))
+    threshold = float(np.clip(_otsu_threshold(stain), *_STAIN_BOUNDS))
+    stained = stain > threshold
+    tissue = _without_specks(stained, mpp) & ~ink
+    return SlideAreas(tissue=tissue, ink=ink, holes=tissue & ~stained, stain_threshold=threshold)
+
+
+def stain_density(density: np.ndarray) -> np.ndarray:
+    """How much haematoxylin and eosin there is: what green is absorbed more than the other colours.
+
+    Args:
+        density: (height, width, 3) optical densities of red, green and blue.
+    """
+    return density[..., 1] - np.minimum(density[..., 0], density[..., 2])
 
 
 def optical_density(rgb: np.ndarray) -> np.ndarray:
@@ -56,7 +72,17 @@ def optical_density(rgb: np.ndarray) -> np.ndarray:
 
     Source: Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291; the shift is ours.
     """
-    return -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)[rgb]
+    return _density_table(1)[rgb]
+
+
+def optical_density_of_sums(sums: np.ndarray, count: int) -> np.ndarray:
+    """The same of the mean colours of `count` pixels, which are given by their sums, 0 to 255 * `count`."""
+    return _density_table(count)[sums]
+
+
+@cache
+def _density_table(count: int) -> np.ndarray:
+    return -np.log10((np.arange(255 * count + 1, dtype=np.float32) / count + 1) / 256)
 
 
 def _find_ink(density: np.ndarray, mpp: Mpp) -> np.ndarray:
