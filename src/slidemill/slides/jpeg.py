@@ -36,6 +36,7 @@ class JpegDecoder:
         shared = b"".join(_segments(tables, None)[0]) if tables else b""
         self._head = b"\xff\xd8" + adobe + shared
         self._shape = shape
+        self._known: tuple[bytes, bytes] = (b"\0", b"")  # a header met before, and what it becomes
 
     def decode(self, tile: bytes, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:
         """Decode a tile as OpenSlide does, bit by bit, or at 1/2, 1/4 or 1/8 of its size.
@@ -48,11 +49,10 @@ class JpegDecoder:
         Raises:
             JpegError: the tile is damaged.
         """
-        own, scan = _segments(tile, self._shape)
         height, width = (side // scale for side in self._shape)
         try:
             pixels = simplejpeg.decode_jpeg(
-                b"".join([self._head, *own, tile[scan:]]),
+                self._completed(tile),
                 fastdct=False,
                 fastupsample=False,
                 min_factor=scale,
@@ -65,6 +65,15 @@ class JpegDecoder:
         if pixels.shape != (height, width, _COMPONENTS):
             raise JpegError(f"a JPEG tile of {pixels.shape} pixels, expected {height} x {width}")
         return pixels
+
+    def _completed(self, tile: bytes) -> bytes:
+        """The tile with the shared tables and the marker of its colours. Most tiles of a file begin alike."""
+        header, completed = self._known
+        if not tile.startswith(header):
+            own, scan = _segments(tile, self._shape)
+            header, completed = tile[:scan], b"".join([self._head, *own])
+            self._known = header, completed
+        return completed + tile[len(header) :]
 
 
 def _segments(jpeg: bytes, shape: tuple[int, int] | None) -> tuple[list[bytes], int]:

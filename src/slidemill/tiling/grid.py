@@ -61,7 +61,9 @@ class TileGrid:
         """
         edges_y = np.arange(self.rows + 1) * self.extent * (mask.shape[0] / height)
         edges_x = np.arange(self.columns + 1) * self.extent * (mask.shape[1] / width)
-        area_above = _integral_at(mask.astype(np.float64), edges_y)
+        if not mask.any():
+            return np.zeros((self.rows, self.columns), np.float32)
+        area_above = _integral_at(mask, edges_y)
         area = _integral_at(area_above.T, edges_x).T
         tile_area = (edges_y[1:] - edges_y[:-1])[:, None] * (edges_x[1:] - edges_x[:-1])
         covered = np.diff(np.diff(area, axis=0), axis=1)
@@ -70,7 +72,9 @@ class TileGrid:
 
 def _integral_at(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Integral of piecewise constant rows from 0 to each edge: (edges, columns) for (rows, columns)."""
-    cumulative = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    dtype = np.int32 if values.dtype == np.bool_ else np.float64
+    cumulative = np.zeros((values.shape[0] + 1, values.shape[1]), dtype)
+    np.cumsum(values, axis=0, dtype=dtype, out=cumulative[1:])
     below = np.minimum(edges.astype(np.int64), values.shape[0] - 1)
     share = np.minimum(edges - below, 1.0)[:, None]
     return np.asarray(cumulative[below] * (1 - share) + cumulative[below + 1] * share)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slidemill.tiling.quality import TileMeasures, sharpness_of, stained_blocks
+from slidemill.tiling.quality import TileMeasures, sharpness_of, stained_points
 from slidemill.tiling.survey import Survey
 
 
@@ -18,7 +18,7 @@ class TileMeter:
     def measure(self, number: int, tile: np.ndarray) -> TileMeasures:
         """Measure a candidate.
 
-        Its tissue is what is stained, on blocks of 8 x 8 of its own pixels, and the small holes that tissue surrounds
+        Its tissue is what is stained, on a grid of its own pixels, and the small holes that tissue surrounds
         on the overview; marks of a pen are none.
 
         Args:
@@ -26,22 +26,25 @@ class TileMeter:
             tile: its (size, size, 3) pixels, uint8 RGB.
         """
         areas = self._survey.areas
-        tissue = stained_blocks(tile, areas.stain_threshold)
+        tissue = stained_points(tile, areas.stain_threshold)
         inked, holes = self._survey.ink_fraction[number], self._survey.hole_fraction[number]
         if inked or holes:
-            there = self._under_blocks(number, *tissue.shape)
+            there = self._under_points(number, *tissue.shape)
             if holes:
                 tissue |= areas.holes[there]
             if inked:
                 tissue &= ~areas.ink[there]
         return TileMeasures(
-            tissue_fraction=float(tissue.mean()), ink_fraction=float(inked), sharpness=sharpness_of(tile)
+            tissue_fraction=np.count_nonzero(tissue) / tissue.size,
+            ink_fraction=float(inked),
+            sharpness=sharpness_of(tile),
         )
 
-    def _under_blocks(self, number: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-        """Index of the overview's pixel under the middle of each block of a tile."""
+    def _under_points(self, number: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+        """Index of the overview's pixel under the each point of a tile."""
         x, y = self._survey.candidates[number].tolist()
-        extent = self._survey.grid.extent
-        down = (y + (np.arange(rows) + 0.5) * (extent / rows)) * self._rows_per_px
-        across = (x + (np.arange(columns) + 0.5) * (extent / columns)) * self._columns_per_px
-        return np.ix_(down.astype(np.intp), across.astype(np.intp))
+        down, across = (y + self._steps(rows)) * self._rows_per_px, (x + self._steps(columns)) * self._columns_per_px
+        return down.astype(np.intp)[:, None], across.astype(np.intp)
+
+    def _steps(self, points: int) -> np.ndarray:
+        return (np.arange(points) + 0.5) * (self._survey.grid.extent / points)

@@ -12,9 +12,9 @@ from slidemill.tiling.tissue import SlideAreas, find_tissue
 from slidemill.units import Mpp
 
 _OVERVIEW_MPP = 4.0
-_OVERVIEW_MAX_SIDE = 2048  # pixels
+_OVERVIEW_MAX_SIDE = 1536  # pixels
 _LARGEST_UPSAMPLING = 1.2  # a slide that is coarser than the tiles by more is set aside
-_CANDIDATE_MARGIN = 0.15  # of a tile's area
+_CANDIDATE_MARGIN = 0.05  # of a tile's area
 _PEN_MARKS_FRACTION = 0.001  # of the slide's area
 
 

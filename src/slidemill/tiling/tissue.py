@@ -7,16 +7,19 @@ stays empty.
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from scipy import ndimage
+from PIL import Image, ImageFilter
 
+from slidemill.tiling.pieces import large_pieces
 from slidemill.units import Mpp
 
 _STAIN_BOUNDS = (0.04, 0.12)  # optical density; Otsu's threshold is kept between them
+_INK_RIM_PX = 5  # of the overview
 _INK_DENSITY = 0.15  # optical density; paler marks are not told from stain
 _SMALLEST_PIECE_UM = 100.0  # side of the smallest piece of tissue, and of the smallest hole in it
+
+_DENSITIES = -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ def find_tissue(overview: np.ndarray, mpp: Mpp) -> SlideAreas:
         overview: (height, width, 3) uint8 RGB, the whole slide.
         mpp: its resolution.
     """
-    density = ndimage.gaussian_filter(optical_density(overview), sigma=(1, 1, 0))
+    smooth = Image.fromarray(overview).filter(ImageFilter.BoxBlur(1))
+    density = optical_density(np.asarray(smooth))
     ink = _find_ink(density, mpp)
     stain = np.where(ink, 0.0, stain_density(density))
     threshold = float(np.clip(_otsu_threshold(stain), *_STAIN_BOUNDS))
@@ -72,17 +76,7 @@ def optical_density(rgb: np.ndarray) -> np.ndarray:
 
     Source: Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291; the shift is ours.
     """
-    return _density_table(1)[rgb]
-
-
-def optical_density_of_sums(sums: np.ndarray, count: int) -> np.ndarray:
-    """The same of the mean colours of `count` pixels, which are given by their sums, 0 to 255 * `count`."""
-    return _density_table(count)[sums]
-
-
-@cache
-def _density_table(count: int) -> np.ndarray:
-    return -np.log10((np.arange(255 * count + 1, dtype=np.float32) / count + 1) / 256)
+    return _DENSITIES[rgb]
 
 
 def _find_ink(density: np.ndarray, mpp: Mpp) -> np.ndarray:
@@ -91,20 +85,17 @@ def _find_ink(density: np.ndarray, mpp: Mpp) -> np.ndarray:
     blue_or_green_ink = red > 1.25 * green
     red_green_or_black_ink = blue > 0.85 * green
     ink = (strongest > _INK_DENSITY) & (blue_or_green_ink | red_green_or_black_ink)
-    return ndimage.binary_dilation(_without_specks(ink, mpp), iterations=2)
+    if not ink.any():
+        return ink
+    # Ink is paler at the rim of a stroke.
+    wider = Image.fromarray(_without_specks(ink, mpp).astype(np.uint8)).filter(ImageFilter.MaxFilter(_INK_RIM_PX))
+    return np.asarray(wider).astype(np.bool_)
 
 
 def _without_specks(mask: np.ndarray, mpp: Mpp) -> np.ndarray:
     """`mask` without pieces and holes that are smaller than the smallest piece of tissue."""
     smallest = max(1.0, (_SMALLEST_PIECE_UM / mpp.um_per_px) ** 2)
-    return ~_large_pieces(~_large_pieces(mask, smallest), smallest)
-
-
-def _large_pieces(mask: np.ndarray, smallest: float) -> np.ndarray:
-    labels, _ = ndimage.label(mask)
-    large = np.bincount(labels.ravel()) >= smallest
-    large[0] = False
-    return np.asarray(large[labels])
+    return ~large_pieces(~large_pieces(mask, smallest), smallest)
 
 
 def _otsu_threshold(values: np.ndarray) -> float:
