@@ -8,9 +8,9 @@ nearest to the resolution asked for; only where these do not give it exactly are
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -54,13 +54,18 @@ class _Source:
         return -(-self.level.height // self.scale), -(-self.level.width // self.scale)
 
 
-@dataclass(frozen=True, slots=True)
-class _Square:
-    """An output tile: its number, and the decoded pixels that it is made of."""
+class _Square(NamedTuple):
+    """An output tile: its number, the decoded pixels that it touches, and the source tiles that these are in."""
 
     number: int
-    left: float
-    top: float
+    left: int
+    top: int
+    right: int
+    bottom: int
+    first_column: int
+    first_row: int
+    end_column: int
+    end_row: int
 
 
 def direct_reader(path: Path, file: TiffFile, slide: TiffSlide) -> SlideReader:
@@ -166,103 +171,100 @@ class _Cutter:
     ) -> None:
         self._reader = reader
         self._source = source
-        self._corners = corners
+        self._tile_shape = source.tile_shape
+        self._limits = source.size
         self._size = size
         self._side = extent / source.downsample  # of an output tile, in decoded pixels
+        self._corners = corners / source.downsample
+        self._squares = self._find_squares()
         self._shared = SharedTiles(self._uses())
         self._scratch = threading.local()
 
     def batches(self) -> Iterator[list[_Square]]:
         """Neighbours in a row, a few at a time."""
-        squares = (
-            _Square(number, x / self._source.downsample, y / self._source.downsample)
-            for number, (x, y) in enumerate(self._corners.tolist())
-        )
-        for _, row in groupby(squares, key=lambda square: square.top):
-            batch = list(row)
-            for first in range(0, len(batch), _TILES_PER_BATCH):
-                yield batch[first : first + _TILES_PER_BATCH]
+        tops = self._squares[:, 1]
+        breaks = np.flatnonzero(np.diff(tops, prepend=-1, append=-1)).tolist()
+        for start, end in pairwise(breaks):
+            for first in range(start, end, _TILES_PER_BATCH):
+                last = min(first + _TILES_PER_BATCH, end)
+                places = self._squares[first:last].tolist()
+                yield [_Square(number, *place) for number, place in enumerate(places, first)]
 
     def cut(self, batch: list[_Square], finish: Callable[[int, np.ndarray], _Result]) -> list[_Result]:
         """Read, decode, assemble and finish a few output tiles."""
-        boxes = [self._box(square.left, square.top) for square in batch]
-        needed = sorted({index for box in boxes for index in self._indices(box)})
+        columns = self._source.level.columns
+        needed = {
+            row * columns + column
+            for square in batch
+            for row in range(square.first_row, square.end_row)
+            for column in range(square.first_column, square.end_column)
+        }
         segments = self._reader.segments(
             self._source.level, [index for index in needed if not self._shared.is_ready(index)]
         )
-        return [
-            finish(square.number, self._resampled(square, box, self._region(box, segments)))
-            for square, box in zip(batch, boxes, strict=True)
-        ]
+        return [finish(square.number, self._resampled(square, self._region(square, segments))) for square in batch]
 
-    def _box(self, left: float, top: float) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of the decoded pixels that a square touches."""
+    def _find_squares(self) -> np.ndarray:
+        """(tiles, 8) int64, what a `_Square` holds after its number."""
+        level, (height, width) = self._source.level, self._tile_shape
         slack = 1e-6  # of a pixel; what floating point arithmetic may add
-        return (
-            int(left + slack),
-            int(top + slack),
-            int(np.ceil(left + self._side - slack)),
-            int(np.ceil(top + self._side - slack)),
-        )
-
-    def _tile_range(self, box: tuple[int, int, int, int]) -> tuple[range, range]:
-        """Rows and columns of the source tiles under a box, as far as the level reaches."""
-        left, top, right, bottom = box
-        height, width = self._source.tile_shape
-        level = self._source.level
-        return (
-            range(max(0, top // height), min(level.rows, -(-bottom // height))),
-            range(max(0, left // width), min(level.columns, -(-right // width))),
-        )
-
-    def _indices(self, box: tuple[int, int, int, int]) -> list[int]:
-        rows, columns = self._tile_range(box)
-        return [row * self._source.level.columns + column for row in rows for column in columns]
+        starts = np.floor(self._corners + slack).astype(np.int64)
+        ends = np.ceil(self._corners + self._side - slack).astype(np.int64)
+        tile, most = np.array([width, height]), np.array([level.columns, level.rows])
+        first = np.clip(starts // tile, 0, most)
+        end = np.clip(-(-ends // tile), 0, most)
+        return np.concatenate([starts, ends, first, end], axis=1)
 
     def _uses(self) -> np.ndarray:
-        uses = np.zeros(self._source.level.rows * self._source.level.columns, np.int32)
-        for x, y in (self._corners / self._source.downsample).tolist():
-            for index in self._indices(self._box(x, y)):
-                uses[index] += 1
-        return uses
+        """For each source tile, how many output tiles take a part of it."""
+        level = self._source.level
+        # At the corners of each rectangle of source tiles, so that sums along both sides count the rectangles.
+        changes = np.zeros((level.rows + 1, level.columns + 1), np.int32)
+        first_column, first_row, end_column, end_row = self._squares[:, 4:].T
+        np.add.at(changes, (first_row, first_column), 1)
+        np.add.at(changes, (end_row, end_column), 1)
+        np.add.at(changes, (first_row, end_column), -1)
+        np.add.at(changes, (end_row, first_column), -1)
+        return np.cumsum(np.cumsum(changes, axis=0), axis=1)[:-1, :-1].ravel()
 
-    def _region(self, box: tuple[int, int, int, int], segments: dict[int, bytes]) -> np.ndarray:
-        """The decoded pixels in a box, white outside of the slide."""
-        left, top, right, bottom = box
-        height, width = self._source.tile_shape
+    def _region(self, square: _Square, segments: dict[int, bytes]) -> np.ndarray:
+        """The decoded pixels that a square touches, white outside of the slide."""
+        left, top, right, bottom = square[1:5]
+        height, width = self._tile_shape
+        limit_y, limit_x = self._limits
+        counts, columns = self._source.level.counts, self._source.level.columns
         region = self._array("region", (bottom - top, right - left, 3))
-        rows, columns = self._tile_range(box)
-        limit_y, limit_x = self._source.size
         if right > limit_x or bottom > limit_y or left < 0 or top < 0:
             region.fill(_WHITE)
-        for row in rows:
-            y0, y1 = max(top, row * height), min(bottom, (row + 1) * height, limit_y)
-            for column in columns:
-                x0, x1 = max(left, column * width), min(right, (column + 1) * width, limit_x)
-                index = row * self._source.level.columns + column
+        for row in range(square.first_row, square.end_row):
+            tile_top = row * height
+            y0, y1 = max(top, tile_top), min(bottom, tile_top + height, limit_y)
+            for column in range(square.first_column, square.end_column):
+                tile_left = column * width
+                x0, x1 = max(left, tile_left), min(right, tile_left + width, limit_x)
                 part = region[y0 - top : y1 - top, x0 - left : x1 - left]
-                if self._source.level.counts[index] == 0:
+                index = row * columns + column
+                if counts[index]:
+                    pixels = self._pixels(index, segments)
+                    part[...] = pixels[y0 - tile_top : y1 - tile_top, x0 - tile_left : x1 - tile_left]
+                else:
                     part.fill(_WHITE)
-                    continue
-                pixels = self._pixels(index, segments)
-                part[...] = pixels[y0 - row * height : y1 - row * height, x0 - column * width : x1 - column * width]
         return region
 
     def _pixels(self, index: int, segments: dict[int, bytes]) -> np.ndarray:
         if self._shared.is_shared(index):
             return self._shared.take(index, lambda _: self._reader.decode(self._source, self._segment(index, segments)))
-        buffer = self._array("tile", (*self._source.tile_shape, 3))
-        return self._reader.decode(self._source, segments[index], buffer)
+        return self._reader.decode(self._source, segments[index], self._array("tile", (*self._tile_shape, 3)))
 
     def _segment(self, index: int, segments: dict[int, bytes]) -> bytes:
         if index not in segments:  # it was kept when the batch was read and has been dropped since
             segments.update(self._reader.segments(self._source.level, [index]))
         return segments[index]
 
-    def _resampled(self, square: _Square, box: tuple[int, int, int, int], region: np.ndarray) -> np.ndarray:
-        if abs(self._side - self._size) < 1e-6 and region.shape[:2] == (self._size, self._size):
+    def _resampled(self, square: _Square, region: np.ndarray) -> np.ndarray:
+        if region.shape[0] == region.shape[1] == self._size and abs(self._side - self._size) < 1e-6:
             return region
-        left, top = max(0.0, square.left - box[0]), max(0.0, square.top - box[1])
+        left, top = np.maximum(self._corners[square.number] - (square.left, square.top), 0.0).tolist()
         inside = (left, top, min(left + self._side, region.shape[1]), min(top + self._side, region.shape[0]))
         picture = Image.fromarray(region).resize((self._size, self._size), Image.Resampling.LANCZOS, box=inside)
         return np.asarray(picture)

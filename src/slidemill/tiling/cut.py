@@ -83,14 +83,17 @@ def _write_records(
     dropped: Counter[str],
 ) -> list[_Kept]:
     """Write a record for each tile to keep, and count those that are not."""
-    same_for_all: dict[str, FeatureValue | str] = {
-        "image/format": "jpeg",
-        "image/height": parameters.tile_size,
-        "image/width": parameters.tile_size,
-        "slide/id": source.slide_id,
-        "patient/id": source.patient_id,
-        "tile/mpp": survey.tile_mpp,
-    }
+    # Two messages joined are one message with the features of both: what all tiles share is serialised once.
+    same_for_all = encode_example(
+        {
+            "image/format": "jpeg",
+            "image/height": parameters.tile_size,
+            "image/width": parameters.tile_size,
+            "slide/id": source.slide_id,
+            "patient/id": source.patient_id,
+            "tile/mpp": survey.tile_mpp,
+        }
+    )
     kept: list[_Kept] = []
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         writer = RecordWriter(file)
@@ -105,7 +108,7 @@ def _write_records(
                 "tile/y": y,
                 "tile/tissue_fraction": tile.measures.tissue_fraction,
             }
-            kept.append(_Kept(number, tile.measures, *writer.write(encode_example(same_for_all | own))))
+            kept.append(_Kept(number, tile.measures, *writer.write(same_for_all + encode_example(own))))
     return kept
 
 

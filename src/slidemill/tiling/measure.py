@@ -14,6 +14,7 @@ class TileMeter:
         mask_height, mask_width = survey.areas.tissue.shape
         self._rows_per_px = mask_height / survey.facts.height
         self._columns_per_px = mask_width / survey.facts.width
+        self._under: dict[tuple[int, float, int], np.ndarray] = {}
 
     def measure(self, number: int, tile: np.ndarray) -> TileMeasures:
         """Measure a candidate.
@@ -43,8 +44,11 @@ class TileMeter:
     def _under_points(self, number: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
         """Index of the overview's pixel under the each point of a tile."""
         x, y = self._survey.candidates[number].tolist()
-        down, across = (y + self._steps(rows)) * self._rows_per_px, (x + self._steps(columns)) * self._columns_per_px
-        return down.astype(np.intp)[:, None], across.astype(np.intp)
+        return self._under_side(y, self._rows_per_px, rows)[:, None], self._under_side(x, self._columns_per_px, columns)
 
-    def _steps(self, points: int) -> np.ndarray:
-        return (np.arange(points) + 0.5) * (self._survey.grid.extent / points)
+    def _under_side(self, start: int, per_px: float, points: int) -> np.ndarray:
+        known = self._under.get((start, per_px, points))
+        if known is None:
+            steps = (np.arange(points) + 0.5) * (self._survey.grid.extent / points)
+            known = self._under[start, per_px, points] = ((start + steps) * per_px).astype(np.intp)
+        return known

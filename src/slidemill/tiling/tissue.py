@@ -81,7 +81,7 @@ def optical_density(rgb: np.ndarray) -> np.ndarray:
 
 def _find_ink(density: np.ndarray, mpp: Mpp) -> np.ndarray:
     red, green, blue = np.moveaxis(density, -1, 0)
-    strongest = density.max(axis=-1)
+    strongest = np.maximum(np.maximum(red, green), blue)
     blue_or_green_ink = red > 1.25 * green
     red_green_or_black_ink = blue > 0.85 * green
     ink = (strongest > _INK_DENSITY) & (blue_or_green_ink | red_green_or_black_ink)
