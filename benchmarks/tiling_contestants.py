@@ -68,7 +68,7 @@ def limit(slide: Path, store: Path) -> dict[str, float]:
 
 
 def openslide_loop(slide: Path, store: Path, out: Path, *, every: bool) -> None:
-    """Read tiles with OpenSlide and encode them with Pillow: all of the grid, or the kept ones after a look at a mask."""
+    """Read tiles with OpenSlide, encode them with Pillow: all of the grid, or the kept ones after a look at a mask."""
     import openslide
 
     corners, extent, size, (columns, rows) = read_places(store)
@@ -112,7 +112,7 @@ def cucim_loop(slide: Path, store: Path, out: Path) -> None:
 
 
 def read_places(store: Path) -> tuple[list[tuple[int, int]], int, int, tuple[int, int]]:
-    """As `read_kept`, from the plain file that it was written to: contestants shall not pay for imports of slidemill."""
+    """As `read_kept`, from a plain file: contestants shall not pay for imports of slidemill."""
     content = json.loads(store.with_suffix(".json").read_text())
     return [tuple(corner) for corner in content["corners"]], content["extent"], content["size"], tuple(content["grid"])
 
@@ -139,7 +139,11 @@ def main() -> None:
     """Run the way that the first argument names."""
     name, *arguments = sys.argv[1:]
     paths = [Path(argument) for argument in arguments]
-    if name == "kept":
+    if name == "build":  # in a process of its own: a parent's memory would count as its children's peak
+        from large_slide import build_large_slide
+
+        build_large_slide(paths[0], side_px=int(arguments[1]), power=int(arguments[2]))
+    elif name == "kept":
         print(write_places(*paths))
     elif name == "limit":
         print(json.dumps(limit(*paths)))

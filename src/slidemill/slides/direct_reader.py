@@ -102,7 +102,7 @@ class _DirectReader:
         picture = np.concatenate(list(strips))
         scale = source.downsample * reduction
         box = (0, 0, min(width / scale, picture.shape[1]), min(height / scale, picture.shape[0]))
-        return np.asarray(Image.fromarray(picture).resize((columns, rows), Image.Resampling.BOX, box=box))
+        return np.asarray(Image.fromarray(picture).resize((columns, rows), Image.Resampling.BILINEAR, box=box))
 
     def map_tiles(
         self,

@@ -129,10 +129,13 @@ def _rgb_of_ycbcr(pixels: np.ndarray) -> np.ndarray:
 @cache
 def _colour_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     chroma = np.arange(256) - 128
-    red = np.round(1.402 * chroma)
-    green = np.round(-0.34414 * chroma[:, None] - 0.71414 * chroma)
-    blue = np.round(1.772 * chroma)
-    return red.astype(np.int16), green.astype(np.int16), blue.astype(np.int16)
+    green = -0.34414 * chroma[:, None] - 0.71414 * chroma
+    return _rounded(1.402 * chroma), _rounded(green), _rounded(1.772 * chroma)
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Halves upwards, as OpenSlide rounds them."""
+    return np.floor(values + 0.5).astype(np.int16)
 
 
 def _reduced(pixels: np.ndarray, scale: int) -> np.ndarray:

@@ -23,6 +23,8 @@ from slidemill.tiling.store import StoreSummary, TileStore, write_store
 from slidemill.tiling.summary import Outcome, summarize
 from slidemill.tiling.survey import Survey, survey_slide
 
+_WRITE_BYTES = 2**20  # to the file at once
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -95,7 +97,7 @@ def _write_records(
         }
     )
     kept: list[_Kept] = []
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path) as temporary, temporary.open("wb", buffering=_WRITE_BYTES) as file:
         writer = RecordWriter(file)
         for number, tile in enumerate(_cut_tiles(slide, parameters, survey, threads)):
             if tile.dropped:

@@ -15,7 +15,7 @@ from slidemill.tiling.tissue import optical_density
 QualityFlag = Literal["pen_marks", "out_of_focus"]
 QUALITY_FLAGS: tuple[QualityFlag, ...] = get_args(QualityFlag)
 
-POINT_STEP_PX = 8  # distance of the points of a tile whose colour is measured
+_POINTS = 32  # along each side of a tile, whose colour is measured
 _ROW_STEP = 64  # focus is measured on one row in so many
 _FAR_PX = 8
 _LEAST_CONTRAST = 1.5  # grey levels over `_FAR_PX`; below it nothing tells sharp from blurred
@@ -53,9 +53,10 @@ def stained_points(tile: np.ndarray, threshold: float) -> np.ndarray:
         threshold: the slide's optical density between glass and stain.
 
     Returns:
-        (points, points) bool, one for the middle of each square of 8 pixels a side.
+        (points, points) bool, evenly spaced from edge to edge, about 32 along each side.
     """
-    points = np.ascontiguousarray(tile[POINT_STEP_PX // 2 :: POINT_STEP_PX, POINT_STEP_PX // 2 :: POINT_STEP_PX])
+    step = max(1, tile.shape[0] // _POINTS)
+    points = np.ascontiguousarray(tile[step // 2 :: step, step // 2 :: step])
     # As in `stain_density`; the smaller density is that of the brighter colour.
     return points[..., 1] < _stained_green(threshold)[np.maximum(points[..., 0], points[..., 2])]
 
