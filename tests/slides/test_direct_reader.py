@@ -115,7 +115,8 @@ class TestPixels:
         with open_slide(slides[name], "direct") as ours, open_slide(slides[name], "openslide") as theirs:
             for side in (350, 212, 175):
                 difference = ours.overview(side, threads=2).astype(int) - theirs.overview(side)
-                assert np.abs(difference).mean() < 3.5
+                # The two use different filters, which shows most where colours were out of bounds.
+                assert np.abs(difference).mean() < (8 if "YCbCr" in name else 3.5)
             np.testing.assert_array_equal(ours.overview(10_000), theirs.overview(10_000))
 
 
@@ -290,6 +291,6 @@ class TestProperties:
         path = cases.write(tmp_path / "s.tif", cases.Case("", {"compression": "zstd", "photometric": "rgb"}))
         with open_slide(path) as slide:
             assert slide.name == "openslide"
-        with pytest.raises(UnreadableSlideError, match="the direct reader does not know it: compression 50000"):
-            with open_slide(path, "direct"):
-                pass
+        reason = "the direct reader does not know it: compression 50000"
+        with pytest.raises(UnreadableSlideError, match=reason), open_slide(path, "direct"):
+            pass

@@ -1,6 +1,6 @@
 """TIFF slides of every codec and layout that the direct reader knows, written by tifffile."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 

@@ -130,12 +130,12 @@ def _rgb_of_ycbcr(pixels: np.ndarray) -> np.ndarray:
 def _colour_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     chroma = np.arange(256) - 128
     green = -0.34414 * chroma[:, None] - 0.71414 * chroma
-    return _rounded(1.402 * chroma), _rounded(green), _rounded(1.772 * chroma)
+    return _rounded(1.402 * chroma), np.floor(green + 0.5).astype(np.int16), _rounded(1.772 * chroma)
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    """Halves upwards, as OpenSlide rounds them."""
-    return np.floor(values + 0.5).astype(np.int16)
+    """As C rounds: halves away from zero."""
+    return np.copysign(np.floor(np.abs(values) + 0.5), values).astype(np.int16)
 
 
 def _reduced(pixels: np.ndarray, scale: int) -> np.ndarray:

@@ -38,7 +38,7 @@ class TileMeter:
         return TileMeasures(
             tissue_fraction=np.count_nonzero(tissue) / tissue.size,
             ink_fraction=float(inked),
-            sharpness=sharpness_of(tile),
+            sharpness=sharpness_of(tile, self._survey.tile_mpp),
         )
 
     def _under_points(self, number: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:

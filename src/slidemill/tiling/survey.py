@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slidemill.slides import SlideError, SlideReader, resolution_of
+from slidemill.slides import NotBrightfieldError, SlideError, SlideReader, resolution_of
 from slidemill.tiling.grid import TileGrid
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import SlideFacts
@@ -15,6 +15,8 @@ _OVERVIEW_MPP = 4.0
 _OVERVIEW_MAX_SIDE = 1536  # pixels
 _LARGEST_UPSAMPLING = 1.2  # a slide that is coarser than the tiles by more is set aside
 _CANDIDATE_MARGIN = 0.05  # of a tile's area
+_DARK, _BRIGHT = 50, 180  # grey levels
+_LEAST_BRIGHT_FRACTION = 0.01  # of the area of a brightfield slide, glass above all
 _PEN_MARKS_FRACTION = 0.001  # of the slide's area
 
 
@@ -70,6 +72,7 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
     Raises:
         ResolutionMissingError: nothing tells the slide's resolution.
         TooCoarseError: the slide would have to be enlarged.
+        NotBrightfieldError: the slide is dark, as fluorescence scans are.
         UnreadableSlideError: the pixels cannot be decoded.
     """
     facts = _facts(slide, source)
@@ -83,6 +86,7 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
         size=parameters.tile_size,
     )
     overview, areas = _find_areas(slide, facts, threads)
+    _refuse_dark_field(source, overview)
 
     def share_of(mask: np.ndarray) -> np.ndarray:
         return grid.covered_fraction(mask, facts.width, facts.height)
@@ -113,6 +117,12 @@ def _facts(slide: SlideReader, source: SlideSource) -> SlideFacts:
         mpp_source=resolution.source,
         objective_power=properties.objective_power,
     )
+
+
+def _refuse_dark_field(source: SlideSource, overview: np.ndarray) -> None:
+    brightest = overview.max(axis=-1)
+    if np.median(brightest) < _DARK and (brightest > _BRIGHT).mean() < _LEAST_BRIGHT_FRACTION:
+        raise NotBrightfieldError(source.path, "most of it is dark and nothing is bright, as in fluorescence")
 
 
 def _find_areas(slide: SlideReader, facts: SlideFacts, threads: int) -> tuple[np.ndarray, SlideAreas]:

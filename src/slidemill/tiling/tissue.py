@@ -14,7 +14,9 @@ from PIL import Image, ImageFilter
 from slidemill.tiling.pieces import large_pieces
 from slidemill.units import Mpp
 
-_STAIN_BOUNDS = (0.04, 0.12)  # optical density; Otsu's threshold is kept between them
+_STAIN_BOUNDS = (0.03, 0.12)  # optical density; Otsu's threshold is kept between them
+_VOID = 8  # grey level; what is darker is no slide but the scanner's padding
+_VOID_RIM_PX = 7  # of the overview
 _INK_RIM_PX = 5  # of the overview
 _INK_DENSITY = 0.15  # optical density; paler marks are not told from stain
 _SMALLEST_PIECE_UM = 100.0  # side of the smallest piece of tissue, and of the smallest hole in it
@@ -48,7 +50,7 @@ def find_tissue(overview: np.ndarray, mpp: Mpp) -> SlideAreas:
     """
     smooth = Image.fromarray(overview).filter(ImageFilter.BoxBlur(1))
     density = optical_density(np.asarray(smooth))
-    ink = _find_ink(density, mpp)
+    ink = _find_ink(density, mpp, void=_find_void(overview))
     stain = np.where(ink, 0.0, stain_density(density))
     threshold = float(np.clip(_otsu_threshold(stain), *_STAIN_BOUNDS))
     stained = stain > threshold
@@ -79,17 +81,25 @@ def optical_density(rgb: np.ndarray) -> np.ndarray:
     return _DENSITIES[rgb]
 
 
-def _find_ink(density: np.ndarray, mpp: Mpp) -> np.ndarray:
+def _find_void(overview: np.ndarray) -> np.ndarray:
+    """Where the scanner recorded nothing and painted black, and a rim around it."""
+    void = np.maximum(np.maximum(overview[..., 0], overview[..., 1]), overview[..., 2]) <= _VOID
+    return _wider(void, _VOID_RIM_PX) if void.any() else void
+
+
+def _wider(mask: np.ndarray, square_px: int) -> np.ndarray:
+    wider = Image.fromarray(mask.astype(np.uint8)).filter(ImageFilter.MaxFilter(square_px))
+    return np.asarray(wider).astype(np.bool_)
+
+
+def _find_ink(density: np.ndarray, mpp: Mpp, *, void: np.ndarray) -> np.ndarray:
     red, green, blue = np.moveaxis(density, -1, 0)
     strongest = np.maximum(np.maximum(red, green), blue)
     blue_or_green_ink = red > 1.25 * green
     red_green_or_black_ink = blue > 0.85 * green
-    ink = (strongest > _INK_DENSITY) & (blue_or_green_ink | red_green_or_black_ink)
-    if not ink.any():
-        return ink
+    ink = (strongest > _INK_DENSITY) & (blue_or_green_ink | red_green_or_black_ink) & ~void
     # Ink is paler at the rim of a stroke.
-    wider = Image.fromarray(_without_specks(ink, mpp).astype(np.uint8)).filter(ImageFilter.MaxFilter(_INK_RIM_PX))
-    return np.asarray(wider).astype(np.bool_)
+    return _wider(_without_specks(ink, mpp), _INK_RIM_PX) if ink.any() else ink
 
 
 def _without_specks(mask: np.ndarray, mpp: Mpp) -> np.ndarray:
