@@ -5,7 +5,6 @@ makes a slide unusable on the way sets it aside: its tile store is then empty an
 """
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from slidemill.tiling.measure import TileMeter
 from slidemill.tiling.quality import TileMeasures, flag_bits
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import StoreSummary, TileStore, write_store
-from slidemill.tiling.summary import Outcome, summarize
+from slidemill.tiling.summary import Outcome, TileCounts, summarize
 from slidemill.tiling.survey import Survey, survey_slide
 
 _WRITE_BYTES = 2**20  # to the file at once
@@ -63,9 +62,9 @@ def tile_slide(
     try:
         with open_slide(source.path, parameters.reader) as slide:
             survey = survey_slide(slide, source, parameters, threads)
-            dropped: Counter[str] = Counter()
-            kept = _write_records(records, slide, source, parameters, survey, threads, dropped)
-            outcome = Outcome(reader=slide.name, survey=survey, tile_count=len(kept), dropped=dropped)
+            counts = TileCounts()
+            kept = _write_records(records, slide, source, parameters, survey, threads, counts)
+            outcome = Outcome(reader=slide.name, survey=survey, tile_count=len(kept), counts=counts)
         result = _filled_store(summarize(source, parameters, outcome), survey, kept)
     except SlideError as error:
         write_bytes(records, b"")
@@ -82,7 +81,7 @@ def _write_records(
     parameters: TilingParameters,
     survey: Survey,
     threads: int,
-    dropped: Counter[str],
+    counts: TileCounts,
 ) -> list[_Kept]:
     """Write a record for each tile to keep, and count those that are not."""
     # Two messages joined are one message with the features of both: what all tiles share is serialised once.
@@ -100,8 +99,8 @@ def _write_records(
     with atomic_path(path) as temporary, temporary.open("wb", buffering=_WRITE_BYTES) as file:
         writer = RecordWriter(file)
         for number, tile in enumerate(_cut_tiles(slide, parameters, survey, threads)):
+            counts.add(tile.measures.flags, tile.dropped)
             if tile.dropped:
-                dropped[tile.dropped] += 1
                 continue
             x, y = survey.candidates[number].tolist()
             own: dict[str, FeatureValue | str] = {

@@ -1,7 +1,8 @@
 """What a tile store says of itself: the outcome of cutting a slide, in the words of the store."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 
 import simplejpeg
 
@@ -12,6 +13,31 @@ from slidemill.tiling.store import StoreSummary
 from slidemill.tiling.survey import Survey
 from slidemill.units import SlidePixels
 
+_BLURRED_FRACTION = 0.1  # of the tissue tiles; beyond it the slide is flagged as well
+
+
+@dataclass(slots=True)
+class TileCounts:
+    """Numbers of candidates.
+
+    Attributes:
+        dropped: by reason, "background" or a quality flag.
+        flagged: those with tissue enough, by quality flag.
+        with_tissue: those with tissue enough.
+    """
+
+    dropped: Counter[str] = field(default_factory=Counter)
+    flagged: Counter[str] = field(default_factory=Counter)
+    with_tissue: int = 0
+
+    def add(self, flags: Iterable[str], dropped: str) -> None:
+        """Count a candidate; `dropped` is empty when it is kept."""
+        if dropped:
+            self.dropped[dropped] += 1
+        if dropped != "background":
+            self.with_tissue += 1
+            self.flagged.update(flags)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -21,13 +47,13 @@ class Outcome:
         reader: which reader read it.
         survey: what was found before its tiles were read.
         tile_count: number of tiles kept.
-        dropped: number of candidates dropped for each reason.
+        counts: of the candidates.
     """
 
     reader: ReaderName
     survey: Survey
     tile_count: int
-    dropped: Counter[str]
+    counts: TileCounts
 
 
 def summarize(source: SlideSource, parameters: TilingParameters, outcome: Outcome | str) -> StoreSummary:
@@ -65,14 +91,16 @@ def _summary(
 
 
 def _flags(outcome: Outcome) -> tuple[str, ...]:
-    return outcome.survey.flags
+    counts = outcome.counts
+    blurred = counts.flagged["out_of_focus"] > _BLURRED_FRACTION * counts.with_tissue
+    return (*outcome.survey.flags, "out_of_focus") if blurred else outcome.survey.flags
 
 
 def _dropped(outcome: Outcome) -> dict[str, int]:
     """Number of full tiles of the grid that are not kept, by reason; with the tiles kept they add up to the grid."""
-    dropped = {name: outcome.dropped[name] for name in sorted(outcome.dropped)}
+    dropped = {name: outcome.counts.dropped[name] for name in sorted(outcome.counts.dropped)}
     never_read = outcome.survey.grid.tile_count - len(outcome.survey.candidates)
-    return dropped | {"background": never_read + outcome.dropped["background"]}
+    return dropped | {"background": never_read + outcome.counts.dropped["background"]}
 
 
 def _why_unusable(source: SlideSource, parameters: TilingParameters, outcome: Outcome) -> str:
@@ -80,7 +108,7 @@ def _why_unusable(source: SlideSource, parameters: TilingParameters, outcome: Ou
         return ""
     if outcome.survey.grid.tile_count == 0:
         return f"{source.slide_id} is smaller than one tile. Lower tiling.tile_size, or leave the slide out."
-    excluded = {name: count for name, count in outcome.dropped.items() if name != "background"}
+    excluded = {name: count for name, count in outcome.counts.dropped.items() if name != "background"}
     if excluded:
         counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(excluded.items()))
         return (
