@@ -185,9 +185,14 @@ def split_options():
     return options("split", "train", "validation", "test", "group_by", *folds)
 
 
+def repeated_option(name, values):
+    """A list as a command line option that is given once for each value."""
+    return " ".join(f"--{name} {shlex.quote(value)}" for value in values)
+
+
 def class_options():
     """The classes in order, as command line options."""
-    return " ".join(f"--class {shlex.quote(name)}" for name in config["classes"])
+    return repeated_option("class", config["classes"])
 
 
 def temp_unless(section, key, path):

@@ -16,7 +16,11 @@ rule tile_slide:
     params:
         script=script("tile_slide.py"),
         slide=sheet_options,
-        tiling=options("tiling", "mpp", "tile_size", "max_background", "jpeg_quality"),
+        tiling=options(
+            "tiling", "mpp", "tile_size", "max_background", "jpeg_quality", "reader"
+        ),
+        exclude=repeated_option("exclude", config["tiling"]["exclude"]),
+    threads: 2
     shell:
-        "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling}"
-        " --records {output.records:q} --store {output.store:q} &> {log:q}"
+        "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling} {params.exclude}"
+        " --threads {threads} --records {output.records:q} --store {output.store:q} &> {log:q}"

@@ -1,11 +1,14 @@
 """Cut a slide into tissue tiles: one TFRecord file and its index."""
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from slidemill.command import run
+from slidemill.slides import ReaderChoice
 from slidemill.tiling.cut import tile_slide
+from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.units import TilePixels
 
@@ -19,6 +22,14 @@ from slidemill.units import TilePixels
 @click.option("--tile-size", type=int, required=True, help="Side of a tile in pixels.")
 @click.option("--max-background", type=float, required=True, help="Greatest share of background in a tile, 0 to 1.")
 @click.option("--jpeg-quality", type=int, required=True, help="1 to 100.")
+@click.option(
+    "--reader",
+    type=click.Choice(get_args(ReaderChoice)),
+    required=True,
+    help="direct: decode the tiles of TIFF files; openslide: all formats; auto: the faster one that is right.",
+)
+@click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Drop tiles with this flag.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--records", type=Path, required=True, help="TFRecord file to write.")
 @click.option("--store", type=Path, required=True, help="Zarr zip file to write: the index of the records.")
 def main(
@@ -30,6 +41,9 @@ def main(
     tile_size: int,
     max_background: float,
     jpeg_quality: int,
+    reader: ReaderChoice,
+    exclude: tuple[QualityFlag, ...],
+    threads: int,
     records: Path,
     store: Path,
 ) -> None:
@@ -40,9 +54,12 @@ def main(
             tile_size=TilePixels(tile_size),
             max_background=max_background,
             jpeg_quality=jpeg_quality,
+            reader=reader,
+            exclude=exclude,
         ),
         records=records,
         store=store,
+        threads=threads,
     )
 
 

@@ -9,6 +9,7 @@ import simplejpeg
 from slidemill.records import parse_example, read_record, read_records
 from slidemill.slides import SlideProperties
 from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
+from slidemill.slides.synthetic.sticker import STICKER_COLOUR
 from slidemill.tiling.cut import tile_slide
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import read_record_places, read_store, read_summary
@@ -67,6 +68,49 @@ def test_a_tile_shows_the_slide_at_its_coordinates(draw_slide, tmp_path):
             assert np.abs(tile - expected).mean() < 0.6 * np.abs(tile - shifted).mean()
 
 
+@pytest.mark.parametrize("mpp", [0.5, 0.7])
+def test_any_number_of_threads_gives_the_same_bytes(draw_slide, tmp_path, mpp):
+    slide = draw_slide("glands 40x 0.9x0.8mm")
+    contents = set()
+    for threads in (1, 2, 5):
+        paths = tmp_path / f"{threads}.tfrecord", tmp_path / f"{threads}.zarr.zip"
+        source = SlideSource(path=slide, slide_id="S", patient_id="P")
+        tile_slide(source, replace(SMALL_TILES, mpp=mpp), records=paths[0], store=paths[1], threads=threads)
+        contents.add(tuple(path.read_bytes() for path in paths))
+    assert len(contents) == 1
+
+
+def test_both_readers_give_the_same_tiles_at_level_0(draw_slide, tmp_path):
+    slide = draw_slide("glands 20x 0.9x0.8mm")
+    records = {}
+    for reader in ("auto", "direct", "openslide"):
+        (tmp_path / reader).mkdir()
+        summary, path, _ = cut(slide, tmp_path / reader, replace(SMALL_TILES, reader=reader))
+        records[reader] = {
+            (e["tile/x"], e["tile/y"]): e["image/encoded"] for e in map(parse_example, read_records(path))
+        }
+        assert summary.reader == ("openslide" if reader == "openslide" else "direct")
+    assert records["auto"] == records["direct"]
+    common = set(records["direct"]) & set(records["openslide"])
+    assert len(common) >= 0.95 * len(records["direct"])
+    assert all(records["direct"][corner] == records["openslide"][corner] for corner in common)
+
+
+def test_kept_and_dropped_tiles_add_up(draw_slide, tmp_path):
+    summary, *_ = cut(draw_slide("glands 20x 1.2x1.0mm pen"), tmp_path, replace(SMALL_TILES, exclude=("pen_marks",)))
+    assert summary.tile_count + sum(summary.dropped.values()) == summary.grid_count
+    assert set(summary.dropped) == {"background", "pen_marks"}
+
+
+def test_nothing_that_is_written_shows_the_label_or_the_macro_image(draw_slide, tmp_path):
+    _, records, path = cut(draw_slide("glands 20x 0.9x0.8mm"), tmp_path, replace(SMALL_TILES, max_background=0.99))
+    pictures = [
+        simplejpeg.decode_jpeg(example["image/encoded"]) for example in map(parse_example, read_records(records))
+    ]
+    for picture in [*pictures, read_store(path).thumbnail]:
+        assert not (np.abs(picture.astype(int) - STICKER_COLOUR).max(axis=-1) < 12).any()
+
+
 def test_two_runs_give_the_same_bytes(draw_slide, tmp_path):
     slide = draw_slide("nests 20x 0.9x0.8mm")
     outputs = []
@@ -116,13 +160,14 @@ def test_a_slide_with_pen_marks_is_used_and_flagged(draw_slide, tmp_path):
 
 
 def test_every_tiling_parameter_changes_the_result(draw_slide, tmp_path):
-    slide = draw_slide("glands 20x 0.9x0.8mm")
+    slide = draw_slide("glands 20x 1.2x1.0mm pen")
     variants = [
         SMALL_TILES,
         replace(SMALL_TILES, mpp=1.0),
         replace(SMALL_TILES, tile_size=128),
         replace(SMALL_TILES, max_background=0.05),
         replace(SMALL_TILES, jpeg_quality=50),
+        replace(SMALL_TILES, exclude=("pen_marks",)),
     ]
     contents = set()
     for number, parameters in enumerate(variants):
@@ -152,12 +197,13 @@ def test_the_real_slide(real_slide, tmp_path):
     assert summary.tile_count == len(list(read_records(records))) > 15
 
 
-def properties(um_per_px, power):
+def properties(um_per_px, power, tag_um_per_px=None):
     return SlideProperties(
         vendor="aperio",
         width=SlidePixels(1000),
         height=SlidePixels(1000),
         um_per_px=um_per_px,
+        tag_um_per_px=tag_um_per_px,
         objective_power=power,
     )
 
@@ -175,6 +221,15 @@ def properties(um_per_px, power):
 )
 def test_resolution_is_taken_from_the_best_source(um_per_px, power, sheet, expected):
     assert resolution_of("S", properties(um_per_px, power), sheet) == expected
+
+
+def test_tiff_tags_count_where_they_are_plausible_and_the_scanner_states_nothing():
+    tags = (0.3, 0.3)
+    assert resolution_of("S", properties(None, 40.0, tags), 0.4) == Resolution(Mpp(0.3), "TIFF tags")
+    assert resolution_of("S", properties((0.25, 0.25), 40.0, tags), 0.4) == Resolution(Mpp(0.25), "properties")
+    dots_per_inch = 25400 / 72
+    for absurd in [(dots_per_inch, dots_per_inch), (0.25, 0.5), (0.0, 0.0), (float("inf"), float("inf"))]:
+        assert resolution_of("S", properties(None, 40.0, absurd), 0.4).source == "objective power"
 
 
 def test_a_missing_resolution_names_the_column_to_fill_in():

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
@@ -23,11 +24,34 @@ def test_tiles_are_full_disjoint_and_leave_less_than_one_tile_over(width, height
 
 
 @given(slide=st.floats(0.1, 1.0), tile=st.floats(0.1, 4.0), size=st.sampled_from([128, 256, 512]))
-def test_the_extent_is_within_half_a_level_0_pixel_of_the_resolution_asked_for(slide, tile, size):
+def test_the_extent_is_a_multiple_that_needs_no_resampling_or_nearest_to_what_is_asked_for(slide, tile, size):
     grid = TileGrid.of_slide(
         SlidePixels(10**6), SlidePixels(10**6), slide_mpp=Mpp(slide), tile_mpp=Mpp(tile), size=TilePixels(size)
     )
-    assert abs(grid.extent * slide - size * tile) <= slide / 2 + 1e-9
+    wanted = size * tile / slide
+    if grid.extent in [size * 2**power for power in range(7)]:
+        assert abs(grid.extent - wanted) <= 0.021 * wanted + 0.5
+    else:
+        assert abs(grid.extent - wanted) <= 0.5 + 1e-9
+        assert all(abs(grid.extent - size * 2**power) > 0.02 * size * 2**power for power in range(7))
+
+
+@pytest.mark.parametrize(
+    ("slide_mpp", "tile_mpp", "extent"),
+    [
+        (0.499, 0.5, 512),
+        (0.2527, 0.5, 1024),
+        (0.2520, 1.0, 2048),
+        (0.2520, 2.0, 4096),
+        (0.2325, 0.5, 1101),
+        (0.55, 0.5, 465),
+    ],
+)
+def test_the_usual_resolutions_of_scanners_need_no_resampling(slide_mpp, tile_mpp, extent):
+    grid = TileGrid.of_slide(
+        SlidePixels(10**5), SlidePixels(10**5), slide_mpp=Mpp(slide_mpp), tile_mpp=Mpp(tile_mpp), size=TilePixels(512)
+    )
+    assert grid.extent == extent
 
 
 @given(mask=masks, width=st.integers(20, 90), height=st.integers(20, 90), extent=st.integers(1, 40))

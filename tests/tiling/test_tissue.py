@@ -45,6 +45,43 @@ def test_ink_is_not_tissue_and_does_not_hide_the_tissue_beside_it(ink):
     assert areas.tissue[45:135, 100:145].all()
 
 
+@pytest.mark.parametrize("colour", [(240, 222, 236), (225, 190, 215), (60, 20, 70), (30, 10, 42)])
+def test_pale_and_dark_tissue_is_found(colour):
+    areas = find_tissue(picture((40, 50, 140, 150, colour)), MPP)
+    assert areas.tissue[45:135, 55:145].all()
+    assert areas.tissue.mean() == pytest.approx(0.25, abs=0.02)
+    assert not areas.ink.any()
+
+
+@pytest.mark.parametrize("glass", [(245, 240, 215), (245, 234, 240), (222, 234, 245), (228, 242, 226), (205, 204, 206)])
+def test_coloured_glass_is_not_tissue_and_does_not_hide_it(glass):
+    assert not find_tissue(picture((0, 0, 200, 200, glass)), MPP).tissue.any()
+    areas = find_tissue(picture((0, 0, 200, 200, glass), (40, 50, 140, 150, EOSIN)), MPP)
+    assert areas.tissue.mean() == pytest.approx(0.25, abs=0.02)
+    assert not areas.ink.any()
+
+
+@pytest.mark.parametrize("padding", [(255, 255, 255), (0, 0, 0)])
+def test_white_padding_and_black_borders_are_neither_tissue_nor_ink(padding):
+    rgb = picture((40, 50, 140, 150, EOSIN))
+    rgb[:30], rgb[:, 180:] = padding, padding
+    areas = find_tissue(rgb, MPP)
+    assert not areas.ink.any()
+    assert areas.tissue[45:135, 55:145].all()
+    assert areas.tissue.mean() == pytest.approx(0.25, abs=0.02)
+
+
+def test_fat_between_thin_septa_is_tissue_and_large_spaces_are_not():
+    rgb = picture((40, 50, 140, 150, EOSIN))
+    rgb[100:160, 50:150] = GLASS  # a large space
+    for line in range(100, 160, 10):  # septa of 16 um, 80 um apart
+        rgb[line : line + 2, 50:100] = rgb[100:160, 50 + line - 100 : 52 + line - 100] = EOSIN
+    areas = find_tissue(rgb, MPP)
+    assert areas.tissue[105:150, 55:95].mean() > 0.9
+    assert not areas.tissue[105:155, 115:145].any()
+    assert areas.holes[105:150, 55:95].any()
+
+
 def test_specks_are_dropped_and_small_holes_filled():
     speck, hole = (10, 10, 14, 14, EOSIN), (80, 90, 84, 94, GLASS)
     areas = find_tissue(picture((40, 50, 140, 150, EOSIN), speck, hole), MPP)

@@ -1,37 +1,47 @@
 """Slides through OpenSlide, which knows the formats of most scanners."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import openslide
 from openslide import OpenSlide, OpenSlideError
 from PIL import Image
 
-from slidemill.slides.not_downloaded import refuse_placeholder
-from slidemill.slides.reader import SlideProperties, SlideReader, UnreadableSlideError
+from slidemill.slides.ordered import map_in_order
+from slidemill.slides.reader import (
+    LARGEST_SIDE_PX,
+    ReaderName,
+    SlideProperties,
+    SlideReader,
+    UnreadableSlideError,
+)
 from slidemill.units import SlidePixels, TilePixels
 
+_Result = TypeVar("_Result")
+
+_UM_PER_UNIT = {"inch": 25400.0, "centimeter": 10000.0}
 _MAX_REGION_SIDE = 4096  # pixels of a level that an overview decodes at once; bounds memory to 64 MB
 
 
 @contextmanager
-def open_slide(path: Path) -> Iterator[SlideReader]:
-    """Open a slide for reading.
+def open_with_openslide(path: Path) -> Iterator[SlideReader]:
+    """Open a slide with OpenSlide.
 
     Raises:
-        UnreadableSlideError: no reader knows the file, or it is damaged.
-        SlideNotDownloadedError: the file stands in the place of a slide that could not be downloaded.
+        UnreadableSlideError: OpenSlide does not know the file, or it is damaged.
     """
-    refuse_placeholder(path)
     try:
         slide = OpenSlide(path)
     except (OpenSlideError, OSError) as error:
         raise UnreadableSlideError(path, str(error)) from error
     with slide:
+        width, height = slide.dimensions
+        if max(width, height) > LARGEST_SIDE_PX:
+            raise UnreadableSlideError(path, f"an image of {width} x {height} pixels")
         yield _OpenSlideReader(path, slide)
 
 
@@ -50,20 +60,27 @@ class _OpenSlideReader:
         self._slide = slide
 
     @property
+    def name(self) -> ReaderName:
+        return "openslide"
+
+    @property
     def properties(self) -> SlideProperties:
         stated = self._slide.properties
         width, height = self._slide.dimensions
-        mpp_x = _number(stated, openslide.PROPERTY_NAME_MPP_X)
-        mpp_y = _number(stated, openslide.PROPERTY_NAME_MPP_Y)
+        vendor = stated.get(openslide.PROPERTY_NAME_VENDOR, "unknown")
+        mpp = _pair(stated, openslide.PROPERTY_NAME_MPP_X, openslide.PROPERTY_NAME_MPP_Y)
+        # For a general TIFF OpenSlide makes its mpp from the resolution tags.
+        from_tags = mpp if vendor == "generic-tiff" else _tag_um_per_px(stated)
         return SlideProperties(
-            vendor=stated.get(openslide.PROPERTY_NAME_VENDOR, "unknown"),
+            vendor=vendor,
             width=SlidePixels(width),
             height=SlidePixels(height),
-            um_per_px=None if mpp_x is None or mpp_y is None else (mpp_x, mpp_y),
+            um_per_px=None if vendor == "generic-tiff" else mpp,
+            tag_um_per_px=from_tags,
             objective_power=_number(stated, openslide.PROPERTY_NAME_OBJECTIVE_POWER),
         )
 
-    def overview(self, max_side: int) -> np.ndarray:
+    def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
         width, height = self._slide.dimensions
         downsample = max(1.0, max(width, height) / max_side)
         columns, rows = max(1, round(width / downsample)), max(1, round(height / downsample))
@@ -72,17 +89,35 @@ class _OpenSlideReader:
         # In parts, because a slide without a pyramid has to be decoded at full size.
         step = max(1, int(_MAX_REGION_SIDE * self._slide.level_downsamples[level] / downsample))
         picture = np.empty((rows, columns, 3), np.uint8)
-        for top in range(0, rows, step):
-            for left in range(0, columns, step):
-                part = picture[top : top + step, left : left + step]
-                part_rows, part_columns = part.shape[:2]
-                box = _Box(left * scale_x, top * scale_y, (left + part_columns) * scale_x, (top + part_rows) * scale_y)
-                part[...] = self._resampled(level, box, part_columns, part_rows)
+
+        def draw(corner: tuple[int, int]) -> None:
+            top, left = corner
+            part = picture[top : top + step, left : left + step]
+            part_rows, part_columns = part.shape[:2]
+            box = _Box(left * scale_x, top * scale_y, (left + part_columns) * scale_x, (top + part_rows) * scale_y)
+            part[...] = self._resampled(level, box, part_columns, part_rows)
+
+        corners = ((top, left) for top in range(0, rows, step) for left in range(0, columns, step))
+        for _ in map_in_order(draw, corners, threads):
+            pass
         return picture
 
-    def read_tile(self, x: SlidePixels, y: SlidePixels, *, extent: SlidePixels, size: TilePixels) -> np.ndarray:
+    def map_tiles(
+        self,
+        finish: Callable[[int, np.ndarray], _Result],
+        corners: np.ndarray,
+        *,
+        extent: SlidePixels,
+        size: TilePixels,
+        threads: int = 1,
+    ) -> Iterator[_Result]:
         level = self._slide.get_best_level_for_downsample(extent / size)
-        return self._resampled(level, _Box(x, y, x + extent, y + extent), size, size)
+
+        def cut(square: tuple[int, list[int]]) -> _Result:
+            number, (x, y) = square
+            return finish(number, self._resampled(level, _Box(x, y, x + extent, y + extent), size, size))
+
+        yield from map_in_order(cut, enumerate(corners.tolist()), threads)
 
     def _resampled(self, level: int, box: "_Box", width: int, height: int) -> np.ndarray:
         """Pixels of a rectangle of level 0, read from `level`, as (height, width, 3)."""
@@ -108,6 +143,19 @@ class _OpenSlideReader:
         opaque = Image.new("RGB", region.size, "white")
         opaque.paste(region, mask=region.getchannel("A"))
         return opaque
+
+
+def _pair(properties: Mapping[str, str], name_x: str, name_y: str) -> tuple[float, float] | None:
+    x, y = _number(properties, name_x), _number(properties, name_y)
+    return None if x is None or y is None else (x, y)
+
+
+def _tag_um_per_px(properties: Mapping[str, str]) -> tuple[float, float] | None:
+    um_per_unit = _UM_PER_UNIT.get(properties.get("tiff.ResolutionUnit", ""))
+    pixels = _pair(properties, "tiff.XResolution", "tiff.YResolution")
+    if um_per_unit is None or pixels is None or not all(pixels):
+        return None
+    return um_per_unit / pixels[0], um_per_unit / pixels[1]
 
 
 def _number(properties: Mapping[str, str], name: str) -> float | None:

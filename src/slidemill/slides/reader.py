@@ -1,13 +1,21 @@
 """The interface that every slide reader has, and the errors of slides."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.units import SlidePixels, TilePixels
+
+ReaderChoice = Literal["auto", "direct", "openslide"]
+ReaderName = Literal["direct", "openslide"]
+
+_Result = TypeVar("_Result")
+
+LARGEST_SIDE_PX = 2**20  # of a slide; four times that of the largest scanners
 
 
 class SlideError(SlidemillError):
@@ -26,6 +34,18 @@ class UnreadableSlideError(SlideError):
         return f"{self.path.name} cannot be read ({self.reason}). The file may be cut short: fetch it again."
 
 
+class NotBrightfieldError(SlideError):
+    """A slide that is no RGB picture of stained tissue in bright light, such as a fluorescence scan."""
+
+    def __init__(self, path: Path, found: str) -> None:
+        super().__init__(path, found)
+        self.path = path
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"{self.path.name} is no brightfield RGB image ({self.found}). Leave the slide out."
+
+
 @dataclass(frozen=True, slots=True)
 class SlideProperties:
     """What the slide's file states.
@@ -33,7 +53,8 @@ class SlideProperties:
     Attributes:
         vendor: as OpenSlide names it, such as "aperio".
         width, height: size of level 0.
-        um_per_px: microns per level-0 pixel along x and y; None where the file does not state it.
+        um_per_px: microns per level-0 pixel along x and y, as the scanner states it; None where it does not.
+        tag_um_per_px: the same from the general resolution tags of TIFF, which many programs fill with defaults.
         objective_power: magnification of the scan; None where the file does not state it.
     """
 
@@ -41,6 +62,7 @@ class SlideProperties:
     width: SlidePixels
     height: SlidePixels
     um_per_px: tuple[float, float] | None
+    tag_um_per_px: tuple[float, float] | None
     objective_power: float | None
 
 
@@ -48,15 +70,21 @@ class SlideReader(Protocol):
     """An open slide. All pixels are uint8 RGB, with white where the scanner recorded nothing."""
 
     @property
+    def name(self) -> ReaderName:
+        """Which reader this is."""
+        ...
+
+    @property
     def properties(self) -> SlideProperties:
         """What the slide's file states."""
         ...
 
-    def overview(self, max_side: int) -> np.ndarray:
+    def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
         """The whole slide, small.
 
         Args:
             max_side: length of the longer side in pixels; a slide that is smaller is given at its own size.
+            threads: number of threads that decode.
 
         Returns:
             (height, width, 3) uint8 RGB.
@@ -66,16 +94,30 @@ class SlideReader(Protocol):
         """
         ...
 
-    def read_tile(self, x: SlidePixels, y: SlidePixels, *, extent: SlidePixels, size: TilePixels) -> np.ndarray:
-        """A square of the slide, resampled.
+    def map_tiles(
+        self,
+        finish: Callable[[int, np.ndarray], _Result],
+        corners: np.ndarray,
+        *,
+        extent: SlidePixels,
+        size: TilePixels,
+        threads: int = 1,
+    ) -> Iterator[_Result]:
+        """Read squares of the slide, resampled, and hand each to a function.
+
+        All squares are asked for at once, so that a reader can share work between neighbours. What is given back does
+        not depend on the number of threads, nor does its order.
 
         Args:
-            x, y: top left corner on level 0.
-            extent: side of the square on level 0.
-            size: side of the result.
+            finish: called in the reader's threads, with the number of the square and its pixels, (size, size, 3) uint8
+                RGB; the array is written to again after the call.
+            corners: (squares, 2) int64, top left corners on level 0, best ordered row by row.
+            extent: side of the squares on level 0.
+            size: side of the results.
+            threads: number of threads that decode and call `finish`.
 
         Returns:
-            (size, size, 3) uint8 RGB.
+            What `finish` gave, in the order of `corners`.
 
         Raises:
             UnreadableSlideError: the pixels cannot be decoded.

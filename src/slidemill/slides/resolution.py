@@ -6,7 +6,7 @@ from typing import Literal
 from slidemill.slides.reader import SlideError, SlideProperties
 from slidemill.units import Mpp, ResolutionError
 
-MppSource = Literal["properties", "objective power", "slide sheet"]
+MppSource = Literal["properties", "TIFF tags", "objective power", "slide sheet"]
 
 _LARGEST_ASPECT = 1.05  # of a pixel; beyond it the stated values contradict each other
 
@@ -34,15 +34,17 @@ class Resolution:
 
 
 def resolution_of(slide_id: str, properties: SlideProperties, sheet_mpp: float | None) -> Resolution:
-    """Resolution of a slide: as its file states, else from the objective power, else from the slide sheet.
+    """Resolution of a slide: as stated, else from TIFF tags, the objective power or the slide sheet.
 
     Values that no scanner has (0, 1000, pixels that are not square) count as missing.
 
     Raises:
         ResolutionMissingError: nothing tells it.
     """
-    if (stated := _stated_mpp(properties)) is not None:
+    if (stated := _plausible_mpp(properties.um_per_px)) is not None:
         return Resolution(stated, "properties")
+    if (tagged := _plausible_mpp(properties.tag_um_per_px)) is not None:
+        return Resolution(tagged, "TIFF tags")
     if (assumed := _mpp_of_objective(properties)) is not None:
         return Resolution(assumed, "objective power")
     if sheet_mpp is not None:
@@ -50,11 +52,11 @@ def resolution_of(slide_id: str, properties: SlideProperties, sheet_mpp: float |
     raise ResolutionMissingError(slide_id)
 
 
-def _stated_mpp(properties: SlideProperties) -> Mpp | None:
-    if properties.um_per_px is None:
+def _plausible_mpp(um_per_px: tuple[float, float] | None) -> Mpp | None:
+    if um_per_px is None:
         return None
     try:
-        along_x, along_y = (Mpp(value).um_per_px for value in properties.um_per_px)
+        along_x, along_y = (Mpp(value).um_per_px for value in um_per_px)
     except ResolutionError:
         return None
     if max(along_x, along_y) > _LARGEST_ASPECT * min(along_x, along_y):

@@ -1,10 +1,13 @@
 """Where the tiles of a slide lie."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from slidemill.units import Mpp, SlidePixels, TilePixels
+
+_SNAP_TOLERANCE = 0.02  # scanners of one kind differ by as much: 0.2500, 0.2520 and 0.2527 um per pixel are all "40x"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,14 @@ class TileGrid:
     ) -> "TileGrid":
         """The grid of tiles of `size` pixels at `tile_mpp` on a slide of `width` x `height` pixels at `slide_mpp`.
 
-        The extent is a whole number of level-0 pixels, so that every corner is exact; the resolution of the tiles
-        then differs from `tile_mpp` by less than half a level-0 pixel over the side of a tile.
+        The extent is a whole number of level-0 pixels, so that every corner is exact. Where 1, 2, 4, 8 ... level-0
+        pixels for each pixel of a tile come within 2% of `tile_mpp`, the extent is that: such tiles need no resampling.
+        Otherwise the resolution of the tiles differs from `tile_mpp` by less than half a level-0 pixel over a tile.
         """
-        extent = slide_mpp.slide_pixels(tile_mpp.microns(size))
+        extent = max(SlidePixels(1), slide_mpp.slide_pixels(tile_mpp.microns(size)))
+        whole = size * 2 ** max(0, round(math.log2(extent / size)))
+        if abs(extent - whole) <= _SNAP_TOLERANCE * whole:
+            extent = SlidePixels(whole)
         return cls(columns=width // extent, rows=height // extent, extent=extent)
 
     @property
@@ -54,7 +61,9 @@ class TileGrid:
         """
         edges_y = np.arange(self.rows + 1) * self.extent * (mask.shape[0] / height)
         edges_x = np.arange(self.columns + 1) * self.extent * (mask.shape[1] / width)
-        area_above = _integral_at(mask.astype(np.float64), edges_y)
+        if not mask.any():
+            return np.zeros((self.rows, self.columns), np.float32)
+        area_above = _integral_at(mask, edges_y)
         area = _integral_at(area_above.T, edges_x).T
         tile_area = (edges_y[1:] - edges_y[:-1])[:, None] * (edges_x[1:] - edges_x[:-1])
         covered = np.diff(np.diff(area, axis=0), axis=1)
@@ -63,7 +72,9 @@ class TileGrid:
 
 def _integral_at(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Integral of piecewise constant rows from 0 to each edge: (edges, columns) for (rows, columns)."""
-    cumulative = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    dtype = np.int32 if values.dtype == np.bool_ else np.float64
+    cumulative = np.zeros((values.shape[0] + 1, values.shape[1]), dtype)
+    np.cumsum(values, axis=0, dtype=dtype, out=cumulative[1:])
     below = np.minimum(edges.astype(np.int64), values.shape[0] - 1)
     share = np.minimum(edges - below, 1.0)[:, None]
     return np.asarray(cumulative[below] * (1 - share) + cumulative[below + 1] * share)

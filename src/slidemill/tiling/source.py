@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from slidemill.slides import ReaderChoice
+from slidemill.tiling.quality import QualityFlag
 from slidemill.units import TilePixels
 
 
@@ -15,12 +17,16 @@ class TilingParameters:
         tile_size: side of a tile as it is stored.
         max_background: tiles with a greater share of background are dropped.
         jpeg_quality: 1 to 100, with 4:2:0 chroma subsampling.
+        reader: "direct", "openslide", or "auto" for the faster one that gives the right pixels.
+        exclude: tiles with one of these flags are dropped.
     """
 
     mpp: float
     tile_size: TilePixels
     max_background: float
     jpeg_quality: int
+    reader: ReaderChoice = "auto"
+    exclude: tuple[QualityFlag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

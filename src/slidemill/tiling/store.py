@@ -53,6 +53,8 @@ class StoreSummary:
         parameters: every tiling parameter.
         slide: the slide's facts, None where the file could not be read.
         versions: the software that made the store.
+        reader: "direct" or "openslide", what read the slide; empty where nothing could.
+        dropped: number of full tiles that were not kept, by reason: "background" or a quality flag.
     """
 
     slide_id: str
@@ -66,6 +68,8 @@ class StoreSummary:
     parameters: dict[str, Any]
     slide: SlideFacts | None
     versions: dict[str, str]
+    reader: str = ""
+    dropped: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_attributes(cls, attributes: dict[str, Any]) -> Self:
@@ -88,6 +92,9 @@ class TileStore:
         summary: status, parameters and the slide's facts.
         coordinates: (tiles, 2) int64, level-0 pixels, x and y of the top left corner.
         tissue_fraction: (tiles,) float32, share of the tile's area that is tissue.
+        ink_fraction: (tiles,) float32, share of the tile's area under marks of a pen.
+        sharpness: (tiles,) float32, `slidemill.tiling.quality.sharpness_of`.
+        quality: (tiles,) uint8, flags of the tile as bits: 1 pen marks, 2 out of focus.
         offset, length: (tiles,) int64, bytes, place of each framed record in the TFRecord file.
         tissue_mask: (height, width) bool, the whole slide at thumbnail resolution.
         thumbnail: (height, width, 3) uint8 RGB, the whole slide without its label and macro images.
@@ -96,13 +103,26 @@ class TileStore:
     summary: StoreSummary
     coordinates: np.ndarray = _empty(0, 2, dtype=np.int64)
     tissue_fraction: np.ndarray = _empty(0, dtype=np.float32)
+    ink_fraction: np.ndarray = _empty(0, dtype=np.float32)
+    sharpness: np.ndarray = _empty(0, dtype=np.float32)
+    quality: np.ndarray = _empty(0, dtype=np.uint8)
     offset: np.ndarray = _empty(0, dtype=np.int64)
     length: np.ndarray = _empty(0, dtype=np.int64)
     tissue_mask: np.ndarray = _empty(0, 0, dtype=np.bool_)
     thumbnail: np.ndarray = _empty(0, 0, 3, dtype=np.uint8)
 
 
-_ARRAYS = ("coordinates", "tissue_fraction", "offset", "length", "tissue_mask", "thumbnail")
+_ARRAYS = (
+    "coordinates",
+    "tissue_fraction",
+    "ink_fraction",
+    "sharpness",
+    "quality",
+    "offset",
+    "length",
+    "tissue_mask",
+    "thumbnail",
+)
 
 
 def write_store(path: Path, store: TileStore) -> None:

@@ -1,10 +1,10 @@
-"""Look a slide over before any tile is read: its resolution, its tissue, and which tiles of the grid to keep."""
+"""Look a slide over before any tile is read: its resolution, its tissue, and which tiles of the grid may be kept."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from slidemill.slides import SlideError, SlideReader, resolution_of
+from slidemill.slides import NotBrightfieldError, SlideError, SlideReader, resolution_of
 from slidemill.tiling.grid import TileGrid
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import SlideFacts
@@ -12,8 +12,11 @@ from slidemill.tiling.tissue import SlideAreas, find_tissue
 from slidemill.units import Mpp
 
 _OVERVIEW_MPP = 4.0
-_OVERVIEW_MAX_SIDE = 2048  # pixels
+_OVERVIEW_MAX_SIDE = 1536  # pixels
 _LARGEST_UPSAMPLING = 1.2  # a slide that is coarser than the tiles by more is set aside
+_CANDIDATE_MARGIN = 0.05  # of a tile's area
+_DARK, _BRIGHT = 50, 180  # grey levels
+_LEAST_BRIGHT_FRACTION = 0.01  # of the area of a brightfield slide, glass above all
 _PEN_MARKS_FRACTION = 0.001  # of the slide's area
 
 
@@ -43,8 +46,9 @@ class Survey:
         tile_mpp: microns per pixel of the tiles, exactly.
         overview: (height, width, 3) uint8 RGB.
         areas: tissue and ink on the overview.
-        coordinates: (tiles, 2) int64, level-0 pixels, top left corners of the tiles to keep.
-        tissue_fraction: (tiles,) float32, share of each kept tile that is tissue.
+        candidates: (tiles, 2) int64, level-0 pixels, top left corners of the tiles that may hold tissue enough.
+        ink_fraction: (tiles,) float32, share of each candidate under marks of a pen.
+        hole_fraction: (tiles,) float32, share of each candidate that is unstained and counts as tissue all the same.
     """
 
     facts: SlideFacts
@@ -52,8 +56,9 @@ class Survey:
     tile_mpp: float
     overview: np.ndarray
     areas: SlideAreas
-    coordinates: np.ndarray
-    tissue_fraction: np.ndarray
+    candidates: np.ndarray
+    ink_fraction: np.ndarray
+    hole_fraction: np.ndarray
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -61,12 +66,13 @@ class Survey:
         return ("pen_marks",) if self.areas.ink.mean() > _PEN_MARKS_FRACTION else ()
 
 
-def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingParameters) -> Survey:
+def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingParameters, threads: int) -> Survey:
     """Look a slide over at low resolution.
 
     Raises:
         ResolutionMissingError: nothing tells the slide's resolution.
         TooCoarseError: the slide would have to be enlarged.
+        NotBrightfieldError: the slide is dark, as fluorescence scans are.
         UnreadableSlideError: the pixels cannot be decoded.
     """
     facts = _facts(slide, source)
@@ -79,17 +85,24 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
         tile_mpp=Mpp(parameters.mpp),
         size=parameters.tile_size,
     )
-    overview, areas = _find_areas(slide, facts)
-    fractions = grid.covered_fraction(areas.tissue, facts.width, facts.height)
-    kept = fractions >= 1.0 - parameters.max_background
+    overview, areas = _find_areas(slide, facts, threads)
+    _refuse_dark_field(source, overview)
+
+    def share_of(mask: np.ndarray) -> np.ndarray:
+        return grid.covered_fraction(mask, facts.width, facts.height)
+
+    # The overview is too coarse to decide on a tile at the border of the tissue: the tile itself is measured later.
+    wanted = 1.0 - parameters.max_background
+    candidates = share_of(areas.tissue) >= max(wanted - _CANDIDATE_MARGIN, wanted / 2)
     return Survey(
         facts=facts,
         grid=grid,
         tile_mpp=grid.extent * facts.mpp / parameters.tile_size,
         overview=overview,
         areas=areas,
-        coordinates=grid.corners()[kept],
-        tissue_fraction=fractions[kept],
+        candidates=grid.corners()[candidates],
+        ink_fraction=share_of(areas.ink)[candidates],
+        hole_fraction=share_of(areas.holes)[candidates],
     )
 
 
@@ -106,9 +119,15 @@ def _facts(slide: SlideReader, source: SlideSource) -> SlideFacts:
     )
 
 
-def _find_areas(slide: SlideReader, facts: SlideFacts) -> tuple[np.ndarray, SlideAreas]:
+def _refuse_dark_field(source: SlideSource, overview: np.ndarray) -> None:
+    brightest = overview.max(axis=-1)
+    if np.median(brightest) < _DARK and (brightest > _BRIGHT).mean() < _LEAST_BRIGHT_FRACTION:
+        raise NotBrightfieldError(source.path, "most of it is dark and nothing is bright, as in fluorescence")
+
+
+def _find_areas(slide: SlideReader, facts: SlideFacts, threads: int) -> tuple[np.ndarray, SlideAreas]:
     longer_side = max(facts.width, facts.height)
     wanted_side = max(1, round(longer_side * facts.mpp / _OVERVIEW_MPP))
-    overview = slide.overview(min(_OVERVIEW_MAX_SIDE, wanted_side))
+    overview = slide.overview(min(_OVERVIEW_MAX_SIDE, wanted_side), threads=threads)
     overview_mpp = Mpp(facts.mpp * longer_side / max(overview.shape))
     return overview, find_tissue(overview, overview_mpp)

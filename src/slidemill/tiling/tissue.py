@@ -9,13 +9,19 @@ stays empty.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from PIL import Image, ImageFilter
 
+from slidemill.tiling.pieces import large_pieces
 from slidemill.units import Mpp
 
-_STAIN_BOUNDS = (0.04, 0.12)  # optical density; Otsu's threshold is kept between them
+_STAIN_BOUNDS = (0.03, 0.12)  # optical density; Otsu's threshold is kept between them
+_VOID = 8  # grey level; what is darker is no slide but the scanner's padding
+_VOID_RIM_PX = 7  # of the overview
+_INK_RIM_PX = 5  # of the overview
 _INK_DENSITY = 0.15  # optical density; paler marks are not told from stain
 _SMALLEST_PIECE_UM = 100.0  # side of the smallest piece of tissue, and of the smallest hole in it
+
+_DENSITIES = -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +31,14 @@ class SlideAreas:
     Attributes:
         tissue: (height, width) bool.
         ink: (height, width) bool, marks of a pen; never tissue.
+        holes: (height, width) bool, unstained and small enough to count as tissue, such as lumina of glands.
+        stain_threshold: optical density between glass and stain on this slide.
     """
 
     tissue: np.ndarray
     ink: np.ndarray
+    holes: np.ndarray
+    stain_threshold: float
 
 
 def find_tissue(overview: np.ndarray, mpp: Mpp) -> SlideAreas:
@@ -38,11 +48,23 @@ def find_tissue(overview: np.ndarray, mpp: Mpp) -> SlideAreas:
         overview: (height, width, 3) uint8 RGB, the whole slide.
         mpp: its resolution.
     """
-    density = ndimage.gaussian_filter(optical_density(overview), sigma=(1, 1, 0))
-    ink = _find_ink(density, mpp)
-    stain = np.where(ink, 0.0, density[..., 1] - np.minimum(density[..., 0], density[..., 2]))
-    tissue = stain > np.clip(_otsu_threshold(stain), *_STAIN_BOUNDS)
-    return SlideAreas(tissue=_without_specks(tissue, mpp) & ~ink, ink=ink)
+    smooth = Image.fromarray(overview).filter(ImageFilter.BoxBlur(1))
+    density = optical_density(np.asarray(smooth))
+    ink = _find_ink(density, mpp, void=_find_void(overview))
+    stain = np.where(ink, 0.0, stain_density(density))
+    threshold = float(np.clip(_otsu_threshold(stain), *_STAIN_BOUNDS))
+    stained = stain > threshold
+    tissue = _without_specks(stained, mpp) & ~ink
+    return SlideAreas(tissue=tissue, ink=ink, holes=tissue & ~stained, stain_threshold=threshold)
+
+
+def stain_density(density: np.ndarray) -> np.ndarray:
+    """How much haematoxylin and eosin there is: what green is absorbed more than the other colours.
+
+    Args:
+        density: (height, width, 3) optical densities of red, green and blue.
+    """
+    return density[..., 1] - np.minimum(density[..., 0], density[..., 2])
 
 
 def optical_density(rgb: np.ndarray) -> np.ndarray:
@@ -56,29 +78,34 @@ def optical_density(rgb: np.ndarray) -> np.ndarray:
 
     Source: Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291; the shift is ours.
     """
-    return -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)[rgb]
+    return _DENSITIES[rgb]
 
 
-def _find_ink(density: np.ndarray, mpp: Mpp) -> np.ndarray:
+def _find_void(overview: np.ndarray) -> np.ndarray:
+    """Where the scanner recorded nothing and painted black, and a rim around it."""
+    void = np.maximum(np.maximum(overview[..., 0], overview[..., 1]), overview[..., 2]) <= _VOID
+    return _wider(void, _VOID_RIM_PX) if void.any() else void
+
+
+def _wider(mask: np.ndarray, square_px: int) -> np.ndarray:
+    wider = Image.fromarray(mask.astype(np.uint8)).filter(ImageFilter.MaxFilter(square_px))
+    return np.asarray(wider).astype(np.bool_)
+
+
+def _find_ink(density: np.ndarray, mpp: Mpp, *, void: np.ndarray) -> np.ndarray:
     red, green, blue = np.moveaxis(density, -1, 0)
-    strongest = density.max(axis=-1)
+    strongest = np.maximum(np.maximum(red, green), blue)
     blue_or_green_ink = red > 1.25 * green
     red_green_or_black_ink = blue > 0.85 * green
-    ink = (strongest > _INK_DENSITY) & (blue_or_green_ink | red_green_or_black_ink)
-    return ndimage.binary_dilation(_without_specks(ink, mpp), iterations=2)
+    ink = (strongest > _INK_DENSITY) & (blue_or_green_ink | red_green_or_black_ink) & ~void
+    # Ink is paler at the rim of a stroke.
+    return _wider(_without_specks(ink, mpp), _INK_RIM_PX) if ink.any() else ink
 
 
 def _without_specks(mask: np.ndarray, mpp: Mpp) -> np.ndarray:
     """`mask` without pieces and holes that are smaller than the smallest piece of tissue."""
     smallest = max(1.0, (_SMALLEST_PIECE_UM / mpp.um_per_px) ** 2)
-    return ~_large_pieces(~_large_pieces(mask, smallest), smallest)
-
-
-def _large_pieces(mask: np.ndarray, smallest: float) -> np.ndarray:
-    labels, _ = ndimage.label(mask)
-    large = np.bincount(labels.ravel()) >= smallest
-    large[0] = False
-    return np.asarray(large[labels])
+    return ~large_pieces(~large_pieces(mask, smallest), smallest)
 
 
 def _otsu_threshold(values: np.ndarray) -> float:

@@ -1,0 +1,278 @@
+"""TIFF slides read by their own tiles: each source tile that is needed is read and decoded once.
+
+OpenSlide composes every region anew on a canvas with an alpha channel, which costs several times the decoding. Here
+source tiles go from the decoder into output tiles, at the level and the scale of the decoder (1/2, 1/4, 1/8) that are
+nearest to the resolution asked for; only where these do not give it exactly are pixels resampled.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from slidemill.slides.jpeg import SCALES
+from slidemill.slides.ordered import map_in_order
+from slidemill.slides.reader import ReaderName, SlideProperties, SlideReader, UnreadableSlideError
+from slidemill.slides.segments import read_segments
+from slidemill.slides.shared_tiles import SharedTiles
+from slidemill.slides.tiff_file import DamagedTiffError, TiffFile
+from slidemill.slides.tiff_slide import Level, TiffSlide
+from slidemill.slides.tile_codecs import TILE_ERRORS
+from slidemill.units import SlidePixels, TilePixels
+
+_Result = TypeVar("_Result")
+
+_TILES_PER_BATCH = 8  # neighbours in a row: read at once, finished by one thread
+_WHITE = 255
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A level and the scale at which it is decoded."""
+
+    level: Level
+    scale: int
+
+    @property
+    def downsample(self) -> float:
+        """Level-0 pixels along the side of a decoded pixel."""
+        return self.level.downsample * self.scale
+
+    @property
+    def tile_shape(self) -> tuple[int, int]:
+        """Height and width of a decoded tile."""
+        return self.level.tile_height // self.scale, self.level.tile_width // self.scale
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the decoded level; the last pixels may be cut by its edge."""
+        return -(-self.level.height // self.scale), -(-self.level.width // self.scale)
+
+
+class _Square(NamedTuple):
+    """An output tile: its number, the decoded pixels that it touches, and the source tiles that these are in."""
+
+    number: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    first_column: int
+    first_row: int
+    end_column: int
+    end_row: int
+
+
+def direct_reader(path: Path, file: TiffFile, slide: TiffSlide) -> SlideReader:
+    """A reader of the slide in an open TIFF file."""
+    return _DirectReader(path, file, slide)
+
+
+class _DirectReader:
+    def __init__(self, path: Path, file: TiffFile, slide: TiffSlide) -> None:
+        self._path = path
+        self._file = file
+        self._slide = slide
+
+    @property
+    def name(self) -> ReaderName:
+        return "direct"
+
+    @property
+    def properties(self) -> SlideProperties:
+        return self._slide.properties
+
+    def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
+        width, height = self.properties.width, self.properties.height
+        downsample = max(1.0, max(width, height) / max_side)
+        columns, rows = max(1, round(width / downsample)), max(1, round(height / downsample))
+        source = self._source(downsample)
+        # Beyond what the decoder can do, rows of tiles are made smaller one by one, so that memory stays small.
+        reduction = 1
+        while all(side % (2 * reduction) == 0 for side in source.tile_shape):
+            if source.downsample * reduction * 2 > downsample:
+                break
+            reduction *= 2
+        strips = map_in_order(lambda row: self._strip(source, row, reduction), range(source.level.rows), threads)
+        picture = np.concatenate(list(strips))
+        scale = source.downsample * reduction
+        box = (0, 0, min(width / scale, picture.shape[1]), min(height / scale, picture.shape[0]))
+        return np.asarray(Image.fromarray(picture).resize((columns, rows), Image.Resampling.BILINEAR, box=box))
+
+    def map_tiles(
+        self,
+        finish: Callable[[int, np.ndarray], _Result],
+        corners: np.ndarray,
+        *,
+        extent: SlidePixels,
+        size: TilePixels,
+        threads: int = 1,
+    ) -> Iterator[_Result]:
+        cutter = _Cutter(self, self._source(extent / size), corners, extent, size)
+        for results in map_in_order(lambda batch: cutter.cut(batch, finish), cutter.batches(), threads):
+            yield from results
+
+    def segments(self, level: Level, indices: list[int]) -> dict[int, bytes]:
+        """The bytes of source tiles; those that the file leaves out are missing.
+
+        Raises:
+            UnreadableSlideError: the file cannot be read.
+        """
+        try:
+            return read_segments(self._file, level.offsets, level.counts, indices)
+        except (DamagedTiffError, OSError) as error:
+            raise UnreadableSlideError(self._path, str(error)) from error
+
+    def decode(self, source: _Source, segment: bytes, buffer: np.ndarray | None = None) -> np.ndarray:
+        """The pixels of a source tile.
+
+        Raises:
+            UnreadableSlideError: the tile is damaged.
+        """
+        try:
+            return source.level.decoder.decode(segment, scale=source.scale, buffer=buffer)
+        except TILE_ERRORS as error:
+            raise UnreadableSlideError(self._path, str(error)) from error
+
+    def _source(self, downsample: float) -> _Source:
+        """The source with fewest pixels that is no coarser than asked for."""
+        allowed = downsample * (1 + 1e-9)
+        level = max(
+            (level for level in self._slide.levels if level.downsample <= allowed),
+            key=lambda level: level.downsample,
+            default=self._slide.levels[0],
+        )
+        return _Source(level, max((s for s in SCALES if level.downsample * s <= allowed), default=1))
+
+    def _strip(self, source: _Source, row: int, reduction: int) -> np.ndarray:
+        """A row of source tiles side by side."""
+        height, width = source.tile_shape
+        level = source.level
+        strip = np.full((height, level.columns * width, 3), _WHITE, np.uint8)
+        first = row * level.columns
+        for index, segment in self.segments(level, list(range(first, first + level.columns))).items():
+            left = (index - first) * width
+            strip[:, left : left + width] = self.decode(source, segment)
+        rows, columns = source.size
+        strip = strip[: rows - row * height, :columns]
+        return strip if reduction == 1 else np.asarray(Image.fromarray(strip).reduce(reduction))
+
+
+class _Cutter:
+    """Cuts the output tiles of one call."""
+
+    def __init__(
+        self, reader: _DirectReader, source: _Source, corners: np.ndarray, extent: SlidePixels, size: TilePixels
+    ) -> None:
+        self._reader = reader
+        self._source = source
+        self._tile_shape = source.tile_shape
+        self._limits = source.size
+        self._size = size
+        self._side = extent / source.downsample  # of an output tile, in decoded pixels
+        self._corners = corners / source.downsample
+        self._squares = self._find_squares()
+        self._shared = SharedTiles(self._uses())
+        self._scratch = threading.local()
+
+    def batches(self) -> Iterator[list[_Square]]:
+        """Neighbours in a row, a few at a time."""
+        tops = self._squares[:, 1]
+        breaks = np.flatnonzero(np.diff(tops, prepend=-1, append=-1)).tolist()
+        for start, end in pairwise(breaks):
+            for first in range(start, end, _TILES_PER_BATCH):
+                last = min(first + _TILES_PER_BATCH, end)
+                places = self._squares[first:last].tolist()
+                yield [_Square(number, *place) for number, place in enumerate(places, first)]
+
+    def cut(self, batch: list[_Square], finish: Callable[[int, np.ndarray], _Result]) -> list[_Result]:
+        """Read, decode, assemble and finish a few output tiles."""
+        columns = self._source.level.columns
+        needed = {
+            row * columns + column
+            for square in batch
+            for row in range(square.first_row, square.end_row)
+            for column in range(square.first_column, square.end_column)
+        }
+        segments = self._reader.segments(
+            self._source.level, [index for index in needed if not self._shared.is_ready(index)]
+        )
+        return [finish(square.number, self._resampled(square, self._region(square, segments))) for square in batch]
+
+    def _find_squares(self) -> np.ndarray:
+        """(tiles, 8) int64, what a `_Square` holds after its number."""
+        level, (height, width) = self._source.level, self._tile_shape
+        slack = 1e-6  # of a pixel; what floating point arithmetic may add
+        starts = np.floor(self._corners + slack).astype(np.int64)
+        ends = np.ceil(self._corners + self._side - slack).astype(np.int64)
+        tile, most = np.array([width, height]), np.array([level.columns, level.rows])
+        first = np.clip(starts // tile, 0, most)
+        end = np.clip(-(-ends // tile), 0, most)
+        return np.concatenate([starts, ends, first, end], axis=1)
+
+    def _uses(self) -> np.ndarray:
+        """For each source tile, how many output tiles take a part of it."""
+        level = self._source.level
+        # At the corners of each rectangle of source tiles, so that sums along both sides count the rectangles.
+        changes = np.zeros((level.rows + 1, level.columns + 1), np.int32)
+        first_column, first_row, end_column, end_row = self._squares[:, 4:].T
+        np.add.at(changes, (first_row, first_column), 1)
+        np.add.at(changes, (end_row, end_column), 1)
+        np.add.at(changes, (first_row, end_column), -1)
+        np.add.at(changes, (end_row, first_column), -1)
+        return np.cumsum(np.cumsum(changes, axis=0), axis=1)[:-1, :-1].ravel()
+
+    def _region(self, square: _Square, segments: dict[int, bytes]) -> np.ndarray:
+        """The decoded pixels that a square touches, white outside of the slide."""
+        left, top, right, bottom = square[1:5]
+        height, width = self._tile_shape
+        limit_y, limit_x = self._limits
+        counts, columns = self._source.level.counts, self._source.level.columns
+        region = self._array("region", (bottom - top, right - left, 3))
+        if right > limit_x or bottom > limit_y or left < 0 or top < 0:
+            region.fill(_WHITE)
+        for row in range(square.first_row, square.end_row):
+            tile_top = row * height
+            y0, y1 = max(top, tile_top), min(bottom, tile_top + height, limit_y)
+            for column in range(square.first_column, square.end_column):
+                tile_left = column * width
+                x0, x1 = max(left, tile_left), min(right, tile_left + width, limit_x)
+                part = region[y0 - top : y1 - top, x0 - left : x1 - left]
+                index = row * columns + column
+                if counts[index]:
+                    pixels = self._pixels(index, segments)
+                    part[...] = pixels[y0 - tile_top : y1 - tile_top, x0 - tile_left : x1 - tile_left]
+                else:
+                    part.fill(_WHITE)
+        return region
+
+    def _pixels(self, index: int, segments: dict[int, bytes]) -> np.ndarray:
+        if self._shared.is_shared(index):
+            return self._shared.take(index, lambda _: self._reader.decode(self._source, self._segment(index, segments)))
+        return self._reader.decode(self._source, segments[index], self._array("tile", (*self._tile_shape, 3)))
+
+    def _segment(self, index: int, segments: dict[int, bytes]) -> bytes:
+        if index not in segments:  # it was kept when the batch was read and has been dropped since
+            segments.update(self._reader.segments(self._source.level, [index]))
+        return segments[index]
+
+    def _resampled(self, square: _Square, region: np.ndarray) -> np.ndarray:
+        if region.shape[0] == region.shape[1] == self._size and abs(self._side - self._size) < 1e-6:
+            return region
+        left, top = np.maximum(self._corners[square.number] - (square.left, square.top), 0.0).tolist()
+        inside = (left, top, min(left + self._side, region.shape[1]), min(top + self._side, region.shape[0]))
+        picture = Image.fromarray(region).resize((self._size, self._size), Image.Resampling.LANCZOS, box=inside)
+        return np.asarray(picture)
+
+    def _array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """An array of this thread that is used again, which spares asking the system for memory for every tile."""
+        array = getattr(self._scratch, name, None)
+        if array is None or array.shape != shape:
+            array = np.empty(shape, np.uint8)
+            setattr(self._scratch, name, array)
+        return array

@@ -1,0 +1,54 @@
+"""Measures tiles against what the survey of their slide found."""
+
+import numpy as np
+
+from slidemill.tiling.quality import TileMeasures, sharpness_of, stained_points
+from slidemill.tiling.survey import Survey
+
+
+class TileMeter:
+    """Measures the candidates of a survey, one after the other or in threads."""
+
+    def __init__(self, survey: Survey) -> None:
+        self._survey = survey
+        mask_height, mask_width = survey.areas.tissue.shape
+        self._rows_per_px = mask_height / survey.facts.height
+        self._columns_per_px = mask_width / survey.facts.width
+        self._under: dict[tuple[int, float, int], np.ndarray] = {}
+
+    def measure(self, number: int, tile: np.ndarray) -> TileMeasures:
+        """Measure a candidate.
+
+        Its tissue is what is stained, on a grid of its own pixels, and the small holes that tissue surrounds
+        on the overview; marks of a pen are none.
+
+        Args:
+            number: of the candidate.
+            tile: its (size, size, 3) pixels, uint8 RGB.
+        """
+        areas = self._survey.areas
+        tissue = stained_points(tile, areas.stain_threshold)
+        inked, holes = self._survey.ink_fraction[number], self._survey.hole_fraction[number]
+        if inked or holes:
+            there = self._under_points(number, *tissue.shape)
+            if holes:
+                tissue |= areas.holes[there]
+            if inked:
+                tissue &= ~areas.ink[there]
+        return TileMeasures(
+            tissue_fraction=np.count_nonzero(tissue) / tissue.size,
+            ink_fraction=float(inked),
+            sharpness=sharpness_of(tile, self._survey.tile_mpp),
+        )
+
+    def _under_points(self, number: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+        """Index of the overview's pixel under the each point of a tile."""
+        x, y = self._survey.candidates[number].tolist()
+        return self._under_side(y, self._rows_per_px, rows)[:, None], self._under_side(x, self._columns_per_px, columns)
+
+    def _under_side(self, start: int, per_px: float, points: int) -> np.ndarray:
+        known = self._under.get((start, per_px, points))
+        if known is None:
+            steps = (np.arange(points) + 0.5) * (self._survey.grid.extent / points)
+            known = self._under[start, per_px, points] = ((start + steps) * per_px).astype(np.intp)
+        return known

@@ -1,0 +1,29 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+from scipy import ndimage
+
+from slidemill.tiling.pieces import large_pieces
+
+masks = st_numpy.arrays(np.bool_, st_numpy.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14))
+
+
+def expected(mask, smallest):
+    labels, _ = ndimage.label(mask)
+    large = np.bincount(labels.ravel()) >= smallest
+    large[0] = False
+    return large[labels]
+
+
+@given(mask=masks, smallest=st.integers(1, 20))
+def test_pieces_are_those_of_scipy(mask, smallest):
+    np.testing.assert_array_equal(large_pieces(mask, smallest), expected(mask, smallest))
+
+
+def test_long_winding_pieces_are_one():
+    rng = np.random.default_rng(0)
+    for share in (0.4, 0.55, 0.6, 0.65, 0.9):
+        mask = rng.random((300, 211)) < share
+        for smallest in (1, 5, 200, 20_000):
+            np.testing.assert_array_equal(large_pieces(mask, smallest), expected(mask, smallest))
