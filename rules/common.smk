@@ -162,7 +162,7 @@ def server_options(*keys):
 def select_options():
     """What to ask the GDC for, as command line options."""
     select = config["select"]
-    sections = " ".join(f"--section {name}" for name in select["sections"])
+    sections = repeated_option("section", select["sections"])
     manifest = (
         f" --from-manifest {shlex.quote(select['manifest'])}"
         if select["manifest"]

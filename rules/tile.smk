@@ -13,6 +13,7 @@ rule tile_slide:
         "results/benchmarks/tile_slide/{slide_id}.tsv"
     conda:
         "../envs/slides.yaml"
+    threads: 2
     params:
         script=script("tile_slide.py"),
         slide=sheet_options,
@@ -20,7 +21,6 @@ rule tile_slide:
             "tiling", "mpp", "tile_size", "max_background", "jpeg_quality", "reader"
         ),
         exclude=repeated_option("exclude", config["tiling"]["exclude"]),
-    threads: 2
     shell:
         "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling} {params.exclude}"
         " --threads {threads} --records {output.records:q} --store {output.store:q} &> {log:q}"
