@@ -95,9 +95,12 @@ def _wider(mask: np.ndarray, square_px: int) -> np.ndarray:
 def _find_ink(density: np.ndarray, mpp: Mpp, *, void: np.ndarray) -> np.ndarray:
     red, green, blue = np.moveaxis(density, -1, 0)
     strongest = np.maximum(np.maximum(red, green), blue)
+    darkest = np.minimum(np.minimum(red, green), blue)
     blue_or_green_ink = red > 1.25 * green
-    red_green_or_black_ink = blue > 0.85 * green
-    ink = (strongest > _INK_DENSITY) & (blue_or_green_ink | red_green_or_black_ink) & ~void
+    red_or_black_ink = blue > 0.85 * green
+    # Over tissue the stain adds to the ink, and the ratios draw near to those of stain; but both together are dark.
+    over_tissue = ((red > 1.02 * green) & (red > 0.4)) | ((blue > 0.7 * green) & (blue > 0.75)) | (darkest > 0.9)
+    ink = (strongest > _INK_DENSITY) & (blue_or_green_ink | red_or_black_ink | over_tissue) & ~void
     # Ink is paler at the rim of a stroke.
     return _wider(_without_specks(ink, mpp), _INK_RIM_PX) if ink.any() else ink
 
