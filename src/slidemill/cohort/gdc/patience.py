@@ -92,6 +92,8 @@ def requested_wait_s(retry_after: str | None) -> float:
         moment = email.utils.parsedate_to_datetime(retry_after)
     except ValueError:
         return 0.0
+    if moment.tzinfo is None:  # "-0000", which says that it is UTC
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
