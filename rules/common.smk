@@ -100,6 +100,7 @@ except SlidemillError as error:
 
 MODEL = TRAINED_MODEL or "results/model/model.keras"
 RANKS = config["ranks"]["nodes"] * config["ranks"]["per_node"]
+SHARDS = RANKS * config["shards"]["per_rank"]
 MPIRUN = "mpirun --map-by :oversubscribe --bind-to none"
 
 
@@ -113,10 +114,12 @@ def script(name):
 
 
 def options(section, *keys):
-    """Values of the config as command line options: tile_size: 512 gives --tile-size 512."""
+    """Values of the config as command line options: tile_size: 512 gives --tile-size 512, and null gives none."""
     values = config[section] if section else config
     return " ".join(
-        f"--{key.replace('_', '-')} {shlex.quote(str(values[key]))}" for key in keys
+        f"--{key.replace('_', '-')} {shlex.quote(str(values[key]))}"
+        for key in keys
+        if values[key] is not None
     )
 
 

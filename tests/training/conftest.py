@@ -44,10 +44,9 @@ def write_shard(path, *, tiles, seed):
 def write_plan(folder, *, ranks, train, validation):
     folder.mkdir(parents=True)
     plan = {
-        "format": "slidemill shard plan 1",
+        "format": "slidemill shard plan 2",
         "classes": list(CLASSES),
         "seed": 1,
-        "ranks": ranks,
         "tile_size": TILE_SIZE,
         "tile_mpp": 0.5,
     }
@@ -55,7 +54,12 @@ def write_plan(folder, *, ranks, train, validation):
         paths = [folder / f"{kind}-{rank}-of-{ranks}.tfrecord" for rank in range(ranks)]
         for rank, path in enumerate(paths):
             write_shard(path, tiles=tiles, seed=[rank, tiles])
-        plan[kind] = {"tiles_per_shard": tiles, "shards": [_described(path, tiles) for path in paths]}
+        per_class = {name: tiles * ranks // len(CLASSES) for name in CLASSES}
+        plan[kind] = {
+            "tiles_per_shard": tiles,
+            "class_tiles": per_class,
+            "shards": [_described(path, tiles) for path in paths],
+        }
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
     return path

@@ -131,7 +131,7 @@ class _Training:
     def _loop(self, threads: int) -> EpochLoop:
         chosen, plan, rank = self.parameters, self.plan, ranks.rank()
         shape = TileShape(stored=plan.tile_size, model=chosen.input_size)
-        tiles = plan.train.tiles_per_shard
+        tiles = plan.train.of_rank(rank, self.ranks_count).tiles
         batch_size = min(chosen.batch_size, tiles)
         epochs_left = range(len(self.history), chosen.epochs)
         batches = train_batches(
