@@ -37,7 +37,11 @@ def write_shard(path, *, tiles, seed):
         writer = RecordWriter(file)
         for number in range(tiles):
             label = number % len(CLASSES)
-            tile = {"image/encoded": striped_tile(generator, label), "image/class/label": label}
+            tile = {
+                "image/encoded": striped_tile(generator, label),
+                "image/class/label": label,
+                "slide/id": f"slide-{label}",
+            }
             writer.write(encode_example(tile))
 
 
@@ -75,15 +79,21 @@ def shard_plan(tmp_path_factory):
     return write_plan(tmp_path_factory.mktemp("cohort") / "shards", ranks=2, train=100, validation=40)
 
 
+@pytest.fixture(scope="session", name="write_plan")
+def _write_plan():
+    return write_plan
+
+
 @pytest.fixture(scope="session")
 def python_on_ranks():
     """Run a Python program on connected ranks and return the finished process."""
     mpirun = Path(sys.executable).parent / "mpirun"
-    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
-    def run(ranks, *arguments):
+    def run(ranks, *arguments, environment=None):
         launcher = [mpirun, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
         command = [*launcher, sys.executable, *map(str, arguments)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        own = os.environ | as_root | (environment or {})
+        return subprocess.run(command, env=own, capture_output=True, text=True, timeout=300, check=False)
 
     return run

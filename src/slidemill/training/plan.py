@@ -77,6 +77,10 @@ class ShardPlan:
     validation: ShardSet
     sha256: str
 
+    def parts(self) -> tuple[tuple[str, ShardSet], ...]:
+        """The train and the validation shards with their names."""
+        return ("train", self.train), ("validation", self.validation)
+
     @classmethod
     def _from_json(cls, values: dict[str, Any], folder: Path, sha256: str) -> Self:
         return cls(
@@ -97,7 +101,7 @@ def read_plan(path: Path, *, ranks: int) -> ShardPlan:
         ShardPlanError: the file is missing or no plan, its shards cannot be shared among the ranks, or hold no tiles.
     """
     plan = _parsed(path)
-    for kind, shards in (("train", plan.train), ("validation", plan.validation)):
+    for kind, shards in plan.parts():
         if not shards.files or len(shards.files) % ranks:
             reason = f"has {len(shards.files)} {kind} shards, which {ranks} ranks cannot share equally"
             raise ShardPlanError(path, reason, "Make the shards again with the config's present `ranks`")
