@@ -49,7 +49,7 @@ def written(plan, tiles, target, buffer_bytes):
     return target.read_bytes(), sha256
 
 
-@given(lengths=st.lists(st.integers(1, 50), max_size=30), buffer_bytes=st.integers(1, 100))
+@given(lengths=st.lists(st.integers(1, 50), max_size=30), buffer_bytes=st.integers(1, 500))
 def test_windows_cover_the_shard_in_order_and_hold_no_more_than_the_buffer(lengths, buffer_bytes):
     nothing = np.zeros(len(lengths), np.int64)
     windows = list(Selection(nothing, nothing, np.array(lengths, np.int32)).windows(buffer_bytes))

@@ -25,16 +25,18 @@ def files(write_plan, tmp_path_factory):
 
 def piped(files, folder, *, passes, cut=0):
     """The shards as channels `train_0` and so on, each fed once for each pass."""
-    threads = []
     for number, file in enumerate(files):
         paths = [folder / f"train_{number}_{count}" for count in range(passes)]
         for path in paths:
             os.mkfifo(path)
         content = file.read_bytes()
-        feed = lambda paths=paths, content=content: [path.write_bytes(content[: len(content) - cut]) for path in paths]
-        threads.append(threading.Thread(target=feed, daemon=True))
-        threads[-1].start()
+        threading.Thread(target=_feed, args=(paths, content[: len(content) - cut]), daemon=True).start()
     return FifoShards.of([folder / f"train_{number}" for number in range(len(files))])
+
+
+def _feed(paths, content):
+    for path in paths:
+        path.write_bytes(content)
 
 
 def train(shards, *, seeds, skipped=0):

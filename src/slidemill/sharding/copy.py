@@ -8,6 +8,7 @@ kept in memory, and written in the shard's order.
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,9 @@ from slidemill.sharding.plan import SplitPlan
 from slidemill.tiling.store import read_record_places, store_paths
 
 _WRITE_BUFFER_BYTES = 1 << 20
+
+# What Python adds to the bytes of a record in memory.
+_OBJECT_BYTES = 64
 
 
 class DamagedStoreError(SlidemillError):
@@ -70,10 +74,11 @@ class Selection:
         """Cut the shard into parts whose records fit into a buffer; a record that is larger is a part of its own."""
         start = used = 0
         for position, length in enumerate(self.length):
-            if used + int(length) > buffer_bytes and position > start:
+            size = int(length) + _OBJECT_BYTES
+            if used + size > buffer_bytes and position > start:
                 yield range(start, position)
                 start, used = position, 0
-            used += int(length)
+            used += size
         if start < len(self.length):
             yield range(start, len(self.length))
 
@@ -108,7 +113,7 @@ def write_shard(
             for window in selection.windows(buffer_bytes):
                 for position, payload in zip(window, _read_window(plan, sources, selection, window), strict=True):
                     writer.write(payload + features[selection.slide[position]])
-    return hashing.sha256.hexdigest()
+    return hashing.hexdigest()
 
 
 def _class_features(name: str, number: int) -> bytes:
@@ -133,16 +138,37 @@ def _read_window(plan: SplitPlan, sources: Sequence[Path], selection: Selection,
 
 
 class _HashingFile(io.RawIOBase):
-    """An unbuffered file that hashes what is written to it."""
+    """An unbuffered file that hashes what is written to it, on a thread beside the writing."""
 
     def __init__(self, file: BinaryIO | io.FileIO) -> None:
         self._file = file
-        self.sha256 = hashlib.sha256()
+        self._sha256 = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1)
+        self._hashed: Future[None] | None = None
 
     def writable(self) -> bool:
         return True
 
     def write(self, content: Any, /) -> int:
-        written = int(self._file.write(content) or 0)
-        self.sha256.update(content[:written])
-        return written
+        chunk = bytes(content)  # the buffer behind `content` is used again
+        self._wait()
+        self._hashed = self._thread.submit(self._sha256.update, chunk)
+        self._write_all(memoryview(chunk))
+        return len(chunk)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        super().close()
+
+    def hexdigest(self) -> str:
+        """The SHA-256 of all that was written."""
+        self._wait()
+        return self._sha256.hexdigest()
+
+    def _write_all(self, chunk: memoryview) -> None:
+        while chunk:
+            chunk = chunk[self._file.write(chunk) :]
+
+    def _wait(self) -> None:
+        if self._hashed is not None:
+            self._hashed.result()
