@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 STALL_SECONDS = 20
+PATIENT_LAUNCHER = {"PRTE_MCA_odls_base_sigkill_timeout": "60"}  # as rules/common.smk sets it
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def training(shard_plan, tmp_path):
     files += ["--checkpoint", tmp_path / "checkpoint", "--log-folder", tmp_path / "logs"]
     command = [Path(sys.executable).parent / "mpirun", "--oversubscribe", "--bind-to", "none", "-n", "2"]
     command += [sys.executable, SCRIPT, "--expect-ranks", "2", "--stall-seconds", str(STALL_SECONDS), *files]
-    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **PATIENT_LAUNCHER}
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
             [*command, *options.split()], env=os.environ | as_root, stderr=log, stdout=log, start_new_session=True
