@@ -40,6 +40,8 @@ if os.geteuid() == 0:
     # Open MPI refuses to run as root; containers and cloud images have no other user.
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+# After a SIGTERM, Open MPI gives ranks a second before it kills them: too little to finish a step and save it.
+os.environ.setdefault("PRTE_MCA_odls_base_sigkill_timeout", "60")
 
 
 def read_numbers():
@@ -137,6 +139,7 @@ except SlidemillError as error:
 DRAWN_SLIDES = any(slide.synthetic for slide in COHORT.values())
 MODEL = TRAINED_MODEL or "results/model/model.keras"
 RANKS = config["ranks"]["nodes"] * config["ranks"]["per_node"]
+SHARDS = RANKS * config["shards"]["per_rank"]
 MPIRUN = "mpirun --map-by :oversubscribe --bind-to none"
 
 
@@ -150,10 +153,12 @@ def script(name):
 
 
 def options(section, *keys):
-    """Values of the config as command line options: tile_size: 512 gives --tile-size 512."""
+    """Values of the config as command line options: tile_size: 512 gives --tile-size 512, and null gives none."""
     values = config[section] if section else config
     return " ".join(
-        f"--{key.replace('_', '-')} {shlex.quote(str(values[key]))}" for key in keys
+        f"--{key.replace('_', '-')} {shlex.quote(str(values[key]))}"
+        for key in keys
+        if values[key] is not None
     )
 
 

@@ -1,4 +1,4 @@
-# Equal shards of train and validation tiles, one of each for every rank.
+# Equal shards of train and validation tiles, `shards.per_rank` of each for every rank.
 
 
 rule shard_tiles:
@@ -10,13 +10,13 @@ rule shard_tiles:
         plan="results/shards/plan.json",
         train=expand(
             "results/shards/train-{shard}-of-{count}.tfrecord",
-            shard=range(RANKS),
-            count=RANKS,
+            shard=range(SHARDS),
+            count=SHARDS,
         ),
         validation=expand(
             "results/shards/validation-{shard}-of-{count}.tfrecord",
-            shard=range(RANKS),
-            count=RANKS,
+            shard=range(SHARDS),
+            count=SHARDS,
         ),
     log:
         "logs/shard_tiles.log",
@@ -33,10 +33,10 @@ rule shard_tiles:
         tiles=lambda wildcards, input: folder_of(input.stores),
         output=lambda wildcards, output: folder_of([output.plan]),
         classes=class_options(),
-        shard_count=RANKS,
-        balance=options("shards", "balance"),
+        shard_count=SHARDS,
+        shards=options("shards", "balance", "max_tiles_per_slide", "buffer_mb"),
         seed=options(None, "seed"),
     shell:
         "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
         " --splits {input.splits:q} --tiles {params.tiles} {params.classes} --shard-count {params.shard_count}"
-        " {params.balance} {params.seed} --output {params.output} &> {log:q}"
+        " {params.shards} {params.seed} --output {params.output} &> {log:q}"

@@ -1,4 +1,5 @@
-# Horovod training: one rank a shard. A run that was interrupted goes on from its last epoch.
+# Horovod training. A run that was interrupted goes on from its last checkpoint: a training that gets SIGTERM (a
+# preempted job) saves its state and fails with exit code 75, and `retries` starts it again.
 
 
 rule train:
@@ -6,6 +7,7 @@ rule train:
         plan=rules.shard_tiles.output.plan,
         train=rules.shard_tiles.output.train,
         validation=rules.shard_tiles.output.validation,
+        weights=config["training"]["weights"] or [],
     output:
         model="results/model/model.keras",
         history="results/model/history.tsv",
@@ -13,6 +15,7 @@ rule train:
         "logs/train.log",
     benchmark:
         "results/benchmarks/train.tsv"
+    retries: 3
     conda:
         "../envs/training.yaml"
     threads: RANKS
@@ -22,17 +25,12 @@ rule train:
     params:
         script=script("train.py"),
         checkpoint="results/checkpoints/train",
-        training=options(
-            "training",
-            "architecture",
-            "input_size",
-            "epochs",
-            "batch_size",
-            "learning_rate",
-        ),
+        training=options("training", *config["training"]),
+        log_folder="logs/train",
         seed=options(None, "seed"),
         threads=threads_per_rank,
     shell:
         "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
         " --plan {input.plan:q} {params.training} {params.seed} --threads {params.threads}"
-        " --checkpoint {params.checkpoint:q} --model {output.model:q} --history {output.history:q} &> {log:q}"
+        " --checkpoint {params.checkpoint:q} --log-folder {params.log_folder:q} --model {output.model:q}"
+        " --history {output.history:q} &> {log:q}"

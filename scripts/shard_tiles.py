@@ -6,8 +6,8 @@ from typing import cast
 import click
 
 from slidemill.command import run
-from slidemill.sharding import shard_tiles
-from slidemill.sharding.plan import Balance
+from slidemill.sharding import BALANCE_MODES, Balance, shard_tiles
+from slidemill.sharding.balance import BalanceMode
 
 
 @click.command(help=__doc__)
@@ -16,7 +16,9 @@ from slidemill.sharding.plan import Balance
 @click.option("--tiles", type=Path, required=True, help="Folder with a tile store for each slide.")
 @click.option("--class", "classes", multiple=True, required=True, help="A class; once for each, in order.")
 @click.option("--shard-count", type=int, required=True, help="Number of shards of each split.")
-@click.option("--balance", type=click.Choice(["undersample", "none"]), required=True)
+@click.option("--balance", type=click.Choice(BALANCE_MODES), required=True)
+@click.option("--max-tiles-per-slide", type=int, help="The cap of --balance slide_cap.")
+@click.option("--buffer-mb", type=click.IntRange(min=1), required=True, help="Megabytes of records held by each rank.")
 @click.option("--seed", type=int, required=True)
 @click.option("--output", type=Path, required=True, help="Folder for the shards and plan.json.")
 def main(
@@ -26,6 +28,8 @@ def main(
     classes: tuple[str, ...],
     shard_count: int,
     balance: str,
+    max_tiles_per_slide: int | None,
+    buffer_mb: int,
     seed: int,
     output: Path,
 ) -> None:
@@ -35,8 +39,9 @@ def main(
         output,
         classes=classes,
         shard_count=shard_count,
-        balance=cast(Balance, balance),
+        balance=Balance(cast(BalanceMode, balance), max_tiles_per_slide),
         seed=seed,
+        buffer_mb=buffer_mb,
         expect_ranks=expect_ranks,
     )
 

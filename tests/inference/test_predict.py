@@ -31,7 +31,7 @@ def model_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.keras"
     keras.utils.set_random_seed(3)
     model = build_model("small_cnn", input_size=INPUT_SIZE, class_count=len(CLASSES))
-    save_model(path, model, ModelDescription("small_cnn", CLASSES, TILE_SIZE, 0.5, INPUT_SIZE, {}))
+    save_model(path, model, ModelDescription("small_cnn", CLASSES, TILE_SIZE, 0.5, INPUT_SIZE, "resize", "ab", {}))
     return path
 
 

@@ -133,4 +133,4 @@ def _write_training(history: Path, plan: Path) -> None:
         "2\t0.001\t0.75\t0.75\tnan\t0.6875\n"
     )
     part = {"tiles_per_shard": 3, "shards": [{"file": "f", "sha256": "0", "tiles": 3}]}
-    plan.write_text(json.dumps({"ranks": 1, "tile_size": 512, "tile_mpp": 0.5, "train": part, "validation": part}))
+    plan.write_text(json.dumps({"tile_size": 512, "tile_mpp": 0.5, "train": part, "validation": part}))

@@ -55,11 +55,12 @@ def tile_store(folder, slide_id, tile_count, mpp=0.5):
     write_store(index, TileStore(summary=summary, offset=offset, length=length))
 
 
-def shard_tiles(cohort, output, *, ranks=1, expect=None, launcher=None):
+def shard_tiles(cohort, output, *, ranks=1, expect=None, shards=2):
     environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    command = [*(launcher or [MPIRUN, "--map-by", ":oversubscribe", "-n", str(ranks)]), sys.executable, SCRIPT]
+    command = [MPIRUN, "--map-by", ":oversubscribe", "-n", str(ranks), sys.executable, SCRIPT]
     options = ["--splits", cohort / "splits.tsv", "--tiles", cohort / "tiles", "--output", output]
-    options += ["--class", "LUAD", "--class", "LUSC", "--shard-count", "2", "--balance", "none", "--seed", "1"]
+    options += ["--class", "LUAD", "--class", "LUSC", "--shard-count", str(shards)]
+    options += ["--balance", "none", "--seed", "1", "--buffer-mb", "1"]
     return subprocess.run(
         [*command, *options, "--expect-ranks", str(expect or ranks)],
         env=environment,
@@ -77,7 +78,8 @@ def contents(folder):
 def test_every_record_is_in_one_shard_with_its_class(cohort):
     assert shard_tiles(cohort, cohort / "shards").returncode == 0
     plan = json.loads((cohort / "shards" / "plan.json").read_text())
-    assert (plan["classes"], plan["ranks"], plan["tile_size"], plan["tile_mpp"]) == (list(CLASSES), 2, 256, 0.5)
+    assert (plan["classes"], plan["tile_size"], plan["tile_mpp"]) == (list(CLASSES), 256, 0.5)
+    assert plan["balance"] == {"mode": "none", "max_tiles_per_slide": None}
     for split in ("train", "validation"):
         files = [cohort / "shards" / shard["file"] for shard in plan[split]["shards"]]
         assert [file.name for file in files] == [f"{split}-0-of-2.tfrecord", f"{split}-1-of-2.tfrecord"]
@@ -116,6 +118,7 @@ def test_a_damaged_record_stops_all_ranks_and_is_named(cohort):
     records.write_bytes(content)
     run = shard_tiles(cohort, cohort / "shards", ranks=2)
     assert run.returncode != 0
+    assert "slide 'b': its tile store is damaged" in run.stderr
     assert "b.tfrecord: the record at byte" in run.stderr
     assert "Traceback" not in run.stderr
     assert "plan.json" not in os.listdir(cohort / "shards")

@@ -37,17 +37,20 @@ def write_shard(path, *, tiles, seed):
         writer = RecordWriter(file)
         for number in range(tiles):
             label = number % len(CLASSES)
-            tile = {"image/encoded": striped_tile(generator, label), "image/class/label": label}
+            tile = {
+                "image/encoded": striped_tile(generator, label),
+                "image/class/label": label,
+                "slide/id": f"slide-{label}",
+            }
             writer.write(encode_example(tile))
 
 
 def write_plan(folder, *, ranks, train, validation):
     folder.mkdir(parents=True)
     plan = {
-        "format": "slidemill shard plan 1",
+        "format": "slidemill shard plan 2",
         "classes": list(CLASSES),
         "seed": 1,
-        "ranks": ranks,
         "tile_size": TILE_SIZE,
         "tile_mpp": 0.5,
     }
@@ -55,7 +58,12 @@ def write_plan(folder, *, ranks, train, validation):
         paths = [folder / f"{kind}-{rank}-of-{ranks}.tfrecord" for rank in range(ranks)]
         for rank, path in enumerate(paths):
             write_shard(path, tiles=tiles, seed=[rank, tiles])
-        plan[kind] = {"tiles_per_shard": tiles, "shards": [_described(path, tiles) for path in paths]}
+        per_class = {name: tiles * ranks // len(CLASSES) for name in CLASSES}
+        plan[kind] = {
+            "tiles_per_shard": tiles,
+            "class_tiles": per_class,
+            "shards": [_described(path, tiles) for path in paths],
+        }
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
     return path
@@ -71,15 +79,21 @@ def shard_plan(tmp_path_factory):
     return write_plan(tmp_path_factory.mktemp("cohort") / "shards", ranks=2, train=100, validation=40)
 
 
+@pytest.fixture(scope="session", name="write_plan")
+def _write_plan():
+    return write_plan
+
+
 @pytest.fixture(scope="session")
 def python_on_ranks():
     """Run a Python program on connected ranks and return the finished process."""
     mpirun = Path(sys.executable).parent / "mpirun"
-    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
-    def run(ranks, *arguments):
+    def run(ranks, *arguments, environment=None):
         launcher = [mpirun, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
         command = [*launcher, sys.executable, *map(str, arguments)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        own = os.environ | as_root | (environment or {})
+        return subprocess.run(command, env=own, capture_output=True, text=True, timeout=300, check=False)
 
     return run

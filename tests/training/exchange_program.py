@@ -7,8 +7,8 @@ import numpy as np
 
 from slidemill.training import ranks
 from slidemill.training.backend import keras, tf
-from slidemill.training.loop import train_step
 from slidemill.training.models import build_model, classifier
+from slidemill.training.step import StepOptions, train_step
 
 STEPS = 10
 BATCH_PER_RANK = 8
@@ -18,24 +18,29 @@ def main(folder: Path) -> None:
     ranks.connect(2)
     half = slice(ranks.rank() * BATCH_PER_RANK, (ranks.rank() + 1) * BATCH_PER_RANK)
     results = {"exchanged": weights_after_training(half)} | exchanged_values()
-    ranks.averaging = lambda tape: tape
+    results["accumulated"] = weights_after_training(half, StepOptions(accumulation=4))
+    results["compressed"] = weights_after_training(half, StepOptions(compression="fp16"))
+    results["accumulated_and_compressed"] = weights_after_training(
+        half, StepOptions(accumulation=2, compression="fp16")
+    )
+    ranks.averaging = lambda tape, compression: tape
     results["not_exchanged"] = weights_after_training(half)
     results["one_process"] = weights_after_training(slice(None))
     np.savez(folder / f"rank-{ranks.rank()}.npz", **results)
 
 
-def weights_after_training(part: slice) -> np.ndarray:
+def weights_after_training(part: slice, options: StepOptions | None = None) -> np.ndarray:
     """Train on a part of each joined batch of 16 and return all weights as one vector."""
     keras.utils.set_random_seed(5)
     model = model_without_batch_statistics()
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
-    step = train_step(model, optimizer)
+    step = train_step(model, optimizer, options)
     generator = np.random.default_rng(6)
     for _ in range(STEPS):
         images = generator.uniform(0, 255, (2 * BATCH_PER_RANK, 12, 12, 3)).astype(np.float32)
         labels = generator.integers(3, size=2 * BATCH_PER_RANK)
-        step(tf.constant(images[part]), tf.constant(labels[part]), tf.constant(0.01))
+        step(tf.constant(images[part]), tf.constant(labels[part]), tf.constant(0.01), tf.constant(0.0))
     return np.concatenate([np.ravel(variable) for variable in model.variables])
 
 
@@ -60,6 +65,8 @@ def exchanged_values() -> dict[str, np.ndarray]:
         "weights": weights,
         "broadcast": np.concatenate([np.ravel(variable) for variable in model.trainable_variables]),
         "total": ranks.total(tf.constant([1.0 + ranks.rank(), 10.0])),
+        "gathered": ranks.gathered(np.full((1 + ranks.rank(), 2), float(ranks.rank()))),
+        "objects": np.array(ranks.gathered_objects(ranks.rank())),
         "object": np.array(ranks.broadcast_object([ranks.rank()])),
     }
 

@@ -1,21 +1,38 @@
-"""Run by test_session.py: a training that is killed right after the checkpoint of its 2nd epoch."""
+"""Run by test_session.py: a training that is killed, or asked to stop, at a known place.
+
+Without more it is killed right after the checkpoint of its 2nd epoch; with KILLED_AT_STEP after that step's checkpoint
+in the 3rd epoch; with TERMINATED_AT_STEP one rank gets SIGTERM at that step of the 3rd epoch.
+"""
 
 import os
 import runpy
 import signal
 from pathlib import Path
 
-from slidemill.training import session
+from slidemill.training import ranks, session
 from slidemill.training.checkpoint import Checkpoint, save_checkpoint
+from slidemill.training.loop import Position
 
-KILLED_AFTER = 2
+EPOCHS = 2
+KILLED_AT_STEP = int(os.environ.get("KILLED_AT_STEP", "0"))
+TERMINATED_AT_STEP = int(os.environ.get("TERMINATED_AT_STEP", "0"))
+
+after_step = session._Training._after_step
 
 
 def save_and_die(path: Path, checkpoint: Checkpoint) -> None:
     save_checkpoint(path, checkpoint)
-    if len(checkpoint.history) == KILLED_AFTER:
+    if not TERMINATED_AT_STEP and (len(checkpoint.history), checkpoint.step) == (EPOCHS, KILLED_AT_STEP):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def terminate(training: session._Training, position: Position, stopping: int) -> None:
+    if (position.epoch, position.step) == (EPOCHS, TERMINATED_AT_STEP) and ranks.rank() == 1:
+        os.kill(os.getpid(), signal.SIGTERM)
+    after_step(training, position, stopping)
+
+
 session.save_checkpoint = save_and_die
+if TERMINATED_AT_STEP:
+    session._Training._after_step = terminate
 runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "train.py"), run_name="__main__")

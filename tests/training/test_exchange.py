@@ -47,3 +47,22 @@ def test_rank_0_gives_its_values_to_all(on_ranks):
 def test_tallies_are_summed_over_ranks(on_ranks):
     for rank in on_ranks:
         assert rank["total"].tolist() == [3.0, 20.0]
+
+
+def test_accumulation_equals_the_batch_as_a_whole(on_ranks):
+    for rank in on_ranks:
+        np.testing.assert_allclose(rank["accumulated"], rank["one_process"], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("run", ["compressed", "accumulated_and_compressed"])
+def test_compression_rounds_the_gradients_and_nothing_more(on_ranks, run):
+    for rank in on_ranks:
+        difference = np.abs(rank[run] - rank["one_process"]).max()
+        assert 1e-7 < difference < 0.01
+        np.testing.assert_array_equal(rank[run], on_ranks[0][run])
+
+
+def test_rows_and_objects_of_all_ranks_are_gathered_in_order(on_ranks):
+    for rank in on_ranks:
+        assert rank["gathered"].tolist() == [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]
+        assert rank["objects"].tolist() == [0, 1]

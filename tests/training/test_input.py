@@ -3,14 +3,9 @@ import pytest
 import simplejpeg
 
 from slidemill.records import RecordWriter, encode_example
-from slidemill.training.input import (
-    ShardDataError,
-    TileShape,
-    decode_tile,
-    epoch_seed,
-    train_batches,
-    validation_batches,
-)
+from slidemill.training.input import epoch_seed, train_batches, validation_batches
+from slidemill.training.source import FileShards, ShardDataError
+from slidemill.training.tiles import Augmentation, TileShape
 
 TILES = 21
 SHAPE = TileShape(stored=16, model=8)
@@ -23,19 +18,34 @@ def marked_tile(number):
     return simplejpeg.encode_jpeg(rgb, quality=100, colorsubsampling="444")
 
 
+def tile(number):
+    return {"image/encoded": marked_tile(number), "image/class/label": number, "slide/id": f"s{number}"}
+
+
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory):
     path = tmp_path_factory.mktemp("shard") / "train-0-of-1.tfrecord"
     with path.open("wb") as file:
         writer = RecordWriter(file)
         for number in range(TILES):
-            writer.write(encode_example({"image/encoded": marked_tile(number), "image/class/label": number}))
+            writer.write(encode_example(tile(number)))
     return path
 
 
-def epochs(shard, seeds, *, threads=1):
-    batches = train_batches(shard, SHAPE, epoch_seeds=seeds, tiles=TILES, batch_size=4, threads=threads)
-    read = [(images.numpy(), labels.numpy()) for images, labels in batches]
+def epochs(shard, seeds, *, threads=1, skipped=0):
+    batches = train_batches(
+        FileShards((shard,)),
+        SHAPE,
+        Augmentation(),
+        epoch_seeds=seeds,
+        skipped=skipped,
+        tiles=TILES,
+        batch_size=4,
+        threads=threads,
+    )
+    read = [(images.numpy(), labels.numpy()) for images, labels, _ in batches]
+    if skipped:
+        return read
     return [read[start : start + TILES // 4] for start in range(0, len(read), TILES // 4)]
 
 
@@ -66,6 +76,17 @@ def test_an_epoch_follows_from_its_seed_alone(shard):
     assert_same(epochs(shard, [3], threads=2)[0], third)
 
 
+@pytest.mark.parametrize("skipped", [1, 4, TILES // 4])
+def test_a_training_that_goes_on_skips_what_it_has_seen_in_the_first_epoch_only(shard, skipped):
+    whole = [batch for epoch in epochs(shard, [1, 2]) for batch in epoch]
+    assert_same(epochs(shard, [1, 2], skipped=skipped), whole[skipped:])
+
+
+def test_a_batch_tells_the_slides_of_its_tiles(shard):
+    for _, labels, slides in validation_batches(FileShards((shard,)), SHAPE, tiles=TILES, batch_size=4, threads=1):
+        assert slides.numpy().tolist() == [f"s{label}".encode() for label in labels.numpy()]
+
+
 def test_tiles_come_in_all_eight_orientations(shard):
     upright = {
         int(label): image for images, labels in validation(shard) for image, label in zip(images, labels, strict=True)
@@ -88,8 +109,8 @@ def _orientation(image, upright):
 
 
 def validation(shard, *, tiles=TILES):
-    batches = validation_batches(shard, SHAPE, tiles=tiles, batch_size=4, threads=1)
-    return [(images.numpy(), labels.numpy()) for images, labels in batches]
+    batches = validation_batches(FileShards((shard,)), SHAPE, tiles=tiles, batch_size=4, threads=1)
+    return [(images.numpy(), labels.numpy()) for images, labels, _ in batches]
 
 
 def test_validation_has_every_tile_once_in_order(shard):
@@ -106,27 +127,20 @@ def test_a_shard_shorter_than_planned_is_told(shard):
 def test_a_damaged_shard_is_told(shard, tmp_path):
     damaged = tmp_path / shard.name
     damaged.write_bytes(shard.read_bytes()[:-5])
-    with pytest.raises(ShardDataError, match=r"train-0-of-1\.tfrecord"):
+    with pytest.raises(ShardDataError, match=r"train-0-of-1\.tfrecord: the record at byte \d+ is damaged"):
         validation(damaged)
 
 
-def test_tiles_of_another_size_than_planned_are_told(shard):
-    batches = validation_batches(shard, TileShape(32, 8), tiles=TILES, batch_size=4, threads=1)
-    with pytest.raises(ShardDataError, match="not compatible with expected shape"):
+def test_a_missing_shard_is_told(tmp_path):
+    with pytest.raises(ShardDataError, match="there is no such file"):
+        validation(tmp_path / "shard")
+
+
+@pytest.mark.parametrize("fit", ["resize", "crop"])
+def test_tiles_of_another_size_than_planned_are_told(shard, fit):
+    batches = validation_batches(FileShards((shard,)), TileShape(32, 8, fit), tiles=TILES, batch_size=4, threads=1)
+    with pytest.raises(ShardDataError, match=r"not compatible with expected shape|not of the planned size"):
         list(batches)
-
-
-@pytest.mark.parametrize("model", [8, 16, 20, 32, 64, 100])
-def test_decoded_tile_is_the_scaled_down_image(model):
-    y, x = np.mgrid[:64, :64]
-    rgb = np.stack([x * 3, y * 3, np.full_like(x, 120)], axis=-1).astype(np.uint8)
-    jpeg = simplejpeg.encode_jpeg(rgb, quality=100, colorsubsampling="444")
-    tile = decode_tile(jpeg, TileShape(64, model)).numpy()
-    assert tile.shape == (model, model, 3)
-    assert tile.dtype == np.float32
-    centres = (np.arange(model) + 0.5) * 64 / model - 0.5
-    np.testing.assert_allclose(tile[:, :, 0].mean(axis=0), centres.clip(0, 63) * 3, atol=3)
-    np.testing.assert_allclose(tile[:, :, 1].mean(axis=1), centres.clip(0, 63) * 3, atol=3)
 
 
 def test_ranks_and_epochs_have_seeds_of_their_own():

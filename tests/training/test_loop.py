@@ -4,56 +4,97 @@ import numpy as np
 import pytest
 
 from slidemill.training import ranks
+from slidemill.training.auc import macro_auc
 from slidemill.training.backend import keras, tf
-from slidemill.training.loop import DivergedError, EpochLoop, train_step, validation_step
+from slidemill.training.loop import DivergedError, EpochLoop, Position, Signals
 from slidemill.training.models import build_model
 from slidemill.training.schedule import LearningRateSchedule
+from slidemill.training.step import train_step, validation_step
 
 
 @pytest.fixture
 def alone(monkeypatch):
     """Training of a single rank without Horovod."""
-    monkeypatch.setattr(ranks, "averaging", lambda tape: tape)
+    monkeypatch.setattr(ranks, "averaging", lambda tape, compression: tape)
+    monkeypatch.setattr(ranks, "added", lambda value: value)
     monkeypatch.setattr(ranks, "average_statistics", lambda model: None)
     monkeypatch.setattr(ranks, "total", np.asarray)
+    monkeypatch.setattr(ranks, "gathered", np.asarray)
     monkeypatch.setattr(ranks, "is_first", lambda: True)
+    monkeypatch.setattr(ranks, "count", lambda: 1)
 
 
 @pytest.fixture
 def tiles():
     generator = np.random.default_rng(0)
     images = tf.constant(generator.uniform(0, 255, (10, 32, 32, 3)), tf.float32)
-    return images, tf.constant(generator.integers(2, size=10), tf.int64)
+    slides = tf.constant([f"s{number}" for number in range(10)])
+    return images, tf.constant(generator.integers(2, size=10), tf.int64), slides
 
 
-def loop(batches, validation):
+def start_of(epoch, step=0):
+    return Position(epoch, step, np.zeros(3))
+
+
+def loop(batches, validation, *, stopping=lambda: False, after_step=lambda position, stopping: None):
     model = build_model("small_cnn", input_size=32, class_count=2)
     optimizer = keras.optimizers.Adam()
-    schedule = LearningRateSchedule(0.01, ranks=1, steps_per_epoch=2, epochs=3)
-    return EpochLoop(model, train_step(model, optimizer), validation_step(model), iter(batches), validation, schedule)
+    optimizer.build(model.trainable_variables)
+    return EpochLoop(
+        model,
+        train_step(model, optimizer),
+        validation_step(model),
+        iter(batches),
+        validation,
+        LearningRateSchedule(learning_rate=0.01, ranks=1, steps_per_epoch=2, epochs=3),
+        first_epoch=0,
+        signals=Signals(stopping, after_step),
+    )
 
 
 def test_each_validation_tile_counts_once_however_the_batches_are_cut(alone, tiles):
-    images, labels = tiles
+    images, labels, _ = tiles
     step = validation_step(build_model("small_cnn", input_size=32, class_count=2))
-    whole = step(images, labels).numpy()
-    parts = sum(step(images[part], labels[part]).numpy() for part in (slice(0, 4), slice(4, 8), slice(8, 10)))
+    whole = step(images, labels)[0].numpy()
+    parts = sum(step(images[part], labels[part])[0].numpy() for part in (slice(0, 4), slice(4, 8), slice(8, 10)))
     assert whole[2] == 10
     np.testing.assert_allclose(parts, whole, rtol=1e-5)
 
 
 def test_row_of_an_epoch_tells_means_over_tiles(alone, tiles):
     epoch = loop([tiles] * 4, [tiles])
-    first, second = epoch.run(0), epoch.run(1)
+    first, second = epoch.run(start_of(0)), epoch.run(start_of(1))
     assert (first.epoch, second.epoch) == (1, 2)
     assert first.learning_rate == pytest.approx(0.01)
     assert second.train_loss < first.train_loss
-    expected = epoch.validation_step(*tiles).numpy()
-    assert second.validation_loss == pytest.approx(expected[0] / 10)
-    assert second.validation_accuracy == expected[1] / 10
+    tally, scores = epoch.validation_step(*tiles[:2])
+    assert second.validation_loss == pytest.approx(tally.numpy()[0] / 10)
+    assert second.validation_accuracy == tally.numpy()[1] / 10
+    assert second.validation_auc == pytest.approx(macro_auc(scores.numpy(), tiles[1].numpy()))
 
 
-def test_a_loss_that_is_no_number_ends_the_training(alone, tiles):
-    images, labels = tiles
-    with pytest.raises(DivergedError, match="loss of epoch 1 is not a finite number"):
-        loop([(images * math.nan, labels)] * 2, [tiles]).run(0)
+def test_a_loss_that_is_no_number_ends_the_training_and_names_the_slides(alone, tiles):
+    images, labels, slides = tiles
+    with pytest.raises(DivergedError, match=r"loss in step 2 of epoch 1 is not a finite number.*: s0, s1, s2"):
+        loop([tiles, (images * math.nan, labels, slides)], [tiles]).run(start_of(0))
+
+
+def test_after_each_step_the_position_and_a_wish_to_stop_are_told(alone, tiles):
+    seen = []
+    epoch = loop([tiles] * 2, [tiles], stopping=lambda: len(seen) == 1, after_step=lambda *told: seen.append(told))
+    epoch.run(start_of(0))
+    assert [(position.epoch, position.step, position.tally[2], stop) for position, stop in seen] == [
+        (0, 1, 10, 0),
+        (0, 2, 20, 1),
+        (0, 2, 20, 0),  # a validation batch
+    ]
+
+
+def test_an_epoch_goes_on_where_it_stopped(alone, tiles):
+    seen = []
+    tally = np.array([3.0, 5.0, 10.0])
+    epoch = loop([tiles], [tiles], after_step=lambda position, stopping: seen.append(position.step))
+    row = epoch.run(Position(1, 1, tally))
+    assert seen == [2, 2]
+    assert row.epoch == 2
+    assert row.learning_rate == pytest.approx(epoch.schedule.at(3))

@@ -8,7 +8,7 @@ from slidemill.training.description import ModelDescription, ModelFileError, rea
 from slidemill.training.model_file import load_model, save_model
 from slidemill.training.models import build_model
 
-DESCRIPTION = ModelDescription("small_cnn", ("A", "B", "C"), 64, 0.5, 32, {"keras": "3"})
+DESCRIPTION = ModelDescription("small_cnn", ("A", "B", "C"), 64, 0.5, 32, "resize", "ab", {"keras": "3"})
 
 
 def seeded_model():

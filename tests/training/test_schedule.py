@@ -13,6 +13,17 @@ schedules = st.builds(
     steps_per_epoch=st.integers(1, 20),
     epochs=st.integers(1, 20),
 )
+longer = st.builds(
+    LearningRateSchedule,
+    learning_rate=st.just(0.1),
+    ranks=st.integers(1, 4),
+    steps_per_epoch=st.integers(1, 20),
+    epochs=st.integers(2, 20),
+    warm_up_epochs=st.floats(0, 30),
+    decay=st.sampled_from(["cosine", "step"]),
+    decay_epochs=st.floats(0.5, 5),
+    decay_factor=st.floats(0.1, 0.9),
+)
 
 
 def rates(schedule):
@@ -39,3 +50,32 @@ def test_the_rate_never_jumps_after_the_warm_up(schedule):
     decay_steps = (schedule.epochs - 1) * schedule.steps_per_epoch
     for before, after in itertools.pairwise(rates(schedule)[schedule.steps_per_epoch :]):
         assert before - after <= peak * 1.6 / decay_steps  # the steepest slope of the cosine is pi / 2
+
+
+@given(longer)
+def test_any_warm_up_and_decay_stays_between_zero_and_the_scaled_rate(schedule):
+    peak = schedule.learning_rate * schedule.ranks
+    assert all(0 < rate <= peak * (1 + 1e-9) for rate in rates(schedule))
+
+
+def test_step_decay_multiplies_after_each_so_many_epochs():
+    schedule = LearningRateSchedule(
+        learning_rate=1.0,
+        ranks=1,
+        steps_per_epoch=10,
+        epochs=7,
+        warm_up_epochs=0.5,
+        decay="step",
+        decay_epochs=3,
+        decay_factor=0.1,
+    )
+    found = rates(schedule)
+    assert found[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert found[5:30] == [1.0] * 25
+    assert found[30:60] == pytest.approx([0.1] * 30)
+    assert found[60:] == pytest.approx([0.01] * 10)
+
+
+def test_without_a_warm_up_the_first_step_has_the_scaled_rate():
+    schedule = LearningRateSchedule(learning_rate=0.1, ranks=4, steps_per_epoch=5, epochs=2, warm_up_epochs=0)
+    assert schedule.at(0) == pytest.approx(0.4)

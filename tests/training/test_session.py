@@ -1,45 +1,60 @@
 import csv
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from slidemill.training.backend import keras
 from slidemill.training.description import read_description
+from slidemill.training.model_file import load_model
 from slidemill.training.parameters import TrainingOutputs
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
+PROGRAMS = Path(__file__).parent
+SCRIPT = PROGRAMS.parents[1] / "scripts" / "train.py"
 EPOCHS = 5
 
 
 def outputs_in(folder):
-    return TrainingOutputs(folder / "model.keras", folder / "history.tsv", folder / "checkpoint.npz")
+    return TrainingOutputs(
+        model=folder / "model.keras", history=folder / "history.tsv", checkpoint=folder / "checkpoint.npz"
+    )
 
 
-def arguments(plan, folder, *, ranks=2):
+def arguments(plan, folder, *, ranks=2, **changes):
     outputs = outputs_in(folder)
     options = {
-        "--expect-ranks": ranks,
-        "--plan": plan,
-        "--model": outputs.model,
-        "--history": outputs.history,
-        "--checkpoint": outputs.checkpoint,
-        "--architecture": "small_cnn",
-        "--input-size": 32,
-        "--epochs": EPOCHS,
-        "--batch-size": 16,
-        "--learning-rate": 0.002,
-        "--seed": 1,
-        "--threads": 1,
-    }
-    return [word for option in options.items() for word in option]
+        "expect_ranks": ranks,
+        "plan": plan,
+        "model": outputs.model,
+        "history": outputs.history,
+        "checkpoint": outputs.checkpoint,
+        "architecture": "small_cnn",
+        "input_size": 32,
+        "epochs": EPOCHS,
+        "batch_size": 16,
+        "learning_rate": 0.002,
+        "seed": 1,
+        "threads": 1,
+    } | changes
+    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
 
 
 def checkpoint_arrays(folder):
     with np.load(outputs_in(folder).checkpoint) as arrays:
         return {name: arrays[name] for name in arrays.files if "/" in name}
+
+
+def assert_same_training(folder, other):
+    """The same curve, weights, moving statistics and optimizer state, to the last bit."""
+    assert history(folder) == history(other)
+    found, expected = checkpoint_arrays(folder), checkpoint_arrays(other)
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
 def history(folder):
@@ -68,6 +83,7 @@ def test_history_has_a_row_for_each_epoch(trained):
         "train_accuracy",
         "validation_loss",
         "validation_accuracy",
+        "validation_auc",
     ]
 
 
@@ -79,6 +95,7 @@ def test_model_tells_its_classes_and_tiles(trained):
     description = read_description(outputs_in(trained).model)
     assert description.classes == ("coarse", "fine")
     assert (description.tile_size_px, description.tile_mpp, description.input_size_px) == (64, 0.5, 32)
+    assert len(description.training_data_sha256) == 64
     assert set(description.versions) == {"slidemill", "tensorflow", "keras", "horovod"}
 
 
@@ -86,19 +103,88 @@ def test_only_the_named_outputs_are_left(trained):
     assert sorted(path.name for path in trained.iterdir()) == ["checkpoint.npz", "history.tsv", "model.keras"]
 
 
-def test_training_that_was_killed_goes_on_and_equals_one_that_was_not(trained, python_on_ranks, shard_plan, tmp_path):
-    killed = python_on_ranks(2, Path(__file__).with_name("killed_program.py"), *arguments(shard_plan, tmp_path))
+def test_a_training_killed_inside_an_epoch_goes_on_to_the_same_end(trained, python_on_ranks, shard_plan, tmp_path):
+    often = arguments(shard_plan, tmp_path, checkpoint_steps=2)
+    killed = python_on_ranks(2, PROGRAMS / "killed_program.py", *often, environment={"KILLED_AT_STEP": "4"})
     assert killed.returncode != 0
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "checkpoint.npz.step"]
+    finished = python_on_ranks(2, SCRIPT, *often)
+    assert finished.returncode == 0, finished.stderr
+    assert "going on after epoch 2 and 4 steps" in finished.stderr
+    assert_same_training(tmp_path, trained)
+
+
+def test_on_another_number_of_ranks_it_goes_on_from_the_last_epoch(trained, python_on_ranks, shard_plan, tmp_path):
+    often = arguments(shard_plan, tmp_path, checkpoint_steps=2)
+    python_on_ranks(2, PROGRAMS / "killed_program.py", *often, environment={"KILLED_AT_STEP": "4"})
+    # One rank with twice the batch and twice the learning rate of one learns from as many tiles a step.
+    alone = arguments(shard_plan, tmp_path, ranks=1)
+    finished = python_on_ranks(1, SCRIPT, *alone)
+    assert finished.returncode == 0, finished.stderr
+    assert "going on after epoch 2\n" in finished.stderr
+    assert "1 ranks with 200 tiles to train on and 80 to validate on each" in finished.stderr  # both shards
+    found, expected = history(tmp_path), history(trained)
+    assert found[:2] == expected[:2]
+    assert len(found) == EPOCHS
+    assert float(found[-1]["validation_loss"]) < float(expected[1]["validation_loss"])
+    assert float(found[-1]["validation_accuracy"]) > 0.9
+
+
+def test_sigterm_saves_and_ends_with_the_code_to_run_it_again(trained, python_on_ranks, shard_plan, tmp_path):
+    stopped = python_on_ranks(
+        2, PROGRAMS / "killed_program.py", *arguments(shard_plan, tmp_path), environment={"TERMINATED_AT_STEP": "4"}
+    )
+    assert stopped.returncode == 75, stopped.stderr
+    assert "stopped by SIGTERM; saved after step" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
     finished = python_on_ranks(2, SCRIPT, *arguments(shard_plan, tmp_path))
     assert finished.returncode == 0, finished.stderr
-    assert "going on after epoch 2" in finished.stderr
-    expected = checkpoint_arrays(trained)
-    found = checkpoint_arrays(tmp_path)
-    assert found.keys() == expected.keys()
-    for name, array in expected.items():
-        np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
-    assert history(tmp_path) == history(trained)
+    assert "going on after epoch 2 and" in finished.stderr
+    assert_same_training(tmp_path, trained)
+
+
+def test_a_loss_that_is_no_number_stops_all_ranks_and_names_slides(python_on_ranks, shard_plan, tmp_path):
+    wild = arguments(shard_plan, tmp_path, learning_rate=1e30, warm_up_epochs=0, optimizer="sgd")
+    diverged = python_on_ranks(2, SCRIPT, *wild)
+    assert diverged.returncode == 1
+    assert "is not a finite number; its tiles are of the slides: slide-0, slide-1" in diverged.stderr
+    assert "Traceback" not in diverged.stderr
+
+
+def test_early_stopping_ends_on_all_ranks_with_the_best_model(python_on_ranks, shard_plan, tmp_path):
+    wild = {"patience": 1, "learning_rate": 0.05, "epochs": 12}
+    finished = python_on_ranks(2, SCRIPT, *arguments(shard_plan, tmp_path, **wild))
+    assert finished.returncode == 0, finished.stderr
+    rows = history(tmp_path)
+    assert 2 <= len(rows) < 12
+    aucs = [float(row["validation_auc"]) for row in rows]
+    assert aucs[-1] <= max(aucs[:-1])
+
+
+def test_weights_frozen_epochs_and_crops_work_together(trained, python_on_ranks, shard_plan, tmp_path):
+    """From the trained model's weights a new head finds the classes at once, while the network stands still."""
+    options = {
+        "weights": outputs_in(trained).model,
+        "frozen_epochs": 1,
+        "epochs": 2,
+        "input_fit": "crop",
+        "colour_jitter": 0.05,
+        "class_weights": "balanced",
+        "label_smoothing": 0.1,
+        "accumulation": 2,
+        "batch_size": 8,
+        "precision": "bfloat16",
+        "compression": "fp16",
+        "log_folder": tmp_path / "logs",
+    }
+    finished = python_on_ranks(2, SCRIPT, *arguments(shard_plan, tmp_path, **options))
+    assert finished.returncode == 0, finished.stderr
+    assert read_description(outputs_in(tmp_path).model).input_fit == "crop"
+    assert len(history(tmp_path)) == 2
+    assert sorted(os.listdir(tmp_path / "logs")) == ["rank-0.log", "rank-1.log"]
+    model = load_model(outputs_in(tmp_path).model)
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert isinstance(model, keras.Model)
 
 
 def test_finished_checkpoint_gives_the_outputs_again_in_the_same_bytes(trained, python_on_ranks, shard_plan, tmp_path):

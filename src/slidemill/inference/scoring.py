@@ -9,8 +9,9 @@ import numpy as np
 from slidemill.errors import SlidemillError
 from slidemill.training.backend import configure, tf
 from slidemill.training.description import ModelDescription
-from slidemill.training.input import TileShape, decode_tile, prefetched
+from slidemill.training.input import prefetched
 from slidemill.training.model_file import load_model
+from slidemill.training.tiles import TileShape, decode_tile
 from slidemill.units import TilePixels
 
 _FEATURES = {
@@ -62,7 +63,7 @@ class Scorer:
         configure(threads)
         self._batch_size = batch_size
         self._threads = threads
-        self._shape = TileShape(TilePixels(description.tile_size_px), description.input_size_px)
+        self._shape = TileShape(TilePixels(description.tile_size_px), description.input_size_px, description.input_fit)
         self._class_count = len(description.classes)
         model = load_model(model_file)
         images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)

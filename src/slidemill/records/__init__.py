@@ -1,12 +1,15 @@
 """TFRecord files and tf.train.Example messages, without TensorFlow."""
 
 from slidemill.records.example import Example, FeatureValue, encode_example, parse_example
+from slidemill.records.fifo import FifoChannel, FifoMissingError
 from slidemill.records.tfrecord import DamagedRecordError, RecordWriter, read_record, read_records
 
 __all__ = [
     "DamagedRecordError",
     "Example",
     "FeatureValue",
+    "FifoChannel",
+    "FifoMissingError",
     "RecordWriter",
     "encode_example",
     "parse_example",

@@ -76,7 +76,9 @@ def read_record(path: Path, file: BinaryIO, *, offset: int, length: int) -> byte
     payload_length = _payload_length(framed[: _HEADER.size], path, offset)
     if payload_length != length - _HEADER.size - _FOOTER.size or len(framed) != length:
         raise DamagedRecordError(path, offset)
-    return _checked_payload(framed[_HEADER.size :], path, offset)
+    payload = framed[_HEADER.size : -_FOOTER.size]
+    _check_payload(payload, framed[-_FOOTER.size :], path, offset)
+    return payload
 
 
 def read_records(path: Path) -> Iterator[bytes]:
@@ -92,7 +94,9 @@ def read_records(path: Path) -> Iterator[bytes]:
             body = file.read(payload_length + _FOOTER.size)
             if len(body) != payload_length + _FOOTER.size:
                 raise DamagedRecordError(path, offset)
-            yield _checked_payload(body, path, offset)
+            payload = body[: -_FOOTER.size]
+            _check_payload(payload, body[-_FOOTER.size :], path, offset)
+            yield payload
             offset += len(header) + len(body)
 
 
@@ -105,11 +109,9 @@ def _payload_length(header: bytes, path: Path, offset: int) -> int:
     return int(payload_length)
 
 
-def _checked_payload(body: bytes, path: Path, offset: int) -> bytes:
-    payload, footer = body[: -_FOOTER.size], body[-_FOOTER.size :]
+def _check_payload(payload: bytes, footer: bytes, path: Path, offset: int) -> None:
     if _FOOTER.unpack(footer)[0] != _masked_crc(payload):
         raise DamagedRecordError(path, offset)
-    return payload
 
 
 def _masked_crc(content: bytes) -> int:

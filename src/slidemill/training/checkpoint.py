@@ -1,6 +1,7 @@
-"""The state of a training after its last finished epoch, in one NumPy .npz file without pickles.
+"""The state of a training, after an epoch or inside it, in one NumPy .npz file without pickles.
 
-The position in the data needs no place in it: shuffling and augmentation follow from the seed and the epoch alone.
+The position in the data is a number of steps: shuffling and augmentation follow from the seed, the epoch and the place
+of a tile alone.
 """
 
 import hashlib
@@ -15,13 +16,14 @@ import numpy as np
 
 from slidemill.atomic import atomic_path
 from slidemill.training.history import EpochRow
-from slidemill.training.parameters import TrainingParameters
+from slidemill.training.parameters import OPERATIONAL, TrainingParameters
 
 _log = logging.getLogger(__name__)
 
 Arrays = Sequence[np.ndarray]
 
 _GROUPS = ("model", "optimizer", "best")
+_RANK = "rank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +33,48 @@ class Checkpoint:
     Attributes:
         fingerprint: of the training that it belongs to, see `fingerprint`.
         history: the finished epochs.
+        step: finished steps of the epoch after these.
         model: the values of all variables of the model, in Keras' order.
         optimizer: the values of all variables of the optimizer, in Keras' order.
-        best: as `model`, after the epoch with the lowest validation loss.
+        best: as `model`, after the best epoch.
+        ranks: for each rank what it does not share with the others: its tally of the epoch so far, and then the values
+            of the variables that do not learn (moving statistics, states of random generators).
     """
 
     fingerprint: str
     history: tuple[EpochRow, ...]
+    step: int
     model: Arrays
     optimizer: Arrays
     best: Arrays
+    ranks: Sequence[Arrays]
 
 
-def fingerprint(parameters: TrainingParameters, *, plan_sha256: str, ranks: int, software: dict[str, str]) -> str:
-    """A hash of all that decides how a training runs: a checkpoint of another one is of no use."""
-    facts = {"parameters": asdict(parameters), "plan": plan_sha256, "ranks": ranks, "software": software}
+def fingerprint(
+    parameters: TrainingParameters, *, plan_sha256: str, weights_sha256: str, software: dict[str, str]
+) -> str:
+    """A hash of all that decides what is learned: a checkpoint of another training is of no use.
+
+    The number of ranks is not among it: a training may go on with another one.
+    """
+    chosen = {name: value for name, value in asdict(parameters).items() if name not in (*OPERATIONAL, "weights")}
+    facts = {"parameters": chosen, "plan": plan_sha256, "weights": weights_sha256, "software": software}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint, atomically."""
-    arrays = {
-        f"{group}/{position:05d}": array
-        for group in _GROUPS
-        for position, array in enumerate(getattr(checkpoint, group))
+    groups = {group: getattr(checkpoint, group) for group in _GROUPS}
+    groups |= {f"{_RANK}{number:05d}": arrays for number, arrays in enumerate(checkpoint.ranks)}
+    arrays = {f"{group}/{position:05d}": array for group, own in groups.items() for position, array in enumerate(own)}
+    facts = {
+        "fingerprint": checkpoint.fingerprint,
+        "history": [asdict(row) for row in checkpoint.history],
+        "step": checkpoint.step,
+        "ranks": len(checkpoint.ranks),
     }
-    history = json.dumps([asdict(row) for row in checkpoint.history])
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, fingerprint=np.array(checkpoint.fingerprint), history=np.array(history), **arrays)
+        np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
@@ -72,19 +88,34 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
     try:
         checkpoint = _read(path)
     except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        _log.warning("%s: damaged checkpoint (%s); starting anew", path, error)
+        _log.warning("%s: damaged checkpoint (%s); not used", path, error)
         return None
     if checkpoint.fingerprint != fingerprint:
-        _log.info("%s: checkpoint of a training with other shards, parameters or ranks; starting anew", path)
+        _log.info("%s: checkpoint of a training with other shards or parameters; not used", path)
         return None
     return checkpoint
 
 
+def choose_checkpoint(epoch: Checkpoint | None, step: Checkpoint | None, *, ranks: int) -> Checkpoint | None:
+    """The state to go on from: the later one, but inside an epoch only on as many ranks as before.
+
+    With another number of ranks the tiles of an epoch come in other batches, so that it can only start anew.
+    """
+    usable = [one for one in (epoch, step) if one and (one.step == 0 or len(one.ranks) == ranks)]
+    return max(usable, key=lambda one: (len(one.history), one.step), default=None)
+
+
 def _read(path: Path) -> Checkpoint:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        groups = {
-            group: [arrays[name] for name in sorted(arrays.files) if name.startswith(f"{group}/")] for group in _GROUPS
-        }
-        rows = json.loads(str(arrays["history"]))
-        history = tuple(EpochRow(**row) for row in rows)
-        return Checkpoint(fingerprint=str(arrays["fingerprint"]), history=history, **groups)
+
+        def group(name: str) -> list[np.ndarray]:
+            return [arrays[key] for key in sorted(arrays.files) if key.startswith(f"{name}/")]
+
+        facts = json.loads(str(arrays["facts"]))
+        return Checkpoint(
+            fingerprint=facts["fingerprint"],
+            history=tuple(EpochRow(**row) for row in facts["history"]),
+            step=facts["step"],
+            ranks=[group(f"{_RANK}{number:05d}") for number in range(facts["ranks"])],
+            **{name: group(name) for name in _GROUPS},
+        )

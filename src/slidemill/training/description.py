@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slidemill.errors import SlidemillError
+from slidemill.training.parameters import InputFit
 
 ENTRY = "slidemill.json"
 
@@ -39,7 +40,9 @@ class ModelDescription:
         classes: class names, in the order of the model's outputs.
         tile_size_px: side of the tiles that it was trained on, as stored.
         tile_mpp: microns per pixel of those tiles.
-        input_size_px: side to which the model's input pipeline resizes a tile.
+        input_size_px: side of the model's input.
+        input_fit: "resize" or "crop": how a tile is brought to that side. Everything after it is inside the model.
+        training_data_sha256: of the shard plan, which holds the hashes of all shards.
         versions: the software that trained it.
     """
 
@@ -48,6 +51,8 @@ class ModelDescription:
     tile_size_px: int
     tile_mpp: float
     input_size_px: int
+    input_fit: InputFit
+    training_data_sha256: str
     versions: dict[str, str]
 
 

@@ -1,5 +1,6 @@
 """What is known of each epoch; no times, so that equal trainings give equal histories."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -14,8 +15,11 @@ class EpochRow:
     Attributes:
         epoch: from 1 on.
         learning_rate: of the epoch's last step.
-        train_loss, train_accuracy: means over the epoch's training tiles, each scored in the step that learns from it.
+        train_loss, train_accuracy: means over the epoch's training tiles, each scored in the step that learns from it;
+            the loss without label smoothing and class weights, so that it compares with the validation loss.
         validation_loss, validation_accuracy: means over all validation tiles after the epoch.
+        validation_auc: mean over classes of the AUC against the rest, over all validation tiles; NaN where the
+            validation tiles are of one class.
     """
 
     epoch: int
@@ -24,6 +28,7 @@ class EpochRow:
     train_accuracy: float
     validation_loss: float
     validation_accuracy: float
+    validation_auc: float
 
 
 def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
@@ -34,5 +39,16 @@ def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
 
 
 def best_epoch(rows: Sequence[EpochRow]) -> EpochRow:
-    """The epoch with the lowest validation loss, the first of equals."""
-    return min(rows, key=lambda row: row.validation_loss)
+    """The epoch with the highest validation AUC; of equals the one with the lowest validation loss, then the first."""
+    return max(rows, key=lambda row: (_comparable(row.validation_auc), -row.validation_loss))
+
+
+def is_exhausted(rows: Sequence[EpochRow], *, patience: int | None, frozen_epochs: int) -> bool:
+    """Whether so many epochs in a row, after the frozen ones, were not better than the best before."""
+    if patience is None or not rows:
+        return False
+    return len(rows) - max(best_epoch(rows).epoch, frozen_epochs) >= patience
+
+
+def _comparable(auc: float) -> float:
+    return -1.0 if math.isnan(auc) else auc

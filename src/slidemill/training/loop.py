@@ -1,83 +1,67 @@
-"""The steps of training and validation, and the epoch made of them."""
+"""The epoch: the same number of training steps on all ranks, and a validation."""
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from tqdm import tqdm
 
 from slidemill.errors import SlidemillError
 from slidemill.training import ranks
+from slidemill.training.auc import macro_auc
 from slidemill.training.backend import keras, tf
 from slidemill.training.history import EpochRow
 from slidemill.training.input import Batch, Batches
-from slidemill.training.models import logits_model
 from slidemill.training.schedule import LearningRateSchedule
+from slidemill.training.step import TrainStep, ValidationStep
 
-TrainStep = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
-ValidationStep = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+_NAMED_SLIDES = 20
 
 
 class DivergedError(SlidemillError):
     """A loss that is no number any more."""
 
-    def __init__(self, epoch: int) -> None:
-        super().__init__(epoch)
+    def __init__(self, epoch: int, step: int, slides: tuple[str, ...]) -> None:
+        super().__init__(epoch, step, slides)
         self.epoch = epoch
+        self.step = step
+        self.slides = slides
 
     def __str__(self) -> str:
-        return f"the loss of epoch {self.epoch} is not a finite number. Lower training.learning_rate."
+        named = ", ".join(self.slides[:_NAMED_SLIDES]) + (", ..." if len(self.slides) > _NAMED_SLIDES else "")
+        return (
+            f"the loss in step {self.step} of epoch {self.epoch} is not a finite number; its tiles are of the slides: "
+            f"{named}. Look at these slides, or lower training.learning_rate."
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """Loss and accuracy, means over tiles."""
+class Position:
+    """A place in a training.
 
-    loss: float
-    accuracy: float
-
-    @classmethod
-    def over_ranks(cls, tally: tf.Tensor) -> "Score":
-        """From the tallies of all ranks, so that each tile counts once, however many each rank has."""
-        loss, correct, tiles = ranks.total(tally)
-        return cls(loss=float(loss / tiles), accuracy=float(correct / tiles))
-
-
-def train_step(model: keras.Model, optimizer: keras.Optimizer) -> TrainStep:
-    """Make the function that learns from one batch.
-
-    It takes images (batch, side, side, 3) float32, labels (batch,) int64 and the learning rate () float32, applies the
-    gradient of the mean loss over the batches of all ranks, and returns the tally of this rank's batch.
+    Attributes:
+        epoch: from 0 on.
+        step: number of finished steps of the epoch.
+        tally: of this rank's tiles of these steps, (3,) float64.
     """
-    logits_of = logits_model(model)
-    weights = ranks.tensors(model.trainable_variables)
 
-    def step(images: tf.Tensor, labels: tf.Tensor, learning_rate: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            logits = logits_of(images, training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            loss = tf.reduce_mean(losses)
-        gradients = ranks.averaging(tape).gradient(loss, weights)
-        optimizer.learning_rate.assign(learning_rate)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return _tally(losses, logits, labels)
-
-    return tf.function(step)
+    epoch: int
+    step: int
+    tally: np.ndarray
 
 
-def validation_step(model: keras.Model) -> ValidationStep:
-    """Make the function that scores one batch of any size and returns its tally."""
-    logits_of = logits_model(model)
-    batch_of_any_size = (
-        tf.TensorSpec((None, *model.input_shape[1:]), tf.float32),
-        tf.TensorSpec((None,), tf.int64),
-    )
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """How an epoch talks to what runs it.
 
-    def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        logits = logits_of(images, training=False)
-        return _tally(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits), logits, labels)
+    Attributes:
+        stopping: whether this rank was asked to stop.
+        after_step: called on all ranks after each step, with the number of ranks that were asked to stop.
+    """
 
-    return tf.function(step, input_signature=batch_of_any_size)
+    stopping: Callable[[], bool]
+    after_step: Callable[[Position, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +71,11 @@ class EpochLoop:
     Attributes:
         model: the model in training.
         train_step, validation_step: made from it.
-        batches: the training batches from the first epoch on that is run.
+        batches: the training batches from the first step on that is run.
         validation: the validation batches.
         schedule: learning rate and number of steps.
+        first_epoch: the epoch with which the schedule starts.
+        signals: what happens between steps.
     """
 
     model: keras.Model
@@ -98,55 +84,74 @@ class EpochLoop:
     batches: Iterator[Batch]
     validation: Batches
     schedule: LearningRateSchedule
+    first_epoch: int
+    signals: Signals
 
-    def run(self, epoch: int) -> EpochRow:
-        """Train and validate one epoch; afterwards all ranks hold the same model.
-
-        Args:
-            epoch: from 0 on.
+    def run(self, start: Position) -> EpochRow:
+        """Train one epoch from a position to its end, and validate; afterwards all ranks hold the same model.
 
         Raises:
-            DivergedError: the loss is not finite, on all ranks alike.
+            DivergedError: the loss is not finite.
             ShardDataError: a shard is missing, damaged or shorter than planned.
         """
-        train = self._train(epoch)
+        end = self._train(start)
+        train_loss, train_accuracy = _means(ranks.total(end.tally))
         ranks.average_statistics(self.model)
-        validation = self._validate()
-        if not math.isfinite(train.loss + validation.loss):
-            raise DivergedError(epoch + 1)
-        return EpochRow(
-            epoch=epoch + 1,
-            learning_rate=self.schedule.at(self._first_step(epoch + 1) - 1),
-            train_loss=train.loss,
-            train_accuracy=train.accuracy,
-            validation_loss=validation.loss,
-            validation_accuracy=validation.accuracy,
+        tally, auc = self._validate(end)
+        loss, accuracy = _means(tally)
+        last_step = self._scheduled(start.epoch, self.schedule.steps_per_epoch) - 1
+        rate = self.schedule.at(last_step)
+        return EpochRow(start.epoch + 1, rate, train_loss, train_accuracy, loss, accuracy, auc)
+
+    def _train(self, start: Position) -> Position:
+        position = start
+        bar = tqdm(
+            desc=f"epoch {start.epoch + 1}",
+            total=self.schedule.steps_per_epoch,
+            initial=start.step,
+            disable=None if ranks.is_first() else True,
+            leave=False,
+            unit="step",
         )
+        with bar:
+            for step in range(start.step, self.schedule.steps_per_epoch):
+                images, labels, slides = next(self.batches)
+                rate = tf.constant(self.schedule.at(self._scheduled(start.epoch, step)), tf.float32)
+                tally, stopping = self.train_step(images, labels, rate, tf.constant(float(self.signals.stopping())))
+                if not math.isfinite(tally[0]):
+                    raise DivergedError(start.epoch + 1, step + 1, _names(slides))
+                position = Position(start.epoch, step + 1, position.tally + tally.numpy())
+                self.signals.after_step(position, int(stopping))
+                bar.update()
+                tiles_per_second = (bar.format_dict["rate"] or 0.0) * float(tally[2]) * ranks.count()
+                bar.set_postfix_str(f"{tiles_per_second:.0f} tiles/s", refresh=False)
+        return position
 
-    def _train(self, epoch: int) -> Score:
-        tally = _empty_tally()
-        steps = range(self._first_step(epoch), self._first_step(epoch + 1))
-        for step in tqdm(steps, f"epoch {epoch + 1}", disable=None if ranks.is_first() else True, leave=False):
-            images, labels = next(self.batches)
-            tally += self.train_step(images, labels, tf.constant(self.schedule.at(step), tf.float32))
-        return Score.over_ranks(tally)
+    def _validate(self, end: Position) -> tuple[np.ndarray, float]:
+        """The tally of all ranks, and the AUC over the tiles of all ranks."""
+        tally = np.zeros(3)
+        scores, truth = [], []
+        for images, labels, slides in self.validation:
+            batch_tally, batch_scores = self.validation_step(images, labels)
+            if not math.isfinite(batch_tally[0]):
+                raise DivergedError(end.epoch + 1, end.step, _names(slides))
+            tally = tally + batch_tally.numpy()
+            scores.append(batch_scores.numpy())
+            truth.append(labels.numpy())
+            stopping = ranks.total(np.float32(self.signals.stopping()))
+            self.signals.after_step(end, int(stopping))
+        gathered = ranks.gathered(np.concatenate(scores)), ranks.gathered(np.concatenate(truth))
+        return ranks.total(tally), macro_auc(*gathered)
 
-    def _validate(self) -> Score:
-        tally = _empty_tally()
-        for images, labels in self.validation:
-            tally += self.validation_step(images, labels)
-        return Score.over_ranks(tally)
-
-    def _first_step(self, epoch: int) -> int:
-        return epoch * self.schedule.steps_per_epoch
-
-
-def _empty_tally() -> tf.Tensor:
-    return tf.zeros(3, tf.float64)
+    def _scheduled(self, epoch: int, step: int) -> int:
+        return (epoch - self.first_epoch) * self.schedule.steps_per_epoch + step
 
 
-def _tally(losses: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Sum of the losses, number of right answers, number of tiles: (3,) float64."""
-    correct = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
-    counts = (tf.reduce_sum(losses), tf.math.count_nonzero(correct), tf.size(labels))
-    return tf.stack([tf.cast(count, tf.float64) for count in counts])
+def _means(tally: np.ndarray) -> tuple[float, float]:
+    """Loss and accuracy over the tiles of all ranks, so that each counts once, however many each rank has."""
+    loss, correct, tiles = tally
+    return float(loss / tiles), float(correct / tiles)
+
+
+def _names(slides: tf.Tensor) -> tuple[str, ...]:
+    return tuple(sorted({name.decode() for name in slides.numpy()}))

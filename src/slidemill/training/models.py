@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from slidemill.errors import SlidemillError
 from slidemill.training.backend import keras
+from slidemill.training.parameters import Precision
 
 _LOGITS = "logits"
 _SMALL_CNN = "small_cnn"
@@ -18,13 +19,16 @@ class ArchitectureError(SlidemillError):
     """An architecture that does not exist, or that cannot take the input size."""
 
 
-def build_model(architecture: str, *, input_size: int, class_count: int) -> keras.Model:
+def build_model(
+    architecture: str, *, input_size: int, class_count: int, precision: Precision = "float32"
+) -> keras.Model:
     """Build a model with random weights.
 
     Args:
         architecture: "small_cnn" or the name of a keras.applications model, such as "InceptionV3".
         input_size: pixels, side of the input.
         class_count: number of outputs.
+        precision: of the computation in the layers; weights, logits and scores are float32.
 
     Returns:
         A model from (batch, input_size, input_size, 3) float32 RGB of 0 to 255 to (batch, class_count) float32
@@ -36,12 +40,16 @@ def build_model(architecture: str, *, input_size: int, class_count: int) -> kera
     features_of = _feature_builder(architecture)
     keras.utils.clear_session()  # layer names must not depend on what the process built before
     inputs = keras.Input((input_size, input_size, 3), name="rgb")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
     try:
         features = features_of(inputs)
     except ValueError as error:
         raise ArchitectureError(
             f"{architecture} cannot take an input of {input_size} pixels ({error}). Raise training.input_size."
         ) from error
+    finally:
+        keras.config.set_dtype_policy(policy)
     return classifier(inputs, features, class_count=class_count)
 
 
@@ -55,6 +63,16 @@ def classifier(inputs: keras.KerasTensor, features: keras.KerasTensor, *, class_
 def logits_model(model: keras.Model) -> keras.Model:
     """The model up to its logits, with the same weights: a loss of logits cannot lose digits to softmax."""
     return keras.Model(model.input, model.get_layer(_LOGITS).output)
+
+
+def head_variables(model: keras.Model) -> list[keras.Variable]:
+    """The weights of the last layer that has some, which a model that starts from weights in a file learns anew."""
+    return list(model.get_layer(_LOGITS).trainable_variables)
+
+
+def network_of(model: keras.Model) -> keras.Model:
+    """The network of keras.applications inside a model; of the model `small_cnn`, itself."""
+    return next((layer for layer in model.layers if isinstance(layer, keras.Model)), model)
 
 
 def architectures() -> list[str]:

@@ -2,14 +2,34 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from slidemill.errors import SlidemillError
+
+InputFit = Literal["resize", "crop"]
+OptimizerName = Literal["adam", "sgd", "rmsprop"]
+Decay = Literal["cosine", "step"]
+ClassWeights = Literal["none", "balanced"]
+Precision = Literal["float32", "float16", "bfloat16"]
+Compression = Literal["none", "fp16"]
+
+CHOICES = {
+    "input_fit": get_args(InputFit),
+    "optimizer": get_args(OptimizerName),
+    "decay": get_args(Decay),
+    "class_weights": get_args(ClassWeights),
+    "precision": get_args(Precision),
+    "compression": get_args(Compression),
+}
+
+# These do not decide what is learned, so that a checkpoint outlives their change.
+OPERATIONAL = ("checkpoint_steps", "stall_seconds")
 
 
 class TrainingParameterError(SlidemillError):
     """A training parameter out of its range."""
 
-    def __init__(self, name: str, value: float, expected: str) -> None:
+    def __init__(self, name: str, value: object, expected: str) -> None:
         super().__init__(name, value, expected)
         self.name = name
         self.value = value
@@ -19,16 +39,33 @@ class TrainingParameterError(SlidemillError):
         return f"training.{self.name} is {self.value}: expected {self.expected}. Correct it in the config."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingParameters:
     """How a model is trained.
 
     Attributes:
         architecture: "small_cnn" or the name of a keras.applications model, such as "InceptionV3".
-        input_size: pixels; side to which tiles are resized.
-        epochs: how often each shard is gone through; the first epoch is the warm-up.
-        batch_size: tiles per rank and step.
+        weights: file with weights to start from, None for random ones.
+        frozen_epochs: epochs at the start in which only the head learns.
+        input_size: pixels; side of the model's input.
+        input_fit: "resize" tiles to the input, or "crop" a part (at random for training, else the middle).
+        colour_jitter: strength of the H&E colour jitter, 0 for none.
+        epochs: how often the train tiles are gone through at most.
+        batch_size: tiles per rank and batch.
+        accumulation: batches per step; their gradients are averaged.
+        optimizer: "adam", "sgd" (Nesterov momentum 0.9) or "rmsprop".
         learning_rate: of one rank; multiplied by the number of ranks.
+        warm_up_epochs: in which the learning rate rises from zero.
+        decay: "cosine" down to zero, or "step".
+        decay_epochs, decay_factor: "step" multiplies by the factor after each so many epochs.
+        label_smoothing: share of a tile's label that is spread over all classes.
+        class_weights: "balanced" weighs a tile by the rarity of its class among the train tiles.
+        clip_norm: greatest length of the gradient of all weights together, None for any.
+        precision: of the computation; weights are always float32.
+        compression: "fp16" sends gradients between ranks in half the bytes.
+        patience: epochs without a better one after which training stops, None for never.
+        checkpoint_steps: steps between checkpoints inside an epoch, None for none.
+        stall_seconds: a training that does not move for so long is ended.
         seed: of initial weights, shuffling and augmentation.
     """
 
@@ -38,13 +75,44 @@ class TrainingParameters:
     batch_size: int
     learning_rate: float
     seed: int
+    weights: Path | None = None
+    frozen_epochs: int = 0
+    input_fit: InputFit = "resize"
+    colour_jitter: float = 0.0
+    accumulation: int = 1
+    optimizer: OptimizerName = "adam"
+    warm_up_epochs: float = 1.0
+    decay: Decay = "cosine"
+    decay_epochs: float = 10.0
+    decay_factor: float = 0.1
+    label_smoothing: float = 0.0
+    class_weights: ClassWeights = "none"
+    clip_norm: float | None = None
+    precision: Precision = "float32"
+    compression: Compression = "none"
+    patience: int | None = None
+    checkpoint_steps: int | None = None
+    stall_seconds: int = 600
 
     def __post_init__(self) -> None:
-        for name in ("input_size", "epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise TrainingParameterError(name, getattr(self, name), "a whole number of at least 1")
-        if not 0.0 < self.learning_rate < float("inf"):  # also refuses NaN
-            raise TrainingParameterError("learning_rate", self.learning_rate, "a number above 0")
+        for name in ("input_size", "epochs", "batch_size", "accumulation", "patience", "checkpoint_steps"):
+            self._check(name, 1, float("inf"), "a whole number of at least 1")
+        self._check("stall_seconds", 2, float("inf"), "at least 2 seconds")
+        for name in ("learning_rate", "clip_norm", "decay_epochs"):
+            self._check(name, 1e-30, 1e30, "a number above 0")
+        for name in ("colour_jitter", "label_smoothing"):
+            self._check(name, 0, 0.999, "a number from 0 to below 1")
+        self._check("decay_factor", 1e-30, 1, "a number above 0 and up to 1")
+        self._check("warm_up_epochs", 0, 1e30, "a number of at least 0")
+        self._check("frozen_epochs", 0, self.epochs - 1, "a number of at least 0 and below training.epochs")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise TrainingParameterError(name, getattr(self, name), " or ".join(choices))
+
+    def _check(self, name: str, least: float, most: float, expected: str) -> None:
+        value = getattr(self, name)
+        if value is not None and not least <= value <= most:  # also refuses NaN
+            raise TrainingParameterError(name, value, expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +120,17 @@ class TrainingOutputs:
     """Files that rank 0 writes.
 
     Attributes:
-        model: model.keras, the weights of the epoch with the lowest validation loss, with their description.
+        model: model.keras, the weights of the best epoch, with their description.
         history: history.tsv, one row an epoch.
-        checkpoint: state after the last finished epoch, from which a killed training goes on.
+        checkpoint: state after the last finished epoch, from which a killed training goes on. Beside it, with
+            ".step" at the end of its name, lies the state inside an epoch.
     """
 
     model: Path
     history: Path
     checkpoint: Path
+
+    @property
+    def step_checkpoint(self) -> Path:
+        """The state inside an epoch."""
+        return self.checkpoint.with_name(f"{self.checkpoint.name}.step")

@@ -1,4 +1,4 @@
-"""shards/plan.json as training needs it: which shard each rank reads, and how many tiles all of them hold."""
+"""shards/plan.json as training needs it: which shards each rank reads, and how many tiles they hold."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any, Self
 from slidemill.errors import SlidemillError
 from slidemill.units import TilePixels
 
-FORMAT = "slidemill shard plan 1"
+FORMAT = "slidemill shard plan 2"
 
 
 class ShardPlanError(SlidemillError):
@@ -31,11 +31,29 @@ class ShardSet:
 
     Attributes:
         tiles_per_shard: number of tiles, equal in all shards.
-        files: the shard of each rank.
+        files: all shards.
     """
 
     tiles_per_shard: int
     files: tuple[Path, ...]
+
+    def of_rank(self, rank: int, ranks: int) -> "RankShards":
+        """The shards that one of the ranks reads."""
+        own = self.files[rank::ranks]
+        return RankShards(files=own, tiles=len(own) * self.tiles_per_shard)
+
+
+@dataclass(frozen=True, slots=True)
+class RankShards:
+    """The shards that one rank reads.
+
+    Attributes:
+        files: the shards.
+        tiles: number of tiles in all of them together, equal on all ranks.
+    """
+
+    files: tuple[Path, ...]
+    tiles: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +64,7 @@ class ShardPlan:
         classes: class names; the label of a tile is the position of its class.
         tile_size: side of the tiles as stored.
         tile_mpp: microns per pixel of the tiles.
+        class_tiles: number of train tiles of each class, in order of `classes`.
         train, validation: the shards.
         sha256: of the plan's file, which holds the hashes of all shards.
     """
@@ -53,9 +72,14 @@ class ShardPlan:
     classes: tuple[str, ...]
     tile_size: TilePixels
     tile_mpp: float
+    class_tiles: tuple[int, ...]
     train: ShardSet
     validation: ShardSet
     sha256: str
+
+    def parts(self) -> tuple[tuple[str, ShardSet], ...]:
+        """The train and the validation shards with their names."""
+        return ("train", self.train), ("validation", self.validation)
 
     @classmethod
     def _from_json(cls, values: dict[str, Any], folder: Path, sha256: str) -> Self:
@@ -63,6 +87,7 @@ class ShardPlan:
             classes=tuple(values["classes"]),
             tile_size=TilePixels(int(values["tile_size"])),
             tile_mpp=float(values["tile_mpp"]),
+            class_tiles=tuple(int(values["train"]["class_tiles"].get(name, 0)) for name in values["classes"]),
             train=_shard_set(values["train"], folder),
             validation=_shard_set(values["validation"], folder),
             sha256=sha256,
@@ -70,15 +95,15 @@ class ShardPlan:
 
 
 def read_plan(path: Path, *, ranks: int) -> ShardPlan:
-    """Read the plan and check that it has a filled train and validation shard for each rank.
+    """Read the plan and check that all ranks get equally many shards with tiles in them.
 
     Raises:
-        ShardPlanError: the file is missing or no plan, has shards for another number of ranks, or an empty shard.
+        ShardPlanError: the file is missing or no plan, its shards cannot be shared among the ranks, or hold no tiles.
     """
     plan = _parsed(path)
-    for kind, shards in (("train", plan.train), ("validation", plan.validation)):
-        if len(shards.files) != ranks:
-            reason = f"has {len(shards.files)} {kind} shards, but training runs on {ranks} ranks"
+    for kind, shards in plan.parts():
+        if not shards.files or len(shards.files) % ranks:
+            reason = f"has {len(shards.files)} {kind} shards, which {ranks} ranks cannot share equally"
             raise ShardPlanError(path, reason, "Make the shards again with the config's present `ranks`")
         if shards.tiles_per_shard < 1:
             reason = f"its {kind} shards hold no tiles"

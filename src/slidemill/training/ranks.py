@@ -1,30 +1,47 @@
 """The ranks of a training and all that they exchange; nothing else in slidemill calls Horovod."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from slidemill.errors import SlidemillError
 from slidemill.training.backend import keras, tf
+from slidemill.training.parameters import Compression
 from slidemill.world import check_world_size
 
 # isort: split
 # Horovod imports TensorFlow, whose settings the backend makes before.
 import horovod.tensorflow as hvd
+from horovod.common.exceptions import HorovodInternalError
 
-# A rank that hangs must end the job instead of keeping a cluster busy for days.
-_STALL_SECONDS = {"HOROVOD_STALL_CHECK_TIME_SECONDS": "60", "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "300"}
+_COMPRESSORS = {"none": hvd.Compression.none, "fp16": hvd.Compression.fp16}
 
 
-def connect(expected: int) -> None:
+class RankLostError(SlidemillError):
+    """The exchange with the other ranks broke off."""
+
+    def __str__(self) -> str:
+        return (
+            "a rank ended or hangs, so that the others cannot go on. The log of the rank that failed first says why; "
+            "run again to go on from the last checkpoint."
+        )
+
+
+def connect(expected: int, *, stall_seconds: int = 600) -> None:
     """Connect this process with the other ranks and check their number.
+
+    Args:
+        expected: number of ranks that the launcher was asked for.
+        stall_seconds: a rank that lets the others wait for so long ends the job; Horovod warns after a fifth of it.
 
     Raises:
         WorldSizeError: the number of ranks is not the expected one.
     """
-    for setting, seconds in _STALL_SECONDS.items():
-        os.environ.setdefault(setting, seconds)
+    os.environ["HOROVOD_STALL_CHECK_TIME_SECONDS"] = str(max(1, stall_seconds // 5))
+    os.environ["HOROVOD_STALL_SHUTDOWN_TIME_SECONDS"] = str(stall_seconds)
     hvd.init()
     check_world_size(hvd.size(), expected)
     gpus = tf.config.list_physical_devices("GPU")
@@ -37,6 +54,11 @@ def rank() -> int:
     return int(hvd.rank())
 
 
+def count() -> int:
+    """The number of ranks."""
+    return int(hvd.size())
+
+
 def is_first() -> bool:
     """Whether this is rank 0, which alone writes files and logs."""
     return rank() == 0
@@ -47,9 +69,30 @@ def tensors(variables: Sequence[keras.Variable]) -> list[tf.Variable]:
     return [variable.value for variable in variables]
 
 
-def averaging(tape: tf.GradientTape) -> tf.GradientTape:
-    """Let a tape give gradients that are averaged over all ranks. This is the whole exchange of a training step."""
-    return hvd.DistributedGradientTape(tape)
+@contextmanager
+def exchange() -> Iterator[None]:
+    """Tell what Horovod raises when another rank is lost as a RankLostError."""
+    try:
+        yield
+    except (HorovodInternalError, tf.errors.OpError) as error:
+        if "Horovod" not in str(error):
+            raise
+        raise RankLostError from error
+
+
+def averaging(tape: tf.GradientTape, compression: Compression = "none") -> tf.GradientTape:
+    """Let a tape give gradients that are averaged over all ranks, each as soon as it is computed."""
+    return hvd.DistributedGradientTape(tape, compression=_COMPRESSORS[compression])
+
+
+def averaged(gradients: Sequence[tf.Tensor], compression: Compression = "none") -> list[tf.Tensor]:
+    """The average over all ranks of gradients that are already computed."""
+    return [hvd.allreduce(gradient, op=hvd.Average, compression=_COMPRESSORS[compression]) for gradient in gradients]
+
+
+def added(value: tf.Tensor) -> tf.Tensor:
+    """The sum over all ranks, inside a tf.function."""
+    return hvd.allreduce(value, op=hvd.Sum)
 
 
 def broadcast(variables: Sequence[keras.Variable]) -> None:
@@ -71,6 +114,16 @@ def average_statistics(model: keras.Model) -> None:
             variable.assign(mean)
 
 
-def total(values: tf.Tensor) -> np.ndarray:
-    """The sum of a tensor over all ranks."""
-    return np.asarray(hvd.allreduce(values, op=hvd.Sum))
+def total(values: np.ndarray | tf.Tensor) -> np.ndarray:
+    """The sum of an array over all ranks."""
+    return np.asarray(hvd.allreduce(tf.convert_to_tensor(values), op=hvd.Sum))
+
+
+def gathered(rows: np.ndarray) -> np.ndarray:
+    """The rows of all ranks, in order of rank."""
+    return np.asarray(hvd.allgather(tf.convert_to_tensor(rows)))
+
+
+def gathered_objects(value: Any) -> list[Any]:
+    """The small Python objects of all ranks; all ranks wait for each other here."""
+    return list(hvd.allgather_object(value))

@@ -1,164 +1,246 @@
 """One training, from a shard plan to a model file, on one of the ranks."""
 
-import importlib.metadata
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from slidemill import seeds
 from slidemill.training import ranks
-from slidemill.training.backend import configure, keras, tf
-from slidemill.training.checkpoint import Arrays, Checkpoint, fingerprint, load_checkpoint, save_checkpoint
+from slidemill.training.backend import configure, tf
+from slidemill.training.checkpoint import choose_checkpoint, fingerprint, load_checkpoint, save_checkpoint
 from slidemill.training.description import ModelDescription
-from slidemill.training.history import EpochRow, best_epoch, write_history
-from slidemill.training.input import TileShape, epoch_seed, train_batches, validation_batches
-from slidemill.training.loop import EpochLoop, train_step, validation_step
+from slidemill.training.history import EpochRow, best_epoch, is_exhausted, write_history
+from slidemill.training.input import epoch_seed, train_batches, validation_batches
+from slidemill.training.loop import EpochLoop, Position, Signals
 from slidemill.training.model_file import save_model
-from slidemill.training.models import build_model
-from slidemill.training.parameters import TrainingOutputs, TrainingParameters
-from slidemill.training.plan import ShardPlan, read_plan
+from slidemill.training.parameters import TrainingOutputs, TrainingParameterError, TrainingParameters
+from slidemill.training.plan import ShardPlan, ShardSet, read_plan
+from slidemill.training.preemption import PreemptedError, StopRequest
 from slidemill.training.schedule import LearningRateSchedule
+from slidemill.training.source import FifoShards, FileShards, Shards
+from slidemill.training.state import Phase, TrainingState, software, weights_sha256
+from slidemill.training.step import Loss, StepOptions, class_weights, train_step, validation_step
+from slidemill.training.tiles import Augmentation, TileShape
+from slidemill.training.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
-_EPOCH_LINE = "epoch %d/%d: train loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f"
-
-_SOFTWARE = ("slidemill", "tensorflow", "keras", "horovod")
+_EPOCH_LINE = "epoch %d/%d: train loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f, AUC %.4f"
 
 
-def train(
-    plan_file: Path,
-    outputs: TrainingOutputs,
-    parameters: TrainingParameters,
-    *,
-    expect_ranks: int,
-    threads: int,
-) -> None:
-    """Train on this rank's shard together with the other ranks; rank 0 writes the model and its history.
+@dataclass(frozen=True, slots=True)
+class RankSetup:
+    """How this rank runs.
 
-    Where `outputs.checkpoint` is of this very training (same shards, parameters, ranks and software) it goes on from
-    there, and ends with the weights of a training that was never interrupted, but for rounding.
+    Attributes:
+        expect_ranks: number of ranks that the launcher was asked for.
+        threads: CPU threads of this rank.
+        fifo_folder: folder of the FIFOs from which tiles come, `train_0_0` and so on; None for the plan's files.
+        log_folder: gets a log of each rank, `rank-0.log` and so on; None for none.
+    """
+
+    expect_ranks: int
+    threads: int = 1
+    fifo_folder: Path | None = None
+    log_folder: Path | None = None
+
+
+def train(plan_file: Path, outputs: TrainingOutputs, parameters: TrainingParameters, setup: RankSetup) -> None:
+    """Train on this rank's shards together with the other ranks; rank 0 writes the model and its history.
+
+    Where `outputs` has a checkpoint of this very training (same shards, parameters and software) it goes on from there:
+    on as many ranks to the same weights as a training that was never interrupted, on another number of ranks from the
+    last finished epoch.
 
     Args:
         plan_file: shards/plan.json, the shards beside it.
         outputs: files to write.
         parameters: how to train.
-        expect_ranks: number of ranks that the launcher was asked for.
-        threads: CPU threads of this rank.
+        setup: how this rank runs.
 
     Raises:
         WorldSizeError: the launcher did not connect the ranks.
-        ShardPlanError: the plan is missing, damaged, or made for another number of ranks.
+        ShardPlanError: the plan is missing, damaged, or its shards cannot be shared among the ranks.
         ShardDataError: a shard is missing, damaged or shorter than planned.
         ArchitectureError: the architecture is unknown or cannot take the input size.
+        WeightsError: the weights file does not fit the architecture.
         DivergedError: the loss is not finite.
+        PreemptedError: SIGTERM came; the state is saved.
+        RankLostError: another rank ended or hangs.
     """
-    ranks.connect(expect_ranks)
-    configure(threads)
-    plan = read_plan(plan_file, ranks=expect_ranks)
-    training = _Training.of(plan, parameters, ranks_count=expect_ranks)
-    training.resume(outputs.checkpoint)
-    training.run(outputs.checkpoint, threads)
+    stop = StopRequest()
+    stop.listen()
+    ranks.connect(setup.expect_ranks, stall_seconds=parameters.stall_seconds)
+    _log_of_rank(setup.log_folder)
+    configure(setup.threads)
+    tf.config.experimental.enable_op_determinism()
+    with Watchdog(parameters.stall_seconds) as watchdog, ranks.exchange():
+        plan = read_plan(plan_file, ranks=setup.expect_ranks)
+        _check_crop(plan, parameters)
+        training = _Training.of(plan, outputs, parameters, setup, stop, watchdog)
+        training.resume()
+        training.run()
     if ranks.is_first():
-        training.write(outputs)
+        training.write()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Training:
-    """The state of a training between two epochs.
-
-    Attributes:
-        best: values of the model's variables after the best epoch; rank 0 alone has them.
-    """
-
     plan: ShardPlan
+    outputs: TrainingOutputs
     parameters: TrainingParameters
-    ranks_count: int
-    model: keras.Model
-    optimizer: keras.Optimizer
-    history: list[EpochRow]
-    best: Arrays
+    setup: RankSetup
+    stop: StopRequest
+    watchdog: Watchdog
+    state: TrainingState
+    train_shards: Shards
+    validation_shards: Shards
+    fingerprint: str
 
     @classmethod
-    def of(cls, plan: ShardPlan, parameters: TrainingParameters, *, ranks_count: int) -> "_Training":
-        keras.utils.set_random_seed(seeds.number(parameters.seed, "initial weights") % 2**32)
-        model = build_model(parameters.architecture, input_size=parameters.input_size, class_count=len(plan.classes))
-        optimizer = keras.optimizers.Adam(parameters.learning_rate)
-        optimizer.build(model.trainable_variables)
-        return cls(plan, parameters, ranks_count, model, optimizer, history=[], best=[])
+    def of(
+        cls,
+        plan: ShardPlan,
+        outputs: TrainingOutputs,
+        parameters: TrainingParameters,
+        setup: RankSetup,
+        stop: StopRequest,
+        watchdog: Watchdog,
+    ) -> "_Training":
+        state = TrainingState.fresh(parameters, class_count=len(plan.classes))
+        own = fingerprint(
+            parameters,
+            plan_sha256=plan.sha256,
+            weights_sha256=weights_sha256(parameters),
+            software=software(),
+        )
+        train, validation = (_shards(kind, part, setup) for kind, part in plan.parts())
+        return cls(plan, outputs, parameters, setup, stop, watchdog, state, train, validation, own)
 
-    def resume(self, checkpoint_file: Path) -> None:
+    def resume(self) -> None:
         """Take up the state of a checkpoint, if rank 0 has a fitting one, and share it with all ranks."""
-        checkpoint = load_checkpoint(checkpoint_file, self._fingerprint()) if ranks.is_first() else None
-        if checkpoint:
-            _assign(self.model.variables, checkpoint.model)
-            _assign(self.optimizer.variables, checkpoint.optimizer)
-            self.history, self.best = list(checkpoint.history), checkpoint.best
-            _log.info("going on after epoch %d of %s", len(self.history), checkpoint_file)
-        ranks.broadcast(self.model.variables)
-        ranks.broadcast(self.optimizer.variables)
-        self.history = ranks.broadcast_object(self.history)
-
-    def run(self, checkpoint_file: Path, threads: int) -> None:
-        """Run the epochs that are left."""
-        loop = self._loop(threads)
+        checkpoint = None
         if ranks.is_first():
-            tiles = self.plan.train.tiles_per_shard, self.plan.validation.tiles_per_shard
-            _log.info("%d ranks with %d tiles to train on and %d to validate on each", self.ranks_count, *tiles)
-        for epoch in range(len(self.history), self.parameters.epochs):
-            row = loop.run(epoch)
-            self.history.append(row)
-            if ranks.is_first():
-                self._keep(checkpoint_file)
-                _log.info(_EPOCH_LINE, row.epoch, self.parameters.epochs, *_scores(row))
+            found = [load_checkpoint(path, self.fingerprint) for path in self._checkpoints()]
+            checkpoint = choose_checkpoint(*found, ranks=ranks.count())
+        self.state.begin(self.parameters, checkpoint)
+        if checkpoint:
+            epochs, step = len(checkpoint.history), checkpoint.step
+            _log.info("going on after epoch %d%s", epochs, f" and {step} steps" if step else "")
 
-    def write(self, outputs: TrainingOutputs) -> None:
+    def run(self) -> None:
+        """Run the epochs that are left."""
+        if ranks.is_first():
+            tiles = (part.of_rank(0, ranks.count()).tiles for _, part in self.plan.parts())
+            _log.info("%d ranks with %d tiles to train on and %d to validate on each", ranks.count(), *tiles)
+        for phase in Phase.all_of(self.parameters):
+            end = phase.first_epoch + phase.epochs
+            if len(self.state.history) < end and not self._is_exhausted():
+                self.state.enter(phase, self.parameters)
+                loop = self._loop(phase)
+                while len(self.state.history) < end and not self._is_exhausted():
+                    self._finish_epoch(ranks.broadcast_object(loop.run(self.state.position)))
+
+    def write(self) -> None:
         """Write the model of the best epoch, and the history."""
-        best = best_epoch(self.history)
-        _assign(self.model.variables, self.best)
-        save_model(outputs.model, self.model, self._description())
-        write_history(outputs.history, self.history)
-        _log.info("%s: epoch %d, validation loss %.4f", outputs.model, best.epoch, best.validation_loss)
+        best = best_epoch(self.state.history)
+        model = self.state.best_model(self.parameters, class_count=len(self.plan.classes))
+        save_model(self.outputs.model, model, self._description())
+        write_history(self.outputs.history, self.state.history)
+        scores = (best.validation_auc, best.validation_loss)
+        _log.info("%s: epoch %d, validation AUC %.4f, loss %.4f", self.outputs.model, best.epoch, *scores)
 
-    def _keep(self, checkpoint_file: Path) -> None:
-        model = _values(self.model.variables)
-        if best_epoch(self.history) is self.history[-1]:
-            self.best = model
-        optimizer = _values(self.optimizer.variables)
-        state = Checkpoint(self._fingerprint(), tuple(self.history), model, optimizer, self.best)
-        save_checkpoint(checkpoint_file, state)
+    def _finish_epoch(self, row: EpochRow) -> None:
+        self.state.finish_epoch(row)
+        self._save(self.outputs.checkpoint, self.state.position)
+        if ranks.is_first():
+            self.outputs.step_checkpoint.unlink(missing_ok=True)
+            scores = (row.train_loss, row.train_accuracy, row.validation_loss, row.validation_accuracy)
+            _log.info(_EPOCH_LINE, row.epoch, self.parameters.epochs, *scores, row.validation_auc)
+        self.watchdog.report()
 
-    def _loop(self, threads: int) -> EpochLoop:
-        chosen, plan, rank = self.parameters, self.plan, ranks.rank()
-        shape = TileShape(stored=plan.tile_size, model=chosen.input_size)
-        tiles = plan.train.tiles_per_shard
-        batch_size = min(chosen.batch_size, tiles)
-        epochs_left = range(len(self.history), chosen.epochs)
+    def _is_exhausted(self) -> bool:
+        chosen = self.parameters
+        decision = is_exhausted(self.state.history, patience=chosen.patience, frozen_epochs=chosen.frozen_epochs)
+        return bool(ranks.broadcast_object(decision))
+
+    def _after_step(self, position: Position, stopping: int) -> None:
+        self.watchdog.report()
+        every = self.parameters.checkpoint_steps
+        due = every and position.step < self._steps_per_epoch() and position.step % every == 0
+        if due or stopping:
+            self._save(self.outputs.step_checkpoint, position)
+        if stopping:
+            ranks.gathered_objects(None)  # the first rank that exits ends the others: not before the file is there
+            raise PreemptedError(position.epoch + 1, position.step)
+
+    def _save(self, path: Path, position: Position) -> None:
+        checkpoint = self.state.capture(self.fingerprint, position)
+        if ranks.is_first():
+            save_checkpoint(path, checkpoint)
+
+    def _checkpoints(self) -> tuple[Path, Path]:
+        return self.outputs.checkpoint, self.outputs.step_checkpoint
+
+    def _tiles_per_step(self) -> int:
+        tiles = self.plan.train.of_rank(0, ranks.count()).tiles
+        batch = min(self.parameters.batch_size * self.parameters.accumulation, tiles)
+        return batch // self.parameters.accumulation * self.parameters.accumulation
+
+    def _steps_per_epoch(self) -> int:
+        return self.plan.train.of_rank(0, ranks.count()).tiles // self._tiles_per_step()
+
+    def _loop(self, phase: Phase) -> EpochLoop:
+        chosen, plan, state = self.parameters, self.plan, self.state
+        shape = TileShape(stored=plan.tile_size, model=chosen.input_size, fit=chosen.input_fit)
         batches = train_batches(
-            plan.train.files[rank],
+            self.train_shards,
             shape,
-            epoch_seeds=[epoch_seed(chosen.seed, epoch=epoch, rank=rank) for epoch in epochs_left],
-            tiles=tiles,
-            batch_size=batch_size,
-            threads=threads,
+            Augmentation(chosen.colour_jitter),
+            epoch_seeds=[
+                epoch_seed(chosen.seed, epoch=epoch, rank=ranks.rank())
+                for epoch in range(state.position.epoch, phase.first_epoch + phase.epochs)
+            ],
+            skipped=state.position.step,
+            tiles=plan.train.of_rank(0, ranks.count()).tiles,
+            batch_size=self._tiles_per_step(),
+            threads=self.setup.threads,
+        )
+        validation = validation_batches(
+            self.validation_shards,
+            shape,
+            tiles=plan.validation.of_rank(0, ranks.count()).tiles,
+            batch_size=chosen.batch_size,
+            threads=self.setup.threads,
+        )
+        options = StepOptions(
+            Loss(chosen.label_smoothing, class_weights(chosen.class_weights, plan.class_tiles)),
+            chosen.accumulation,
+            chosen.compression,
+            phase.head_only,
         )
         return EpochLoop(
-            model=self.model,
-            train_step=train_step(self.model, self.optimizer),
-            validation_step=validation_step(self.model),
+            model=state.model,
+            train_step=train_step(state.model, state.optimizer, options),
+            validation_step=validation_step(state.model),
             batches=iter(batches),
-            validation=validation_batches(
-                plan.validation.files[rank],
-                shape,
-                tiles=plan.validation.tiles_per_shard,
-                batch_size=chosen.batch_size,
-                threads=threads,
-            ),
-            schedule=LearningRateSchedule(chosen.learning_rate, self.ranks_count, tiles // batch_size, chosen.epochs),
+            validation=validation,
+            schedule=self._schedule(phase),
+            first_epoch=phase.first_epoch,
+            signals=Signals(self.stop.came, self._after_step),
         )
 
-    def _fingerprint(self) -> str:
-        return fingerprint(self.parameters, plan_sha256=self.plan.sha256, ranks=self.ranks_count, software=_software())
+    def _schedule(self, phase: Phase) -> LearningRateSchedule:
+        chosen = self.parameters
+        return LearningRateSchedule(
+            learning_rate=chosen.learning_rate,
+            ranks=ranks.count(),
+            steps_per_epoch=self._steps_per_epoch(),
+            epochs=phase.epochs,
+            warm_up_epochs=chosen.warm_up_epochs,
+            decay=chosen.decay,
+            decay_epochs=chosen.decay_epochs,
+            decay_factor=chosen.decay_factor,
+        )
 
     def _description(self) -> ModelDescription:
         return ModelDescription(
@@ -167,23 +249,28 @@ class _Training:
             tile_size_px=self.plan.tile_size,
             tile_mpp=self.plan.tile_mpp,
             input_size_px=self.parameters.input_size,
-            versions=_software(),
+            input_fit=self.parameters.input_fit,
+            training_data_sha256=self.plan.sha256,
+            versions=software(),
         )
 
 
-def _scores(row: EpochRow) -> tuple[float, float, float, float]:
-    return row.train_loss, row.train_accuracy, row.validation_loss, row.validation_accuracy
+def _shards(kind: str, part: ShardSet, setup: RankSetup) -> Shards:
+    if setup.fifo_folder is None:
+        return FileShards(part.of_rank(ranks.rank(), ranks.count()).files)
+    numbers = range(ranks.rank(), len(part.files), ranks.count())
+    return FifoShards.of([setup.fifo_folder / f"{kind}_{number}" for number in numbers])
 
 
-def _software() -> dict[str, str]:
-    installed = {"tensorflow": tf.__version__, "keras": keras.__version__}  # tensorflow may be tensorflow-cpu
-    return {name: installed.get(name) or importlib.metadata.version(name) for name in _SOFTWARE}
+def _check_crop(plan: ShardPlan, parameters: TrainingParameters) -> None:
+    if parameters.input_fit == "crop" and parameters.input_size > plan.tile_size:
+        expected = f"at most {plan.tile_size}, the side of the tiles, to crop from them"
+        raise TrainingParameterError("input_size", parameters.input_size, expected)
 
 
-def _values(variables: list[keras.Variable]) -> Arrays:
-    return [variable.numpy() for variable in variables]
-
-
-def _assign(variables: list[keras.Variable], arrays: Arrays) -> None:
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
+def _log_of_rank(folder: Path | None) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(folder / f"rank-{ranks.rank()}.log", mode="w")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.getLogger().addHandler(handler)

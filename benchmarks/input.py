@@ -1,0 +1,125 @@
+"""The input pipeline: tiles a second against JPEG decoding alone, and against tiles stored as float32.
+
+Usage: python benchmarks/input.py [--input-size 299] [--threads 1]
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+import numpy as np
+import simplejpeg
+
+from slidemill.records import RecordWriter, encode_example
+from slidemill.slides import open_slide
+from slidemill.slides.synthetic import Recipe, synthesize_slide
+from slidemill.training.backend import configure, tf
+from slidemill.training.input import train_batches
+from slidemill.training.source import FileShards
+from slidemill.training.tiles import Augmentation, TileShape, decode_tile
+from slidemill.units import SlidePixels, TilePixels
+
+TILES = 256
+SIDE = 512
+BATCH = 16
+ROUNDS = 5
+
+
+@click.command(help=__doc__)
+@click.option("--input-size", type=int, default=299, show_default=True)
+@click.option("--threads", type=int, default=1, show_default=True)
+def main(input_size: int, threads: int) -> None:
+    configure(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        jpeg, float32 = Path(folder, "jpeg"), Path(folder, "float32")
+        write_shards(Path(folder), jpeg, float32)
+        shape = TileShape(TilePixels(SIDE), input_size)
+        part = TileShape(TilePixels(SIDE), input_size, "crop")
+        ways = {
+            "decoding alone, full size": lambda: decoding(jpeg, TileShape(TilePixels(SIDE), SIDE), threads),
+            "decoding alone, to the input size": lambda: decoding(jpeg, shape, threads),
+            "input pipeline": lambda: pipeline(jpeg, shape, threads, 0.0),
+            "input pipeline with colour jitter": lambda: pipeline(jpeg, shape, threads, 0.05),
+            "input pipeline, crop": lambda: pipeline(jpeg, part, threads, 0.0),
+            "float32 records, read and resized": lambda: raw(float32, shape, threads),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(ROUNDS):
+            for name, way in ways.items():
+                rates[name].append(tiles_per_second(way))
+        base = rates["decoding alone, full size"]
+        for name, own in rates.items():
+            ratio = statistics.median(a / b for a, b in zip(own, base, strict=True))
+            print(f"{name:36} {statistics.median(own):7.0f} tiles/s  {ratio:5.2f} of decoding alone")
+        sizes = jpeg.stat().st_size, float32.stat().st_size
+        print(f"bytes a tile: {sizes[0] / TILES:.0f} as JPEG, {sizes[1] / TILES:.0f} as float32")
+
+
+def write_shards(folder: Path, jpeg: Path, float32: Path) -> None:
+    """The same tiles as JPEG and as float32, from a synthetic slide."""
+    slide = folder / "slide.svs"
+    synthesize_slide(slide, recipe=Recipe.parse("glands 20x 2.0x2.0mm"), slide_id="slide", seed=1)
+    with open_slide(slide) as reader, jpeg.open("wb") as small, float32.open("wb") as large:
+        writers = RecordWriter(small), RecordWriter(large)
+        generator = np.random.default_rng(0)
+        for number in range(TILES):
+            x, y = generator.integers(0, 3000, 2).tolist()
+            rgb = np.ascontiguousarray(
+                reader.read_tile(SlidePixels(x), SlidePixels(y), extent=SlidePixels(SIDE), size=TilePixels(SIDE))
+            )
+            features = {"image/class/label": number % 3, "slide/id": "slide"}
+            encoded = simplejpeg.encode_jpeg(rgb, quality=85, colorsubsampling="420")
+            writers[0].write(encode_example(features | {"image/encoded": encoded}))
+            writers[1].write(encode_example(features | {"image/encoded": (rgb / np.float32(255)).tobytes()}))
+
+
+def decoding(shard: Path, shape: TileShape, threads: int) -> Iterable[object]:
+    """Records and decoding, nothing else."""
+    features = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
+    records = tf.data.TFRecordDataset(str(shard))
+    return records.map(
+        lambda record: decode_tile(tf.io.parse_single_example(record, features)["image/encoded"], shape)[0, 0],
+        num_parallel_calls=threads,
+    )
+
+
+def pipeline(shard: Path, shape: TileShape, threads: int, jitter: float) -> Iterable[object]:
+    """What training reads."""
+    return train_batches(
+        FileShards((shard,)),
+        shape,
+        Augmentation(jitter),
+        epoch_seeds=[1],
+        skipped=0,
+        tiles=TILES,
+        batch_size=BATCH,
+        threads=threads,
+    )
+
+
+def raw(shard: Path, shape: TileShape, threads: int) -> Iterable[object]:
+    """Tiles stored as float32, as the published sample does."""
+    features = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
+
+    def tile(record: tf.Tensor) -> tf.Tensor:
+        values = tf.io.decode_raw(tf.io.parse_single_example(record, features)["image/encoded"], tf.float32)
+        return tf.image.resize(tf.reshape(values, (SIDE, SIDE, 3)), (shape.model, shape.model))
+
+    records = tf.data.TFRecordDataset(str(shard)).map(tile, num_parallel_calls=threads)
+    return records.batch(BATCH).prefetch(2)
+
+
+def tiles_per_second(way: Callable[[], Iterable[object]]) -> float:
+    """Tiles that a way gives in a second of CPU time, so that other programs on the machine do not count."""
+    dataset = way()
+    start = time.process_time()
+    for _ in dataset:
+        pass
+    return TILES / (time.process_time() - start)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Two ranks against one process, each pinned to a core of its own, and what the exchange takes of a step.
+
+Usage: python benchmarks/scaling.py [--architecture MobileNetV2] [--input-size 128]
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+ROUNDS = 3
+STEPS = 12
+MPIRUN = Path(sys.executable).parent / "mpirun"
+
+
+@click.command(help=__doc__)
+@click.option("--architecture", default="MobileNetV2", show_default=True)
+@click.option("--input-size", type=int, default=128, show_default=True)
+@click.option("--batch-size", type=int, default=16, show_default=True)
+@click.option("--rank", is_flag=True, hidden=True)
+def main(architecture: str, input_size: int, batch_size: int, rank: bool) -> None:
+    if rank:
+        run_rank(architecture, input_size, batch_size)
+        return
+    options = ["--rank", "--architecture", architecture, "--input-size", str(input_size)]
+    options += ["--batch-size", str(batch_size)]
+    rounds = [(measured(1, options), measured(2, options)) for _ in range(ROUNDS)]
+    ratio = statistics.median(2 * one[0] / two[0] for one, two in rounds)
+    share = statistics.median(1 - two[1] / two[0] for _, two in rounds)
+    print(f"{architecture}, {input_size} px, batch {batch_size}: 2 ranks give {ratio:.2f} times the tiles of 1 process")
+    print(f"the exchange takes {100 * share:.0f}% of a step of 2 ranks")
+
+
+def measured(ranks: int, options: list[str]) -> tuple[float, float]:
+    """Median seconds of a step with and without the exchange."""
+    launcher = [MPIRUN, "-n", str(ranks), "--map-by", "core", "--bind-to", "core"]
+    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    command = [*launcher, sys.executable, __file__, *options]
+    run = subprocess.run(command, env=os.environ | as_root, check=True, capture_output=True, text=True)
+    with_exchange, without = map(float, run.stdout.split())
+    return with_exchange, without
+
+
+def run_rank(architecture: str, input_size: int, batch_size: int) -> None:
+    """Time the training step alone on random tiles; rank 0 prints."""
+    from slidemill.training import ranks
+    from slidemill.training.backend import configure, keras, tf
+    from slidemill.training.models import build_model
+    from slidemill.training.step import train_step
+
+    size = int(os.environ["OMPI_COMM_WORLD_SIZE"])
+    ranks.connect(size)
+    configure(1)
+    images = tf.random.uniform((batch_size, input_size, input_size, 3), 0.0, 255.0)
+    labels = tf.zeros(batch_size, tf.int64)
+    times = []
+    averaging = ranks.averaging
+    for exchange in (averaging, lambda tape, compression: tape):
+        ranks.averaging = exchange
+        model = build_model(architecture, input_size=input_size, class_count=3)
+        optimizer = keras.optimizers.Adam()
+        optimizer.build(model.trainable_variables)
+        step = train_step(model, optimizer)
+        own = []
+        for _ in range(STEPS):
+            ranks.gathered_objects(None)
+            start = time.perf_counter()
+            tally, _ = step(images, labels, tf.constant(1e-3), tf.constant(0.0))
+            tally.numpy()
+            own.append(time.perf_counter() - start)
+        times.append(statistics.median(own[2:]))
+    if ranks.is_first():
+        print(*times)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slidemill.records import RecordWriter, encode_example, parse_example, read_records
+from slidemill.sharding import Balance, DamagedStoreError, plan_shards
+from slidemill.sharding import copy as copying
+from slidemill.sharding.copy import Selection, write_shard
+from slidemill.splits import SplitRow
+from slidemill.tiling.store import StoreSummary, TileStore, store_paths, write_store
+from slidemill.units import SlidePixels
+
+CLASSES = ("LUAD", "LUSC")
+SLIDES, TILES = 6, 40
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory):
+    """Tile stores of six slides with forty tiles of a few hundred bytes."""
+    folder = tmp_path_factory.mktemp("tiles")
+    for number in range(SLIDES):
+        records, index = store_paths(folder, f"s{number}")
+        with records.open("wb") as file:
+            writer = RecordWriter(file)
+            places = [
+                writer.write(encode_example({"slide/id": f"s{number}", "tile/x": x, "image/encoded": bytes(10 * x)}))
+                for x in range(TILES)
+            ]
+        summary = StoreSummary(f"s{number}", f"P{number}", "usable", "", (), TILES, TILES, SlidePixels(1), {}, None, {})
+        offset, length = np.array(places).T
+        write_store(index, TileStore(summary, offset=offset, length=length))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plan():
+    rows = [
+        SplitRow(f"s{i}", f"P{i}", CLASSES[i % 2], "", "train" if i < 4 else "validation", TILES, "usable", "")
+        for i in range(SLIDES)
+    ]
+    return plan_shards(rows, classes=CLASSES, shard_count=2, balance=Balance(), seed=1)[0]
+
+
+def written(plan, tiles, target, buffer_bytes):
+    sha256 = write_shard(target, plan, 0, tiles=tiles, classes=CLASSES, buffer_bytes=buffer_bytes)
+    return target.read_bytes(), sha256
+
+
+@given(lengths=st.lists(st.integers(1, 50), max_size=30), buffer_bytes=st.integers(1, 500))
+def test_windows_cover_the_shard_in_order_and_hold_no_more_than_the_buffer(lengths, buffer_bytes):
+    nothing = np.zeros(len(lengths), np.int64)
+    windows = list(Selection(nothing, nothing, np.array(lengths, np.int32)).windows(buffer_bytes))
+    assert [position for window in windows for position in window] == list(range(len(lengths)))
+    for window in windows:
+        assert len(window) == 1 or sum(lengths[position] for position in window) <= buffer_bytes
+
+
+def test_the_buffer_changes_the_reading_and_not_the_shard(plan, tiles, tmp_path, monkeypatch):
+    sizes = []
+
+    def counted(plan, sources, selection, window):
+        sizes.append(len(window))
+        return read_window(plan, sources, selection, window)
+
+    read_window = copying._read_window
+    monkeypatch.setattr(copying, "_read_window", counted)
+    whole = written(plan, tiles, tmp_path / "whole", 10**9)
+    assert sizes == [plan.tiles.shape[1]]
+    parts = written(plan, tiles, tmp_path / "parts", 1000)
+    assert len(sizes) > 10
+    assert parts == whole
+
+
+def test_each_record_is_read_once_and_each_file_opened_once_for_a_window(plan, tiles, tmp_path, monkeypatch):
+    reads = []
+
+    def counted(path, file, *, offset, length):
+        reads.append((path, id(file), offset))
+        return read_record(path, file, offset=offset, length=length)
+
+    read_record = copying.read_record
+    monkeypatch.setattr(copying, "read_record", counted)
+    written(plan, tiles, tmp_path / "shard", 10**9)
+    assert len(reads) == len({(path, offset) for path, _, offset in reads}) == plan.tiles.shape[1]
+    paths = [path for path, _, _ in reads]
+    assert sum(a != b for a, b in itertools.pairwise(paths)) == len(set(paths)) - 1
+    offsets = [(path, offset) for path, _, offset in reads]
+    assert offsets == sorted(offsets)
+
+
+def test_the_shard_holds_its_tiles_in_the_planned_order(plan, tiles, tmp_path):
+    written(plan, tiles, tmp_path / "shard", 5000)
+    found = [parse_example(record) for record in read_records(tmp_path / "shard")]
+    slides = plan.source.slide_of(plan.tiles[0])
+    assert [example["slide/id"].decode() for example in found] == [plan.slides[i].slide_id for i in slides]
+    assert [example["tile/x"] for example in found] == (plan.tiles[0] - plan.source.starts[slides]).tolist()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.999])
+def test_a_tile_store_cut_short_is_named_by_its_slide(plan, tiles, tmp_path, share):
+    damaged = tmp_path / "tiles"
+    damaged.mkdir()
+    for file in tiles.iterdir():
+        content = file.read_bytes()
+        keep = int(share * len(content)) if file.name == "s2.tfrecord" else len(content)
+        (damaged / file.name).write_bytes(content[:keep])
+    with pytest.raises(DamagedStoreError, match=r"slide 's2': its tile store is damaged .*Delete .*s2\.tfrecord"):
+        for shard in range(2):
+            write_shard(tmp_path / f"{shard}", plan, shard, tiles=damaged, classes=CLASSES, buffer_bytes=10**9)
+    assert not (tmp_path / "1").exists()

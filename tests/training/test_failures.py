@@ -1,0 +1,87 @@
+"""A rank that dies or hangs ends the job, in bounded time and with an error, and leaves no process behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
+STALL_SECONDS = 20
+PATIENT_LAUNCHER = {"PRTE_MCA_odls_base_sigkill_timeout": "60"}  # as rules/common.smk sets it
+
+
+@pytest.fixture
+def training(shard_plan, tmp_path):
+    """A training on 2 ranks that would go on for long, and the process ids of its ranks, once it has begun."""
+    options = "--architecture small_cnn --input-size 32 --epochs 100000 --batch-size 16 --learning-rate 0.001 --seed 1"
+    files = ["--plan", shard_plan, "--model", tmp_path / "model", "--history", tmp_path / "history"]
+    files += ["--checkpoint", tmp_path / "checkpoint", "--log-folder", tmp_path / "logs"]
+    command = [Path(sys.executable).parent / "mpirun", "--oversubscribe", "--bind-to", "none", "-n", "2"]
+    command += [sys.executable, SCRIPT, "--expect-ranks", "2", "--stall-seconds", str(STALL_SECONDS), *files]
+    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **PATIENT_LAUNCHER}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, *options.split()], env=os.environ | as_root, stderr=log, stdout=log, start_new_session=True
+        )
+    while not (tmp_path / "checkpoint").exists():
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        time.sleep(0.1)
+    yield process, ranks_of(process.pid), tmp_path / "log"
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def ranks_of(launcher):
+    """Process ids of the ranks, in order of rank."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:  # ended meanwhile
+            continue
+        rank = [entry.split(b"=")[1] for entry in environment if entry.startswith(b"OMPI_COMM_WORLD_RANK=")]
+        if parent == launcher and rank:
+            found[int(rank[0])] = int(folder.name)
+    return [found[rank] for rank in range(2)]
+
+
+def is_running(pid):
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_rank_that_is_killed_ends_the_job(training):
+    process, ranks, _ = training
+    os.kill(ranks[1], signal.SIGKILL)
+    assert process.wait(timeout=60) != 0
+    assert not any(map(is_running, ranks))
+
+
+@pytest.mark.parametrize("hanging", [0, 1])
+def test_a_rank_that_hangs_ends_the_job(training, hanging):
+    """Also rank 0, which keeps Horovod's own watch."""
+    process, ranks, log = training
+    os.kill(ranks[hanging], signal.SIGSTOP)
+    assert process.wait(timeout=10 * STALL_SECONDS) != 0
+    assert not any(map(is_running, ranks))
+    text = log.read_text()
+    assert "nothing moved for" in text or "a rank ended or hangs" in text
+    assert "Traceback" not in text
+
+
+def test_sigterm_to_the_launcher_saves_and_ends_with_the_code_to_run_it_again(training):
+    process, ranks, log = training
+    os.kill(process.pid, signal.SIGTERM)
+    process.wait(timeout=120)
+    assert not any(map(is_running, ranks))
+    assert "stopped by SIGTERM; saved after step" in log.read_text()

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from slidemill.training import ranks
+from slidemill.training.backend import keras, tf
+from slidemill.training.models import build_model, head_variables
+from slidemill.training.optimizer import build_optimizer
+from slidemill.training.parameters import TrainingParameters
+from slidemill.training.step import Loss, StepOptions, class_weights, learned_variables, train_step
+
+GOOD = {"architecture": "small_cnn", "input_size": 32, "epochs": 8, "batch_size": 8, "learning_rate": 0.01, "seed": 1}
+LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]], np.float32)
+LABELS = np.array([0, 1])
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    monkeypatch.setattr(ranks, "averaging", lambda tape, compression: tape)
+    monkeypatch.setattr(ranks, "averaged", lambda gradients, compression: gradients)
+    monkeypatch.setattr(ranks, "added", lambda value: value)
+
+
+def trained(*, options=None, steps=2, rate=0.01, blank=False, **chosen):
+    """The change of each variable, and the model."""
+    parameters = TrainingParameters(**GOOD | chosen)
+    keras.utils.set_random_seed(3)
+    model = build_model("small_cnn", input_size=32, class_count=3, precision=parameters.precision)
+    before = {variable.path: variable.numpy() for variable in model.variables}
+    options = options or StepOptions()
+    optimizer = build_optimizer(parameters, learned_variables(model, head_only=options.head_only))
+    step = train_step(model, optimizer, options)
+    generator = np.random.default_rng(0)
+    for _ in range(steps):
+        images = tf.constant(generator.uniform(0, 255, (8, 32, 32, 3)) * (not blank), tf.float32)
+        labels = tf.constant(generator.integers(3, size=8), tf.int64)
+        step(images, labels, tf.constant(rate), tf.constant(0.0))
+    return {variable.path: variable.numpy() - before[variable.path] for variable in model.variables}, model
+
+
+def length(change, model):
+    learned = {variable.path for variable in model.trainable_variables}
+    return np.sqrt(sum((array**2).sum() for path, array in change.items() if path in learned))
+
+
+def test_loss_is_the_mean_cross_entropy():
+    expected = tf.nn.sparse_softmax_cross_entropy_with_logits(LABELS, LOGITS).numpy()
+    assert Loss().of(LOGITS, LABELS).numpy() == pytest.approx(expected.mean(), rel=1e-5)
+    weighted = Loss(class_weights=(2.0, 0.5, 1.0)).of(LOGITS, LABELS).numpy()
+    assert weighted == pytest.approx((2.0 * expected[0] + 0.5 * expected[1]) / 2, rel=1e-5)
+
+
+def test_label_smoothing_spreads_a_share_of_the_label_over_all_classes():
+    log_scores = tf.nn.log_softmax(LOGITS).numpy()
+    expected = np.mean([0.7 * -log_scores[0, 0], 0.7 * -log_scores[1, 1]]) + 0.3 * -log_scores.mean()
+    assert Loss(label_smoothing=0.3).of(LOGITS, LABELS).numpy() == pytest.approx(expected, rel=1e-5)
+
+
+def test_balanced_classes_weigh_the_same_together_and_1_on_average():
+    tiles = (10, 30, 60)
+    weights = class_weights("balanced", tiles)
+    shares = [weight * count for weight, count in zip(weights, tiles, strict=True)]
+    assert shares == pytest.approx([shares[0]] * 3)
+    assert sum(shares) == pytest.approx(sum(tiles))
+    assert class_weights("none", tiles) == ()
+    assert class_weights("balanced", (10, 0, 10)) == pytest.approx((1.0, 20 / 2, 1.0))
+
+
+def test_with_a_frozen_network_only_the_head_changes():
+    change, model = trained(options=StepOptions(head_only=True))
+    head = {variable.path for variable in head_variables(model)}
+    assert {path for path, array in change.items() if np.any(array)} == head
+
+
+def test_optimizers_differ():
+    changes = [trained(optimizer=name)[0] for name in ("adam", "sgd", "rmsprop")]
+    lengths = [np.abs(change["logits/kernel"]).sum() for change in changes]
+    assert len({round(float(one), 6) for one in lengths}) == 3
+    assert all(np.isfinite(lengths))
+
+
+def test_clipping_shortens_the_gradient_of_all_weights_together():
+    free, model = trained(optimizer="sgd", steps=1, rate=1.0)
+    clipped, _ = trained(optimizer="sgd", steps=1, rate=1.0, clip_norm=0.01)
+    assert length(free, model) > 0.1
+    # The first Nesterov step is 1 + 0.9 times the gradient.
+    assert length(clipped, model) == pytest.approx(1.9 * 0.01, rel=0.01)
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_mixed_precision_computes_in_it_and_keeps_float32_weights(precision):
+    change, model = trained(precision=precision)
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    assert model.get_layer("convolution_2").compute_dtype == precision
+    assert model.output.dtype == "float32"
+    full, _ = trained()
+    assert all(np.isfinite(array).all() for array in change.values())
+    assert 0 < np.abs(change["logits/kernel"] - full["logits/kernel"]).max() < 0.05
+
+
+def test_a_float16_step_whose_gradients_overflow_is_left_out():
+    parameters = TrainingParameters(**GOOD, precision="float16")
+    model = build_model("small_cnn", input_size=32, class_count=3, precision="float16")
+    optimizer = build_optimizer(parameters, list(model.trainable_variables))
+    before = [variable.numpy() for variable in model.trainable_variables]
+    scale = float(optimizer.dynamic_scale)
+    gradients = [tf.fill(variable.shape, np.float32("inf")) for variable in model.trainable_variables]
+    optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    assert float(optimizer.dynamic_scale) == scale / 2
+    for variable, array in zip(model.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), array)
