@@ -59,7 +59,7 @@ def run_rank(architecture: str, input_size: int, batch_size: int) -> None:
     labels = tf.zeros(batch_size, tf.int64)
     times = []
     averaging = ranks.averaging
-    for exchange in (averaging, lambda tape, compression: tape):
+    for exchange in (averaging, lambda tape, **_: tape):
         ranks.averaging = exchange
         model = build_model(architecture, input_size=input_size, class_count=3)
         optimizer = keras.optimizers.Adam()
