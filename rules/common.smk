@@ -40,8 +40,6 @@ if os.geteuid() == 0:
     # Open MPI refuses to run as root; containers and cloud images have no other user.
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-# After a SIGTERM, Open MPI gives ranks a second before it kills them: too little to finish a step and save it.
-os.environ.setdefault("PRTE_MCA_odls_base_sigkill_timeout", "60")
 
 
 def read_numbers():
