@@ -81,6 +81,20 @@ def split_cohort():
     )
 
 
+def slides_in(*splits):
+    """The slides of these splits."""
+    return [slide_id for slide_id, split in split_cohort().items() if split in splits]
+
+
+def prediction_batches():
+    """The scored slides in batches, one for each job."""
+    size = config["prediction"]["slides_per_job"]
+    return [
+        SCORED_SLIDES[start : start + size]
+        for start in range(0, len(SCORED_SLIDES), size)
+    ]
+
+
 try:
     read_numbers()
     check_config(config, BASE / "schemas" / "config.schema.yaml")
@@ -89,12 +103,12 @@ try:
     TRAINED_MODEL = config["model"]
     if TRAINED_MODEL:
         use_model(TRAINED_MODEL)
-        SCORED_SLIDES = list(COHORT)
+        SCORED_SLIDES = PICTURED_SLIDES = list(COHORT)
     else:
         check_labels(SHEET, list(COHORT.values()), config["classes"])
-        SCORED_SLIDES = [
-            slide_id for slide_id, split in split_cohort().items() if split == "test"
-        ]
+        # Thresholds are chosen on the validation slides and applied to the test slides.
+        SCORED_SLIDES = slides_in("validation", "test")
+        PICTURED_SLIDES = slides_in("test")
 except SlidemillError as error:
     raise WorkflowError(str(error)) from None
 
@@ -157,7 +171,7 @@ def score_outputs(wildcards):
         return "(a trained model: add --config slides=SHEET.tsv model=PATH/model.keras)"  # as in slide_file
     heatmaps = expand(
         "results/heatmaps/{slide_id}.{kind}",
-        slide_id=SCORED_SLIDES,
+        slide_id=PICTURED_SLIDES,
         kind=["png", "geojson"],
     )
     return ["results/scores.tsv", *heatmaps]

@@ -24,7 +24,7 @@ rule report:
         history=rules.train.output.history,
         metrics=rules.evaluate.output.metrics,
         slides=rules.evaluate.output.slides,
-        heatmaps=expand("results/heatmaps/{slide_id}.png", slide_id=SCORED_SLIDES),
+        heatmaps=expand("results/heatmaps/{slide_id}.png", slide_id=PICTURED_SLIDES),
         config=rules.write_config.output,
     output:
         report(
