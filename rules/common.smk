@@ -126,6 +126,12 @@ def script(name):
     return shlex.quote(str(BASE / "scripts" / name))
 
 
+def set_resources(name):
+    """What `--set-resources NAME:RESOURCE=VALUE` and profiles say, for rules that stand for one of this name."""
+    resources = workflow.resource_settings.overwrite_resources.get(name, {})
+    return {key: getattr(value, "value", value) for key, value in resources.items()}
+
+
 def options(section, *keys):
     """Values of the config as command line options: tile_size: 512 gives --tile-size 512."""
     values = config[section] if section else config
