@@ -62,6 +62,15 @@ def class_lines(cohort: Sequence[SplitRow], classes: Sequence[str]) -> list[Clas
     return [*lines, _line("all", usable)]
 
 
+def site_lines(cohort: Sequence[SplitRow]) -> list[ClassLine]:
+    """A line for each site, in alphabetical order; none where the sheet tells no site."""
+    usable = usable_slides(cohort)
+    sites = sorted({row.site for row in usable})
+    if sites in ([], [""]):
+        return []
+    return [_line(site or "unknown", [row for row in usable if row.site == site]) for site in sites]
+
+
 def usable_slides(cohort: Iterable[SplitRow]) -> list[SplitRow]:
     """The slides that gave tiles."""
     return [row for row in cohort if row.status == "usable"]
