@@ -47,5 +47,4 @@ def test_95_percent_intervals_hold_the_true_value_in_93_to_97_percent():
         for name, (lower, upper) in intervals.items():
             held[name] += lower <= (true_accuracy if name == "accuracy" else true_auc) <= upper
     shares = {name: count / COHORTS for name, count in held.items()}
-    print(shares)
     assert all(0.93 <= share <= 0.97 for share in shares.values()), shares

@@ -22,6 +22,8 @@ def roc_chart(metrics: Mapping[str, Any]) -> Chart | None:
 def precision_recall_chart(metrics: Mapping[str, Any]) -> Chart | None:
     """Precision over recall of each class against the rest, with their bands; None when no class has a curve."""
     curves = _curves(metrics, "precision_recall", "recall", "precision")
+    for curve in filter(None, curves.values()):
+        curve["x"], curve["y"] = [0.0, *curve["x"]], [curve["y"][0], *curve["y"]]
     return _chart("Precision-recall curves", "recall", "precision", curves, chance=None)
 
 
