@@ -9,8 +9,16 @@ rule evaluate:
         ),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=PICTURED_SLIDES),
     output:
-        metrics="results/evaluation/metrics.json",
-        slides="results/evaluation/slides.tsv",
+        metrics=report(
+            "results/evaluation/metrics.json",
+            caption="../docs/captions/metrics.rst",
+            category="Results",
+        ),
+        slides=report(
+            "results/evaluation/slides.tsv",
+            caption="../docs/captions/slides.rst",
+            category="Results",
+        ),
         top_tiles="results/evaluation/top_tiles.tsv",
     log:
         "logs/evaluate.log",
