@@ -34,7 +34,7 @@ if TRAINED_MODEL is None:
 rule all:
     default_target: True
     input:
-        score_outputs if TRAINED_MODEL else "results/report.html",
+        score_outputs if TRAINED_MODEL else ["results/report.html", *overlays()],
 
 
 localrules:

@@ -171,6 +171,12 @@ def threads_per_rank(wildcards, threads):
     return max(1, threads // config["ranks"]["per_node"])
 
 
+def overlays():
+    """The pyramids that the config asks for."""
+    slides = PICTURED_SLIDES if config["heatmap"]["overlay_mpp"] else []
+    return expand("results/overlays/{slide_id}.ome.tiff", slide_id=slides)
+
+
 def score_outputs(wildcards):
     """The outputs of scoring, which needs a model."""
     if TRAINED_MODEL is None:
@@ -180,4 +186,4 @@ def score_outputs(wildcards):
         slide_id=PICTURED_SLIDES,
         kind=["png", "geojson"],
     )
-    return ["results/scores.tsv", *heatmaps]
+    return ["results/scores.tsv", *heatmaps, *overlays()]

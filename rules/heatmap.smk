@@ -29,3 +29,24 @@ rule heatmap:
         "python {params.script} --slide {input.slide:q} --store {input.store:q} --predictions {input.predictions:q}"
         " {params.mpp} --png {output.png:q} --geojson {output.geojson:q}"
         " --preview {output.preview:q} --tiles {output.tiles:q} &> {log:q}"
+
+
+rule overlay:
+    input:
+        slide=slide_file,
+        store="results/tiles/{slide_id}.zarr.zip",
+        predictions="results/predictions/{slide_id}.zarr.zip",
+    output:
+        "results/overlays/{slide_id}.ome.tiff",
+    log:
+        "logs/overlay/{slide_id}.log",
+    benchmark:
+        "results/benchmarks/overlay/{slide_id}.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    params:
+        script=script("overlay.py"),
+        mpp=lambda wildcards: config["heatmap"]["overlay_mpp"] or 2.0,
+    shell:
+        "python {params.script} --slide {input.slide:q} --store {input.store:q} --predictions {input.predictions:q}"
+        " --mpp {params.mpp} --output {output:q} &> {log:q}"

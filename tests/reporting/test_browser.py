@@ -32,6 +32,9 @@ READER = """
 <script>
 addEventListener("load", async () => {
   const seen = {};
+  const loaded = (image) => new Promise((done) => {
+    if (image.complete) done(); else image.onload = image.onerror = done;
+  });
   const visible = () => [...document.querySelectorAll("#slides tbody tr")]
     .filter((row) => getComputedStyle(row).display !== "none").map((row) => row.cells[1].textContent);
   const click = (element) => element.dispatchEvent(new MouseEvent("click", { bubbles: true }));
@@ -50,10 +53,10 @@ addEventListener("load", async () => {
   search(""); click(document.getElementById("only-wrong")); seen.wrong = visible();
   click(document.querySelector("#slides tr:not([hidden]) button.picture"));
   const viewer = document.getElementById("viewer-picture");
-  await viewer.decode(); seen.viewer = [document.getElementById("viewer").open, viewer.naturalWidth > 100];
+  await loaded(viewer); seen.viewer = [document.getElementById("viewer").open, viewer.naturalWidth > 100];
   const images = [...document.images].filter((image) => image.src);
   for (const image of images) image.loading = "eager";
-  await Promise.all(images.map((image) => image.decode().catch(() => null)));
+  await Promise.all(images.map(loaded));
   seen.images = images.length; seen.broken = images.filter((image) => !image.naturalWidth).length;
   seen.requests = performance.getEntriesByType("resource").map((entry) => entry.name)
     .filter((name) => !name.startsWith("data:"));
@@ -87,9 +90,12 @@ def test_a_reader_sorts_searches_and_looks_at_pictures(report, tmp_path, width):
     page = report.with_name(f"read-{width}.html")
     page.write_text(report.read_text().replace("</body>", READER))
     options = ("--dump-dom", "--virtual-time-budget=20000", f"--window-size={width},900")
-    dom, console = _browse(tmp_path, page, *options)
-    assert console == []
-    seen = json.loads(re.search(r'<pre id="seen">(.*?)</pre>', dom)[1])
+    for attempt in range(3):  # on a busy machine the browser may end before the page has
+        dom, console = _browse(tmp_path / str(attempt), page, *options)
+        assert console == []
+        if note := re.search(r'<pre id="seen">(.*?)</pre>', dom):
+            break
+    seen = json.loads(note[1])
     assert (len(seen["first"]), len(seen["second"])) == (50, 15)
     assert not set(seen["first"]) & set(seen["second"])
     assert sorted(seen["ascending"][:2]) == ["t2", "t3"]

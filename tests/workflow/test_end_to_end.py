@@ -34,7 +34,7 @@ def test_the_slide_without_tissue_is_in_the_report_with_its_reason(finished):
 
 def test_every_job_has_a_log_and_a_benchmark(finished):
     rules = "".join(path.read_text() for path in sorted(RULES.glob("*.smk")))
-    jobs = set(re.findall(r"^rule (\w+):", rules, re.M)) - {"score", "score_slides"} | {"predict_slides"}
+    jobs = set(re.findall(r"^rule (\w+):", rules, re.M)) - {"score", "score_slides", "overlay"} | {"predict_slides"}
     log_files = (path.relative_to(finished.folder / "logs") for path in finished.folder.glob("logs/**/*.log"))
     logs = {path.parts[0].split(".")[0] for path in log_files}
     benchmarks = {name.split("/")[1].split(".")[0] for name in finished.contents("benchmarks/**/*.tsv")}

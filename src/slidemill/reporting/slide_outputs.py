@@ -7,6 +7,7 @@ from slidemill.inference.store import Predictions, read_predictions
 from slidemill.reporting.geojson import write_geojson
 from slidemill.reporting.heatmap import draw_heatmap, draw_set_aside, slide_panels
 from slidemill.reporting.preview import write_preview
+from slidemill.reporting.pyramid import write_plain, write_pyramid
 from slidemill.reporting.tile_sheet import write_tile_sheet
 from slidemill.slides import open_slide
 from slidemill.tiling.store import SlideFacts, TileStore, read_store
@@ -56,6 +57,29 @@ def picture_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp:
     else:
         _draw(slide, facts, predictions, resolution, pictures)
     write_geojson(predictions, pictures.geojson)
+
+
+def overlay_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp: float, output: Path) -> None:
+    """Write the pyramid of one slide (see `slidemill.reporting.pyramid`); of a slide set aside its thumbnail alone.
+
+    Args:
+        slide: the slide's file.
+        store_path: its tile store.
+        predictions_path: its predictions.
+        mpp: microns per pixel of the largest level.
+        output: OME-TIFF to write, atomically.
+    Raises:
+        ResolutionError: `mpp` is no resolution.
+        ZarrZipError: a store is missing or damaged.
+        UnreadableSlideError: the slide cannot be read (any more).
+    """
+    store, predictions, resolution = read_store(store_path), read_predictions(predictions_path), Mpp(mpp)
+    facts = store.summary.slide
+    if predictions.reason or facts is None:
+        write_plain(output, store.thumbnail, predictions.slide_id)
+        return
+    with open_slide(slide) as reader:
+        write_pyramid(output, reader, facts, predictions, resolution)
 
 
 def picture_side(slide: SlideFacts, mpp: Mpp) -> int:
