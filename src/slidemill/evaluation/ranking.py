@@ -34,14 +34,9 @@ class Ranking:
     def of_draws(cls, is_positive: np.ndarray, scores: np.ndarray, patient: np.ndarray, draws: np.ndarray) -> "Ranking":
         """Every one of the (draws, patients)."""
         levels, count = _levels(scores)
-        patients = draws.shape[1]
-        cells = patient * count + levels
-
-        def counted(chosen: np.ndarray) -> np.ndarray:
-            sums = sums_by_patient(np.ones(chosen.sum()), cells[chosen], patients * count)
-            return draws @ sums.reshape(patients, count)
-
-        return cls(counted(is_positive), counted(~is_positive))
+        if len(scores) <= MAX_LEVELS:
+            return cls(*(_sum_samples(chosen, levels, patient, draws) for chosen in (is_positive, ~is_positive)))
+        return cls(*(_sum_patients(chosen, levels, count, patient, draws) for chosen in (is_positive, ~is_positive)))
 
     def auc(self) -> np.ndarray:
         """Area under the ROC curve, ties counted half: (draws,), NaN without positives or without negatives.
@@ -74,6 +69,22 @@ class Ranking:
 
     def _at_or_above(self) -> tuple[np.ndarray, np.ndarray]:
         return np.cumsum(self.positives[:, ::-1], axis=1), np.cumsum(self.negatives[:, ::-1], axis=1)
+
+
+def _sum_samples(chosen: np.ndarray, levels: np.ndarray, patient: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Add the chosen samples up on their levels in each draw; for few samples, on levels of which none is empty."""
+    order = np.argsort(levels, kind="stable")
+    starts = np.flatnonzero(np.diff(levels[order], prepend=-1))
+    return np.add.reduceat(draws[:, patient[order]] * chosen[order], starts, axis=1)
+
+
+def _sum_patients(
+    chosen: np.ndarray, levels: np.ndarray, count: int, patient: np.ndarray, draws: np.ndarray
+) -> np.ndarray:
+    """The same for any number of samples: add them up for each patient, then patients in one product of matrices."""
+    cells = patient[chosen] * count + levels[chosen]
+    sums = sums_by_patient(np.ones(len(cells)), cells, draws.shape[1] * count)
+    return draws @ sums.reshape(draws.shape[1], count)
 
 
 def _exact_levels(scores: np.ndarray) -> tuple[np.ndarray, int]:
