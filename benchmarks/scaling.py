@@ -77,7 +77,7 @@ def run_rank(architecture: str, input_size: int, batch_size: int) -> None:
         print(*times)
 
 
-def _no_exchange(tape: object, compression: str) -> object:  # noqa: ARG001 - as ranks.averaging
+def _no_exchange(tape: object, compression: str) -> object:
     return tape
 
 

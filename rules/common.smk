@@ -113,6 +113,20 @@ def split_cohort():
     )
 
 
+def slides_in(*splits):
+    """The slides of these splits."""
+    return [slide_id for slide_id, split in split_cohort().items() if split in splits]
+
+
+def prediction_batches():
+    """The scored slides in batches, one for each job."""
+    size = config["prediction"]["slides_per_job"]
+    return [
+        SCORED_SLIDES[start : start + size]
+        for start in range(0, len(SCORED_SLIDES), size)
+    ]
+
+
 try:
     read_numbers()
     check_config(config, BASE / "schemas" / "config.schema.yaml")
@@ -125,12 +139,12 @@ try:
         check_select(config, SHEET)
     elif TRAINED_MODEL:
         use_model(TRAINED_MODEL)
-        SCORED_SLIDES = list(COHORT)
+        SCORED_SLIDES = PICTURED_SLIDES = list(COHORT)
     else:
         check_labels(SHEET, list(COHORT.values()), config["classes"])
-        SCORED_SLIDES = [
-            slide_id for slide_id, split in split_cohort().items() if split == "test"
-        ]
+        # Thresholds are chosen on the validation slides and applied to the test slides.
+        SCORED_SLIDES = slides_in("validation", "test")
+        PICTURED_SLIDES = slides_in("test")
 except SlidemillError as error:
     raise WorkflowError(str(error)) from None
 
@@ -148,6 +162,12 @@ wildcard_constraints:
 def script(name):
     """Path of a program under scripts/, for a shell command."""
     return shlex.quote(str(BASE / "scripts" / name))
+
+
+def set_resources(name):
+    """What `--set-resources NAME:RESOURCE=VALUE` and profiles say, for rules that stand for one of this name."""
+    resources = workflow.resource_settings.overwrite_resources.get(name, {})
+    return {key: getattr(value, "value", value) for key, value in resources.items()}
 
 
 def options(section, *keys):
@@ -246,7 +266,17 @@ def final_outputs(wildcards):
     """What a plain `snakemake` makes."""
     if SHEET_TO_SELECT:
         return sheet_that_is_missing(wildcards)
-    return score_outputs(wildcards) if TRAINED_MODEL else "results/report.html"
+    return (
+        score_outputs(wildcards)
+        if TRAINED_MODEL
+        else ["results/report.html", *overlays()]
+    )
+
+
+def overlays():
+    """The pyramids that the config asks for."""
+    slides = PICTURED_SLIDES if config["heatmap"]["overlay_mpp"] else []
+    return expand("results/overlays/{slide_id}.ome.tiff", slide_id=slides)
 
 
 def score_outputs(wildcards):
@@ -255,10 +285,10 @@ def score_outputs(wildcards):
         return "(a trained model: add --config slides=SHEET.tsv model=PATH/model.keras)"  # as in slide_file
     heatmaps = expand(
         "results/heatmaps/{slide_id}.{kind}",
-        slide_id=SCORED_SLIDES,
+        slide_id=PICTURED_SLIDES,
         kind=["png", "geojson"],
     )
-    return ["results/scores.tsv", *heatmaps]
+    return ["results/scores.tsv", *heatmaps, *overlays()]
 
 
 DOWNLOAD_SLIDE = f"{script('download_slide.py')} {server_options('client', 'connections', 'on_failure')}"

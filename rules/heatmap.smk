@@ -1,4 +1,4 @@
-# The scores of a slide over the slide: a picture, and a file for QuPath.
+# The scores of a slide over the slide: a picture, a file for QuPath, and small pictures for the report.
 
 
 rule heatmap:
@@ -14,6 +14,8 @@ rule heatmap:
             labels={"slide": "{slide_id}"},
         ),
         geojson="results/heatmaps/{slide_id}.geojson",
+        preview="results/previews/{slide_id}.jpg",
+        tiles="results/typical_tiles/{slide_id}.jpg",
     log:
         "logs/heatmap/{slide_id}.log",
     benchmark:
@@ -25,4 +27,26 @@ rule heatmap:
         mpp=options("heatmap", "mpp"),
     shell:
         "python {params.script} --slide {input.slide:q} --store {input.store:q} --predictions {input.predictions:q}"
-        " {params.mpp} --png {output.png:q} --geojson {output.geojson:q} &> {log:q}"
+        " {params.mpp} --png {output.png:q} --geojson {output.geojson:q}"
+        " --preview {output.preview:q} --tiles {output.tiles:q} &> {log:q}"
+
+
+rule overlay:
+    input:
+        slide=slide_file,
+        store="results/tiles/{slide_id}.zarr.zip",
+        predictions="results/predictions/{slide_id}.zarr.zip",
+    output:
+        "results/overlays/{slide_id}.ome.tiff",
+    log:
+        "logs/overlay/{slide_id}.log",
+    benchmark:
+        "results/benchmarks/overlay/{slide_id}.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    params:
+        script=script("overlay.py"),
+        mpp=lambda wildcards: config["heatmap"]["overlay_mpp"] or 2.0,
+    shell:
+        "python {params.script} --slide {input.slide:q} --store {input.store:q} --predictions {input.predictions:q}"
+        " --mpp {params.mpp} --output {output:q} &> {log:q}"

@@ -1,21 +1,33 @@
-# Every tile of a slide, scored.
+# Every tile of every scored slide. A job takes many slides, so that TensorFlow and the model are loaded once for all of
+# them: a rule for each batch, because every slide has its own file. A profile speaks of them all as `predict_slides`.
 
 
-rule predict_slide:
-    input:
-        records="results/tiles/{slide_id}.tfrecord",
-        store="results/tiles/{slide_id}.zarr.zip",
-        model=MODEL,
-    output:
-        "results/predictions/{slide_id}.zarr.zip",
-    log:
-        "logs/predict_slide/{slide_id}.log",
-    benchmark:
-        "results/benchmarks/predict_slide/{slide_id}.tsv"
-    conda:
-        "../envs/training.yaml"
-    params:
-        script=script("predict_slide.py"),
-    shell:
-        "python {params.script} --records {input.records:q} --store {input.store:q} --model {input.model:q}"
-        " --threads {threads} --output {output:q} &> {log:q}"
+for number, batch in enumerate(prediction_batches()):
+
+    rule:
+        name:
+            f"predict_slides_{number}"
+        input:
+            records=expand("results/tiles/{slide_id}.tfrecord", slide_id=batch),
+            stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=batch),
+            model=MODEL,
+        output:
+            expand("results/predictions/{slide_id}.zarr.zip", slide_id=batch),
+        log:
+            f"logs/predict_slides/{number}.log",
+        benchmark:
+            f"results/benchmarks/predict_slides/{number}.tsv"
+        conda:
+            "../envs/training.yaml"
+        threads: workflow.resource_settings.overwrite_threads.get("predict_slides", 1)
+        resources:
+            **set_resources("predict_slides"),
+        params:
+            script=script("predict_slides.py"),
+            slides=" ".join(f"--slide {shlex.quote(slide_id)}" for slide_id in batch),
+            tiles=lambda wildcards, input: folder_of(input.stores),
+            predictions=lambda wildcards, output: folder_of(output),
+            kept="results/checkpoints/predict",
+        shell:
+            "python {params.script} {params.slides} --tiles {params.tiles} --model {input.model:q}"
+            " --threads {threads} --kept {params.kept:q} --predictions {params.predictions} &> {log:q}"

@@ -25,7 +25,11 @@ rule report:
         history="results/model/history.tsv",
         metrics="results/evaluation/metrics.json",
         slides="results/evaluation/slides.tsv",
-        heatmaps=expand("results/heatmaps/{slide_id}.png", slide_id=SCORED_SLIDES),
+        top_tiles="results/evaluation/top_tiles.tsv",
+        previews=expand("results/previews/{slide_id}.jpg", slide_id=PICTURED_SLIDES),
+        typical_tiles=expand(
+            "results/typical_tiles/{slide_id}.jpg", slide_id=PICTURED_SLIDES
+        ),
         config="results/config.json",
     output:
         report(
@@ -42,8 +46,10 @@ rule report:
     params:
         script=script("report.py"),
         tiles=lambda wildcards, input: folder_of(input.stores),
-        heatmaps=lambda wildcards, input: folder_of(input.heatmaps),
+        previews=lambda wildcards, input: folder_of(input.previews),
+        typical_tiles=lambda wildcards, input: folder_of(input.typical_tiles),
     shell:
         "python {params.script} --splits {input.splits:q} --tiles {params.tiles} --plan {input.plan:q}"
         " --history {input.history:q} --metrics {input.metrics:q} --slides {input.slides:q}"
-        " --heatmaps {params.heatmaps} --config {input.config:q} --output {output:q} &> {log:q}"
+        " --top-tiles {input.top_tiles:q} --previews {params.previews} --typical-tiles {params.typical_tiles}"
+        " --benchmarks results/benchmarks --config {input.config:q} --output {output:q} &> {log:q}"

@@ -24,6 +24,7 @@ rule score_slides:
     params:
         script=script("score_slides.py"),
         predictions=lambda wildcards, input: folder_of(input.predictions),
+        evaluation=options("evaluation", "aggregation", "top_k"),
     shell:
         "python {params.script} --slides {input.sheet:q} --predictions {params.predictions}"
-        " --output {output:q} &> {log:q}"
+        " {params.evaluation} --output {output:q} &> {log:q}"

@@ -1,29 +1,39 @@
-"""Compare the predictions of the test slides with their labels: metrics.json and slides.tsv."""
+"""Compare the predictions of the test slides with their labels: metrics.json, slides.tsv and top_tiles.tsv."""
 
 from pathlib import Path
 
 import click
 
 from slidemill.command import run
-from slidemill.evaluation.evaluate import evaluate
+from slidemill.evaluation.aggregate import METHODS, Aggregation, Method
+from slidemill.evaluation.evaluate import EvaluationFiles, evaluate
 
 
 @click.command(help=__doc__)
 @click.option("--splits", type=Path, required=True, help="splits.tsv; its test slides are evaluated.")
-@click.option("--predictions", type=Path, required=True, help="Folder of {slide_id}.zarr.zip.")
+@click.option("--predictions", type=Path, required=True, help="Folder of {slide_id}.zarr.zip, validation and test.")
+@click.option("--tiles", type=Path, required=True, help="Folder of the tile stores of the test slides.")
 @click.option("--class", "classes", multiple=True, required=True, help="Once for each class, in order.")
 @click.option("--seed", type=int, required=True, help="Of the bootstrap.")
+@click.option("--aggregation", type=click.Choice(METHODS), required=True, help="From tile scores to slide scores.")
+@click.option("--top-k", type=click.IntRange(min=1), required=True, help="Tiles that top_k_mean takes.")
 @click.option("--metrics", type=Path, required=True, help="metrics.json to write.")
 @click.option("--slides", type=Path, required=True, help="slides.tsv to write.")
-def main(splits: Path, predictions: Path, classes: tuple[str, ...], seed: int, metrics: Path, slides: Path) -> None:
-    evaluate(
-        splits=splits,
-        predictions_folder=predictions,
-        classes=classes,
-        seed=seed,
-        metrics_json=metrics,
-        slides_tsv=slides,
-    )
+@click.option("--top-tiles", type=Path, required=True, help="top_tiles.tsv to write.")
+def main(
+    splits: Path,
+    predictions: Path,
+    tiles: Path,
+    classes: tuple[str, ...],
+    seed: int,
+    aggregation: Method,
+    top_k: int,
+    metrics: Path,
+    slides: Path,
+    top_tiles: Path,
+) -> None:
+    files = EvaluationFiles(splits, predictions, tiles, metrics=metrics, slides=slides, top_tiles=top_tiles)
+    evaluate(files, classes=classes, seed=seed, aggregation=Aggregation(aggregation, top_k))
 
 
 if __name__ == "__main__":

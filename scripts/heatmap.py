@@ -1,11 +1,11 @@
-"""Picture what a model says of a slide: a PNG with a panel for each class, and a GeoJSON for QuPath."""
+"""Picture what a model says of a slide: a PNG with a panel for each class, a GeoJSON for QuPath, typical tiles."""
 
 from pathlib import Path
 
 import click
 
 from slidemill.command import run
-from slidemill.reporting.slide_outputs import picture_slide
+from slidemill.reporting.slide_outputs import Pictures, picture_slide
 
 
 @click.command(help=__doc__)
@@ -15,14 +15,17 @@ from slidemill.reporting.slide_outputs import picture_slide
 @click.option("--mpp", type=float, required=True, help="Microns per pixel of the picture.")
 @click.option("--png", type=Path, required=True, help="Picture to write.")
 @click.option("--geojson", type=Path, required=True, help="GeoJSON to write.")
-def main(slide: Path, store: Path, predictions: Path, mpp: float, png: Path, geojson: Path) -> None:
+@click.option("--preview", type=Path, required=True, help="Small picture of the panels to write, JPEG.")
+@click.option("--tiles", type=Path, required=True, help="Most and least typical tiles to write, JPEG.")
+def main(
+    slide: Path, store: Path, predictions: Path, mpp: float, png: Path, geojson: Path, preview: Path, tiles: Path
+) -> None:
     picture_slide(
         slide=slide,
         store_path=store,
         predictions_path=predictions,
         mpp=mpp,
-        png=png,
-        geojson=geojson,
+        pictures=Pictures(png, geojson, preview=preview, tiles=tiles),
     )
 
 

@@ -16,7 +16,10 @@ from slidemill.reporting.sources import RunFiles
 @click.option("--history", type=Path, help="model/history.tsv; left out when nothing was trained.")
 @click.option("--metrics", type=Path, required=True, help="evaluation/metrics.json.")
 @click.option("--slides", type=Path, required=True, help="evaluation/slides.tsv.")
-@click.option("--heatmaps", type=Path, required=True, help="Folder of the test slides' heatmaps.")
+@click.option("--top-tiles", type=Path, required=True, help="evaluation/top_tiles.tsv.")
+@click.option("--previews", type=Path, required=True, help="Folder of the test slides' small heatmaps.")
+@click.option("--typical-tiles", type=Path, required=True, help="Folder of the test slides' tile sheets.")
+@click.option("--benchmarks", type=Path, required=True, help="Folder of Snakemake's benchmark files; may be missing.")
 @click.option("--config", type=Path, required=True, help="The run's config as JSON.")
 @click.option("--output", type=Path, required=True, help="report.html to write.")
 def main(
@@ -26,7 +29,10 @@ def main(
     history: Path | None,
     metrics: Path,
     slides: Path,
-    heatmaps: Path,
+    top_tiles: Path,
+    previews: Path,
+    typical_tiles: Path,
+    benchmarks: Path,
     config: Path,
     output: Path,
 ) -> None:
@@ -38,7 +44,10 @@ def main(
             history=history,
             metrics=metrics,
             slides=slides,
-            heatmaps=heatmaps,
+            top_tiles=top_tiles,
+            previews=previews,
+            typical_tiles=typical_tiles,
+            benchmarks=benchmarks,
             config=config,
         ),
         output,

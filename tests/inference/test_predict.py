@@ -1,4 +1,5 @@
 import hashlib
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 import simplejpeg
 
 from slidemill.inference import scoring
+from slidemill.inference.batch import SlidesFailedError, predict_batch
 from slidemill.inference.predict import SlideJob, StaleRecordsError, TileMismatchError, predict_slides
 from slidemill.inference.scoring import RecordsError
 from slidemill.inference.store import read_predictions
@@ -20,7 +22,7 @@ from slidemill.training.input import TileShape, decode_tile
 from slidemill.training.model_file import load_model, save_model
 from slidemill.training.models import build_model
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "predict_slide.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "predict_slides.py"
 CLASSES = ("A", "B", "C")
 TILE_SIZE = 64
 INPUT_SIZE = 32
@@ -53,8 +55,17 @@ def summary(slide_id, tile_count, *, reason=""):
 
 def job_in(folder, slide_id):
     return SlideJob(
-        folder / f"{slide_id}.tfrecord", folder / f"{slide_id}.zarr.zip", folder / f"{slide_id}.predictions"
+        folder / f"{slide_id}.tfrecord",
+        folder / f"{slide_id}.zarr.zip",
+        folder / "predictions" / f"{slide_id}.zarr.zip",
     )
+
+
+def failure(job, model_file):
+    """Why this one slide has no predictions."""
+    (error,) = predict_slides([job], model_file)
+    assert not job.output.exists()
+    return error
 
 
 def slide(folder, slide_id, *, tiles):
@@ -131,7 +142,8 @@ def test_a_slide_that_was_set_aside_needs_no_tensorflow(model_file, tmp_path):
         "sys.argv = sys.argv[1:]\n"
         "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
-    files = ["--records", job.records, "--store", job.store, "--model", model_file, "--output", job.output]
+    files = ["--slide", "bad", "--tiles", tmp_path, "--model", model_file, "--kept", tmp_path / "kept"]
+    files += ["--predictions", job.output.parent]
     command = [sys.executable, "-c", program, SCRIPT, *files]
     finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert finished.stdout.split() == ["False", "False"]
@@ -141,36 +153,76 @@ def test_a_slide_that_was_set_aside_needs_no_tensorflow(model_file, tmp_path):
     assert (predictions.reason, predictions.tile_extent) == ("no tissue found", 0)
 
 
+def predict(folder, model_file, *slide_ids):
+    predict_batch(
+        slide_ids,
+        tiles_folder=folder,
+        model_file=model_file,
+        kept_folder=folder / "kept",
+        predictions_folder=folder / "predictions",
+    )
+
+
+def test_a_slide_that_fails_takes_no_other_along(model_file, tmp_path, monkeypatch):
+    jobs = [slide(tmp_path, name, tiles=2) for name in ("s1", "s22", "s333")]
+    whole = jobs[1].records.read_bytes()
+    jobs[1].records.write_bytes(whole[:-3])
+    with pytest.raises(SlidesFailedError, match=r"1 of 3 slides failed.*s22\.tfrecord: missing or damaged"):
+        predict(tmp_path, model_file, "s1", "s22", "s333")
+    assert not (tmp_path / "predictions").exists()
+    jobs[1].records.write_bytes(whole)
+    scored = []
+    score = scoring.Scorer.score
+    monkeypatch.setattr(scoring.Scorer, "score", lambda self, path: scored.append(path.stem) or score(self, path))
+    predict(tmp_path, model_file, "s1", "s22", "s333")
+    assert scored == ["s22"]  # the others were kept
+    assert all(read_predictions(job.output).scores.shape == (2, 3) for job in jobs)
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_kept_predictions_of_older_tiles_are_not_used(model_file, tmp_path):
+    good, bad = slide(tmp_path, "s1", tiles=2), slide(tmp_path, "s22", tiles=2)
+    whole = bad.records.read_bytes()
+    bad.records.write_bytes(b"")
+    with pytest.raises(SlidesFailedError):
+        predict(tmp_path, model_file, "s1", "s22")
+    bad.records.write_bytes(whole)
+    slide(tmp_path, "s1", tiles=3)
+    predict(tmp_path, model_file, "s1", "s22")
+    assert len(read_predictions(good.output).scores) == 3
+
+
 @pytest.mark.parametrize(("key", "value", "trained"), [("tile_size", 256, 64), ("mpp", 0.25, 0.5)])
 def test_tiles_of_another_kind_than_the_models_are_refused(model_file, tmp_path, key, value, trained):
     job = slide(tmp_path, "s1", tiles=2)
     store = read_store(job.store)
     other = replace(store.summary, parameters=store.summary.parameters | {key: value})
     write_store(job.store, replace(store, summary=other))
-    with pytest.raises(TileMismatchError, match=rf"{key} {value}, .*{key} {trained}\. Set tiling\.{key}: {trained}"):
-        predict_slides([job], model_file)
-    assert not job.output.exists()
+    error = failure(job, model_file)
+    assert isinstance(error, TileMismatchError)
+    assert re.search(rf"{key} {value}, .*{key} {trained}\. Set tiling\.{key}: {trained}", str(error))
 
 
 def test_records_that_are_not_those_of_the_index_are_refused(model_file, tmp_path):
     job = slide(tmp_path, "s1", tiles=3)
     slide(tmp_path, "s22", tiles=2).records.rename(job.records)
-    with pytest.raises(StaleRecordsError, match="its 2 tiles are not the 3 of its index"):
-        predict_slides([job], model_file)
+    error = failure(job, model_file)
+    assert isinstance(error, StaleRecordsError)
+    assert "its 2 tiles are not the 3 of its index" in str(error)
 
 
 def test_damaged_records_are_refused(model_file, tmp_path):
     job = slide(tmp_path, "s1", tiles=3)
     job.records.write_bytes(job.records.read_bytes()[:-3])
-    with pytest.raises(RecordsError, match=r"s1\.tfrecord: missing or damaged"):
-        predict_slides([job], model_file)
+    error = failure(job, model_file)
+    assert isinstance(error, RecordsError)
+    assert "s1.tfrecord: missing or damaged" in str(error)
 
 
 def test_missing_records_are_refused(model_file, tmp_path):
     job = slide(tmp_path, "s1", tiles=3)
     job.records.unlink()
-    with pytest.raises(RecordsError, match="missing or damaged"):
-        predict_slides([job], model_file)
+    assert isinstance(failure(job, model_file), RecordsError)
 
 
 def test_a_missing_model_is_refused(tmp_path):

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from slidemill.evaluation.evaluate import evaluate
+from slidemill.evaluation.aggregate import Aggregation
+from slidemill.evaluation.evaluate import EvaluationFiles, evaluate
 from slidemill.inference.store import Predictions, predictions_path, write_predictions
-from slidemill.reporting.heatmap import draw_heatmap
+from slidemill.reporting.heatmap import slide_panels
+from slidemill.reporting.preview import write_preview
 from slidemill.reporting.sources import RunFiles
+from slidemill.reporting.tile_sheet import write_tile_sheet
 from slidemill.splits.table import SplitRow, write_splits
 from slidemill.tiling.store import SlideFacts, StoreSummary, TileStore, store_paths, write_store
 from slidemill.units import SlidePixels
@@ -39,6 +42,13 @@ class FakeSlide:
         return self.patient_id or f"patient of {self.slide_id}"
 
 
+class FakeReader:
+    """A slide whose tiles are grey, the lighter the farther to the right."""
+
+    def read_tile(self, x: int, y: int, *, extent: int, size: int) -> np.ndarray:
+        return np.full((size, size, 3), 60 + x // 16 + y // 64, np.uint8)
+
+
 def predictions_of(slide: FakeSlide) -> Predictions:
     tiles = 0 if slide.reason else len(COORDINATES)
     return Predictions(
@@ -60,13 +70,19 @@ def write_run(folder: Path, slides: list[FakeSlide], *, trained: bool = True, co
     for slide in slides:
         _write_slide(files, folder / "predictions", slide)
     evaluate(
-        splits=files.splits,
-        predictions_folder=folder / "predictions",
+        EvaluationFiles(
+            splits=files.splits,
+            predictions=folder / "predictions",
+            tiles=files.tiles,
+            metrics=files.metrics,
+            slides=files.slides,
+            top_tiles=files.top_tiles,
+        ),
         classes=CLASSES,
         seed=1,
-        metrics_json=files.metrics,
-        slides_tsv=files.slides,
+        aggregation=Aggregation(),
     )
+    _write_benchmarks(files.benchmarks)
     files.config.write_text(json.dumps(config or {"classes": CLASSES, "seed": 1}))
     if files.history and files.plan:
         _write_training(files.history, files.plan)
@@ -81,7 +97,10 @@ def _files(folder: Path, trained: bool) -> RunFiles:
         history=folder / "history.tsv" if trained else None,
         metrics=folder / "metrics.json",
         slides=folder / "slides.tsv",
-        heatmaps=folder / "heatmaps",
+        top_tiles=folder / "top_tiles.tsv",
+        previews=folder / "previews",
+        typical_tiles=folder / "typical_tiles",
+        benchmarks=folder / "benchmarks",
         config=folder / "config.json",
     )
 
@@ -93,11 +112,15 @@ def _split_row(slide: FakeSlide) -> SplitRow:
 
 def _write_slide(files: RunFiles, predictions_folder: Path, slide: FakeSlide) -> None:
     write_store(store_paths(files.tiles, slide.slide_id)[1], store_of(slide))
+    if slide.split == "train":
+        return
+    predictions = predictions_of(slide)
+    write_predictions(predictions_path(predictions_folder, slide.slide_id), predictions)
     if slide.split == "test":
-        predictions = predictions_of(slide)
-        write_predictions(predictions_path(predictions_folder, slide.slide_id), predictions)
-        if not slide.reason:
-            draw_heatmap(OVERVIEW, FACTS, predictions, files.heatmap(slide.slide_id))
+        reader = None if slide.reason else FakeReader()
+        panels = [] if slide.reason else slide_panels(OVERVIEW, FACTS, predictions)
+        write_preview(files.preview(slide.slide_id), [panel.picture for panel in panels])
+        write_tile_sheet(files.tile_sheet(slide.slide_id), reader, predictions)
 
 
 def store_of(slide: FakeSlide) -> TileStore:
@@ -124,6 +147,18 @@ def store_of(slide: FakeSlide) -> TileStore:
         length=zeros,
         thumbnail=OVERVIEW[:0] if slide.reason else OVERVIEW,
     )
+
+
+def _write_benchmarks(folder: Path) -> None:
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+    for name, seconds, memory in (
+        ("train", "12.5", "800.0"),
+        ("tile_slide/a", "2.0", "100"),
+        ("tile_slide/b", "4", "-"),
+    ):
+        path = folder / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{header}{seconds}\t0:00:02\t{memory}\t1\t1\t1\t0\t0\t90\t2\n")
 
 
 def _write_training(history: Path, plan: Path) -> None:

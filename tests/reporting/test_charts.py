@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slidemill.reporting.charts import nice_ticks, roc_chart, training_charts
+from slidemill.reporting.charts import nice_ticks, training_charts
+from slidemill.reporting.result_charts import roc_chart
 
 
 @given(highest=st.floats(1e-6, 1e6))
@@ -53,9 +54,11 @@ def test_points_lie_in_the_plotting_area():
 
 
 def test_a_class_without_a_curve_is_left_out():
-    curve = {"false_positive_rate": [0, 0, 1], "true_positive_rate": [0, 1, 1]}
+    band = {"at": [0, 1], "lower": [0, 0.5], "upper": [1, 1]}
+    curve = {"false_positive_rate": [0, 0, 1], "true_positive_rate": [0, 1, 1], "band_95": band}
     metrics = {"classes": ["a", "b"], "slide": {"roc": {"a": None, "b": curve}}}
     chart = roc_chart(metrics)
     assert [(line.name, line.style) for line in chart.lines] == [("chance", "chance"), ("b", "class-1")]
+    assert len(chart.bands[0].points) == 4
     metrics["slide"]["roc"]["b"] = None
     assert roc_chart(metrics) is None

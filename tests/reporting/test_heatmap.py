@@ -4,9 +4,9 @@ from matplotlib import image
 
 from slidemill.inference.store import write_predictions
 from slidemill.reporting import slide_outputs
-from slidemill.reporting.heatmap import draw_heatmap, draw_set_aside, scale_bar
-from slidemill.reporting.overlay import colour_tiles, tile_numbers
-from slidemill.reporting.slide_outputs import picture_side, picture_slide
+from slidemill.reporting.heatmap import draw_heatmap, draw_set_aside, scale_bar, slide_panels
+from slidemill.reporting.overlay import colour_tiles, excluded_tiles, hatch_tiles, tile_numbers
+from slidemill.reporting.slide_outputs import Pictures, picture_side, picture_slide
 from slidemill.tiling.store import SlideFacts, write_store
 from slidemill.units import Microns, Mpp
 
@@ -28,18 +28,23 @@ def _is_inside(figure, picture):
 def test_the_panels_hold_the_pixels_one_to_one(tmp_path):
     overview = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     predictions = predictions_of(FakeSlide("s", "LUAD", "test"))
-    draw_heatmap(overview, FACTS, predictions, tmp_path / "s.png")
+    draw_heatmap(slide_panels(overview, FACTS, predictions), FACTS, predictions, tmp_path / "s.png")
     figure = _pixels(tmp_path / "s.png")
-    numbers = tile_numbers(COORDINATES, EXTENT, slide_size=(FACTS.width, FACTS.height), picture_size=(96, 64))
+    slide_size = (FACTS.width, FACTS.height)
+    numbers = tile_numbers(COORDINATES, EXTENT, slide_size=slide_size, picture_size=(96, 64))
+    excluded = excluded_tiles(COORDINATES, EXTENT, slide_size=slide_size)
+    assert sorted(map(tuple, excluded.tolist())) == [(0, 512), (512, 512), (1024, 0)]
+    hatched = hatch_tiles(overview, tile_numbers(excluded, EXTENT, slide_size=slide_size, picture_size=(96, 64)))
     assert _is_inside(figure, overview)
     for place in range(len(CLASSES)):
-        assert _is_inside(figure, colour_tiles(overview, numbers, predictions.scores[:, place]))
+        assert _is_inside(figure, colour_tiles(hatched, numbers, predictions.scores[:, place]))
 
 
 def test_the_same_slide_gives_the_same_bytes(tmp_path):
     overview = np.zeros((64, 96, 3), np.uint8)
     for name in ("a.png", "b.png"):
-        draw_heatmap(overview, FACTS, predictions_of(FakeSlide("$s_1^$", "LUAD", "test")), tmp_path / name)
+        predictions = predictions_of(FakeSlide("$s_1^$", "LUAD", "test"))
+        draw_heatmap(slide_panels(overview, FACTS, predictions), FACTS, predictions, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -70,8 +75,9 @@ def test_a_slide_set_aside_is_not_opened(tmp_path, monkeypatch):
         store_path=tmp_path / "store.zarr.zip",
         predictions_path=tmp_path / "predictions.zarr.zip",
         mpp=8.0,
-        png=tmp_path / "s.png",
-        geojson=tmp_path / "s.geojson",
+        pictures=Pictures(*(tmp_path / name for name in ("s.png", "s.geojson", "preview.jpg", "tiles.jpg"))),
     )
+    assert (tmp_path / "preview.jpg").exists()
+    assert (tmp_path / "tiles.jpg").exists()
     assert (tmp_path / "s.png").exists()
     assert (tmp_path / "s.geojson").read_text() == '{"type":"FeatureCollection","features":[]}\n'

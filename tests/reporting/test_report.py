@@ -31,7 +31,7 @@ def page_of(tmp_path):
 class _Page(HTMLParser):
     """Collects tags, attributes and text, and checks that tags are closed in order."""
 
-    VOID = ("meta", "img", "br", "input", "line", "circle", "polyline")
+    VOID = ("meta", "img", "br", "input", "line", "circle", "polyline", "polygon")
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ def test_the_page_asks_no_network_for_anything(page_of):
     sources = [value for _, names in _Page(page).attributes for name, value in names.items() if name in ("src", "href")]
     assert sources
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
-    assert not re.search(r"url\(|@import|<script|<link", page)
+    assert not re.search(r"url\(|@import|<script src|<link|https?://", page)
 
 
 def test_names_from_outside_are_escaped(page_of):
@@ -120,7 +120,8 @@ def test_names_from_outside_are_escaped(page_of):
         FakeSlide("x", "LUSC", "test", reason="<script>"),
     ]
     page = page_of(slides, config={"slides": "<em>.tsv"})
-    assert not re.search(r"<(b|i|em|script)\b", page)
+    assert not re.search(r"<(b|i|em)\b", page)
+    assert page.count("<script") == 1
     text = _Page(page).text
     for name in ("<b>bold", '"><script>alert(1)', "<i>", "<em>.tsv"):
         assert name in text
@@ -128,7 +129,7 @@ def test_names_from_outside_are_escaped(page_of):
 
 def test_pictures_have_alternative_texts_and_tables_have_headers(page_of):
     page = _Page(page_of(RIGHT + TRAINING + ASIDE))
-    assert all(picture["alt"] for picture in page.all("img"))
+    assert all(picture["alt"] for picture in page.all("img") if picture.get("id") != "viewer-picture")
     assert all(drawing.get("aria-label") or drawing.get("aria-hidden") for drawing in page.all("svg"))
     assert all(header["scope"] for header in page.all("th"))
     assert page.all("html")[0]["lang"] == "en"

@@ -1,5 +1,5 @@
 """From tile scores to slide-level results.
 
-Only `metrics` (and so `evaluate`) imports scikit-learn, which takes seconds; reading tables and
-aggregating start without it.
+Metrics are own code on NumPy, because a bootstrap needs them for thousands of draws at once; tests compare them with
+scikit-learn.
 """

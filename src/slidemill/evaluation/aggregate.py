@@ -1,13 +1,42 @@
-"""From the scores of a slide's tiles to one answer for the slide."""
+"""From the scores of a slide's tiles to one answer for the slide.
+
+Four ways, all of which are reported; the config says which one decides:
+
+    mean         mean of the tile scores of each class
+    majority     share of the tiles whose highest score is that of the class
+    top_k_mean   mean of the k highest tile scores of each class (of all, where there are fewer tiles)
+    median       median of the tile scores of each class
+
+The last two are divided by their sum, so that the scores of a slide add up to 1 in each way. The predicted class has
+the highest score. Equal scores: the earlier class; equal votes: the class with the higher mean, then the earlier one.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.inference.store import Predictions
+
+Method = Literal["mean", "majority", "top_k_mean", "median"]
+METHODS: tuple[Method, ...] = get_args(Method)
+DEFAULT_TOP_K = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """How tile scores become slide scores.
+
+    Attributes:
+        method: the way that decides.
+        top_k: tiles that the top-k mean takes, from 1.
+    """
+
+    method: Method = "mean"
+    top_k: int = DEFAULT_TOP_K
 
 
 class PredictionsError(SlidemillError):
@@ -30,11 +59,8 @@ class SlideScore:
         slide_id, patient_id: as in the slide sheet.
         classes: class names, in the order of the model's outputs.
         tile_count: number of scored tiles.
-        mean_scores: mean of the tile scores of each class, in the order of the classes; empty for a slide set aside.
-        votes: number of tiles whose highest score is that of the class; empty for a slide set aside.
-        predicted: the class with the highest mean score, "" for a slide set aside. Equal means: the earlier class.
-        majority: the class with most votes, "" for a slide set aside. Equal votes: the class with the higher mean
-            score; equal again: the earlier class. A tile with equal scores votes for the earlier class.
+        scores: for each method the score of each class, in the order of the classes; empty for a slide set aside.
+        predicted: for each method the predicted class; empty for a slide set aside.
         reason: why the slide was set aside; "" for a scored one.
         model_sha256: hash of the model file that gave the scores.
     """
@@ -43,57 +69,69 @@ class SlideScore:
     patient_id: str
     classes: tuple[str, ...]
     tile_count: int
-    mean_scores: dict[str, float]
-    votes: dict[str, int]
-    predicted: str
-    majority: str
+    scores: dict[Method, dict[str, float]]
+    predicted: dict[Method, str]
     reason: str
     model_sha256: str
 
-    @property
-    def majority_fraction(self) -> float | None:
-        """Share of the tiles that voted for `majority`, None for a slide set aside."""
-        return self.votes[self.majority] / self.tile_count if self.majority else None
 
-
-def score_slide(predictions: Predictions) -> SlideScore:
+def score_slide(predictions: Predictions, top_k: int = DEFAULT_TOP_K) -> SlideScore:
     """Aggregate the tiles of one slide; their order does not matter, to the last bit.
 
     Raises:
         PredictionsError: there are no tiles and no reason for it, or the scores are not numbers from 0 to 1.
     """
-    if predictions.reason:
-        return _set_aside(predictions)
-    _check(predictions)
-    mean_scores = _mean_scores(predictions)
-    votes = _votes(predictions)
+    scores: dict[Method, dict[str, float]] = {}
+    predicted: dict[Method, str] = {}
+    if not predictions.reason:
+        _check(predictions)
+        by_method = aggregate(predictions.scores, top_k)
+        scores = {name: dict(zip(predictions.classes, row, strict=True)) for name, row in by_method.items()}
+        predicted = {name: predictions.classes[winner(by_method, name)] for name in METHODS}
     return SlideScore(
         slide_id=predictions.slide_id,
         patient_id=predictions.patient_id,
         classes=predictions.classes,
         tile_count=len(predictions.scores),
-        mean_scores=mean_scores,
-        votes=votes,
-        predicted=_first_highest(predictions.classes, mean_scores),
-        majority=_majority(predictions.classes, votes, mean_scores),
-        reason="",
-        model_sha256=predictions.model_sha256,
-    )
-
-
-def _set_aside(predictions: Predictions) -> SlideScore:
-    return SlideScore(
-        slide_id=predictions.slide_id,
-        patient_id=predictions.patient_id,
-        classes=predictions.classes,
-        tile_count=0,
-        mean_scores={},
-        votes={},
-        predicted="",
-        majority="",
+        scores=scores,
+        predicted=predicted,
         reason=predictions.reason,
         model_sha256=predictions.model_sha256,
     )
+
+
+def aggregate(tile_scores: np.ndarray, top_k: int) -> dict[Method, list[float]]:
+    """The score of each class by each method.
+
+    Args:
+        tile_scores: (tiles, classes) float, at least one tile.
+        top_k: tiles that the top-k mean takes.
+    """
+    # fsum rounds once, at the end, so that the sum is the same for every order of the tiles.
+    columns = tile_scores.T.tolist()
+    winners = tile_scores.argmax(axis=1)  # the earlier class where scores are equal
+    votes = np.bincount(winners, minlength=len(columns)) / len(tile_scores)
+    highest = np.sort(tile_scores, axis=0)[-top_k:].T.tolist()
+    return {
+        "mean": [math.fsum(column) / len(column) for column in columns],
+        "majority": votes.tolist(),
+        "top_k_mean": _adding_up_to_1([math.fsum(column) / len(column) for column in highest]),
+        "median": _adding_up_to_1(np.median(tile_scores.astype(np.float64), axis=0).tolist()),
+    }
+
+
+def winner(scores: dict[Method, list[float]], method: Method) -> int:
+    """Place of the class that wins by a method; ties as the module says."""
+    means = scores["mean"]
+    return max(
+        range(len(means)),
+        key=lambda place: (scores[method][place], means[place] if method == "majority" else 0.0),
+    )  # max keeps the first of equals
+
+
+def _adding_up_to_1(scores: Sequence[float]) -> list[float]:
+    total = math.fsum(scores)
+    return [score / total for score in scores] if total else [1 / len(scores)] * len(scores)
 
 
 def _check(predictions: Predictions) -> None:
@@ -104,24 +142,3 @@ def _check(predictions: Predictions) -> None:
         raise PredictionsError(predictions.slide_id, "no tile was scored, and no reason is given")
     if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
         raise PredictionsError(predictions.slide_id, "a score is not a number from 0 to 1")
-
-
-def _mean_scores(predictions: Predictions) -> dict[str, float]:
-    # fsum rounds once, at the end, so that the sum is the same for every order of the tiles.
-    columns = predictions.scores.T.tolist()
-    means = [math.fsum(column) / len(column) for column in columns]
-    return dict(zip(predictions.classes, means, strict=True))
-
-
-def _votes(predictions: Predictions) -> dict[str, int]:
-    winners = predictions.scores.argmax(axis=1)  # the earlier class where scores are equal
-    counts = np.bincount(winners, minlength=len(predictions.classes)).tolist()
-    return dict(zip(predictions.classes, counts, strict=True))
-
-
-def _first_highest(classes: Sequence[str], scores: dict[str, float]) -> str:
-    return max(classes, key=scores.__getitem__)  # max keeps the first of equals
-
-
-def _majority(classes: Sequence[str], votes: dict[str, int], means: dict[str, float]) -> str:
-    return max(classes, key=lambda name: (votes[name], means[name]))

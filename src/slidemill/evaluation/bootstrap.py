@@ -1,12 +1,15 @@
 """Intervals by drawing patients again, with replacement.
 
-Slides of one patient resemble each other, so patients are drawn and bring all of their slides. A statistic of a draw is
-the statistic of the slides, each weighted by how often its patient was drawn.
+Slides of one patient resemble each other, so patients are drawn and bring all of their slides. Patients are drawn
+within strata (their classes), so that no draw loses a class, and the same draws serve every metric of a run. A
+statistic of a draw is the statistic of all samples, each weighted by how often its patient was drawn: all draws are one
+product of matrices.
 
 Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval); clusters as in
-Field and Welsh 2007, J R Stat Soc B 69:369.
+Field and Welsh 2007, J R Stat Soc B 69:369; strata as in Davison and Hinkley 1997, Bootstrap Methods, section 3.2.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,49 +20,24 @@ DRAWS = 2000
 CONFIDENCE = 0.95
 
 
-def patient_weights(patient_ids: Sequence[str], seed: int, draws: int = DRAWS) -> np.ndarray:
-    """Draw patients with replacement.
+def patient_draws(strata: Sequence[str], seed: int, draws: int = DRAWS) -> np.ndarray:
+    """Draw patients with replacement, as many of each stratum as there are.
+
+    A stratum of one patient would come once in every draw, as if it were certain; it joins the largest stratum.
 
     Args:
-        patient_ids: the patient of each slide.
-        seed: the config's seed; the same seed and patients give the same draws.
+        strata: of each patient; the patients have to come in a fixed order, such as that of their ids.
+        seed: the config's seed; the same seed and strata give the same draws.
         draws: number of draws.
     Returns:
-        (draws, slides) float64: how often the patient of each slide was drawn.
+        (draws, patients) float64: how often each patient was drawn.
     """
-    patients, patient_of_slide = np.unique(np.asarray(patient_ids, dtype=np.str_), return_inverse=True)
-    if not len(patients):
-        return np.zeros((draws, 0))
-    chances = np.full(len(patients), 1 / len(patients))
-    counts = generator(seed, "bootstrap").multinomial(len(patients), chances, size=draws)
-    return counts[:, patient_of_slide].astype(np.float64)
-
-
-def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean of (slides,) values in each draw: (draws,), NaN where all weights are 0."""
-    with np.errstate(invalid="ignore"):
-        return (weights @ values) / weights.sum(axis=1)
-
-
-def weighted_auc(is_positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve in each draw, ties counted half.
-
-    Args:
-        is_positive: (slides,) bool.
-        scores: (slides,) float.
-        weights: (draws, slides) float.
-    Returns:
-        (draws,) float64 from 0 to 1, NaN for a draw without a positive or without a negative slide.
-    Source: the Mann-Whitney statistic; Hanley and McNeil 1982, Radiology 143:29.
-    """
-    order = np.argsort(scores, kind="stable")
-    level_starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    positives = np.add.reduceat(weights[:, order] * is_positive[order], level_starts, axis=1)
-    negatives = np.add.reduceat(weights[:, order] * ~is_positive[order], level_starts, axis=1)
-    negatives_below = np.cumsum(negatives, axis=1) - negatives
-    won_pairs = (positives * (negatives_below + negatives / 2)).sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return won_pairs / (positives.sum(axis=1) * negatives.sum(axis=1))
+    counts = np.zeros((draws, len(strata)))
+    random = generator(seed, "bootstrap")
+    for members in _stratum_members(strata):
+        chances = np.full(len(members), 1 / len(members))
+        counts[:, members] = random.multinomial(len(members), chances, size=draws)
+    return counts
 
 
 def percentile_interval(statistics: np.ndarray) -> list[float] | None:
@@ -73,8 +51,16 @@ def percentile_interval(statistics: np.ndarray) -> list[float] | None:
         resampling cannot show.
     """
     computable = statistics[np.isfinite(statistics)]
-    if not len(computable) or np.ptp(computable) == 0:
+    # A sum of weights in another order differs in its last bits; that is no width.
+    if not len(computable) or np.ptp(computable) < 1e-12:
         return None
     tail = (1 - CONFIDENCE) / 2
     lower, upper = np.quantile(computable, [tail, 1 - tail])
     return [float(lower), float(upper)]
+
+
+def _stratum_members(strata: Sequence[str]) -> list[np.ndarray]:
+    sizes = Counter(strata)
+    largest = min(sizes, key=lambda name: (-sizes[name], name), default="")
+    joined = np.array([name if sizes[name] > 1 else largest for name in strata], dtype=np.str_)
+    return [np.flatnonzero(joined == name) for name in sorted(set(joined.tolist()))]

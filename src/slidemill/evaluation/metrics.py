@@ -1,131 +1,157 @@
-"""Metrics of scored slides against their true classes.
+"""Metrics of samples against their true classes, each with its interval.
 
-What cannot be computed is None (null in metrics.json), never 0 or 1: the AUC of a class that no slide has, or that
-every slide has, and every average over classes of which one is missing.
+What cannot be computed is None (null in metrics.json), never 0 or 1: the AUC of a class that no sample has, or that
+every sample has, and every average over classes of which one is missing.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score, roc_curve
 
-from slidemill.evaluation.bootstrap import patient_weights, percentile_interval, weighted_auc, weighted_mean
-from slidemill.evaluation.slides_table import SlideRow
+from slidemill.evaluation import calibration, confusion
+from slidemill.evaluation.bootstrap import percentile_interval
+from slidemill.evaluation.delong import delong_interval
+from slidemill.evaluation.ranking import Ranking
+from slidemill.evaluation.samples import Samples
+
+Estimate = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredSlides:
-    """Scored slides as arrays.
+def estimate(value: float, draws: np.ndarray) -> Estimate:
+    """A number with its interval and with the number of draws in which it could be computed.
 
-    Attributes:
-        classes: class names; the numbers below are places in it.
-        true, predicted, majority: (slides,) int64, class numbers.
-        scores: (slides, classes) float64, mean scores.
-        weights: (draws, slides) float64, how often each slide comes in each bootstrap draw.
+    Args:
+        value: NaN where it is not computable.
+        draws: (draws,) float, the number in each draw.
     """
-
-    classes: tuple[str, ...]
-    true: np.ndarray
-    predicted: np.ndarray
-    majority: np.ndarray
-    scores: np.ndarray
-    weights: np.ndarray
-
-    @classmethod
-    def of(cls, rows: Sequence[SlideRow], classes: Sequence[str], seed: int) -> "ScoredSlides":
-        """Turn table rows into arrays; rows without scores are left out."""
-        scored = [row for row in rows if row.is_scored]
-        number = {name: place for place, name in enumerate(classes)}
-        return cls(
-            classes=tuple(classes),
-            true=_integers(number[row.label] for row in scored),
-            predicted=_integers(number[row.predicted] for row in scored),
-            majority=_integers(number[row.majority] for row in scored),
-            scores=np.array([[row.scores[name] for name in classes] for row in scored]).reshape(-1, len(classes)),
-            weights=patient_weights([row.patient_id for row in scored], seed),
-        )
-
-
-def slide_metrics(slides: ScoredSlides) -> dict[str, Any]:
-    """Compute the metrics that metrics.json holds under "slide" (see `slidemill.evaluation.evaluate`)."""
-    areas = [_auc(slides, place) for place in range(len(slides.classes))]
-    area_draws = [_auc_draws(slides, place) for place in range(len(slides.classes))]
+    if not np.isfinite(value):
+        return {"value": None, "interval_95": None, "draws": 0}
     return {
-        "accuracy": _share(slides.true == slides.predicted, slides.weights),
-        "accuracy_majority_vote": _share(slides.true == slides.majority, slides.weights),
-        "balanced_accuracy": _balanced_accuracy(slides),
-        "auc": {
-            "macro": _estimate(_mean(areas), np.mean(area_draws, axis=0)),
-            "per_class": _by_class(slides, map(_estimate, areas, area_draws)),
-        },
-        "roc": _by_class(slides, (_roc(slides, place) for place in range(len(slides.classes)))),
-        "confusion": _confusion(slides),
+        "value": float(value),
+        "interval_95": percentile_interval(draws),
+        "draws": int(np.isfinite(draws).sum()),
     }
 
 
-def _share(is_right: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
-    value = float(is_right.mean()) if len(is_right) else None
-    return _estimate(value, weighted_mean(is_right.astype(np.float64), weights))
+def all_metrics(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+    """Everything that metrics.json says of the samples of one level, but for curves (see docs/outputs.md).
+
+    Args:
+        samples: tiles, slides or patients.
+        draws: (draws, patients), from `patient_draws`.
+    """
+    return {
+        "count": len(samples),
+        **_of_classes(samples, draws),
+        **ranking_metrics(samples, draws),
+        **_of_probabilities(samples, draws),
+        "confusion": confusion.confusion_matrix(samples).tolist(),
+        "calibration": calibration.reliability_curve(samples),
+    }
 
 
-def _balanced_accuracy(slides: ScoredSlides) -> dict[str, Any]:
-    """Mean over the classes of the share of their slides that are predicted as such."""
-    is_right = (slides.true == slides.predicted).astype(np.float64)
-    members = [slides.true == place for place in range(len(slides.classes))]
-    recalls = [float(is_right[of_class].mean()) if of_class.any() else None for of_class in members]
-    draws = [weighted_mean(is_right[of_class], slides.weights[:, of_class]) for of_class in members]
-    return _estimate(_mean(recalls), np.mean(draws, axis=0))
+def main_metrics(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+    """The few metrics by which ways to aggregate are compared."""
+    ranked = ranking_metrics(samples, draws)
+    return {
+        **{name: _of_matrix(samples, draws, metric) for name, metric in _CLASS_METRICS.items()},
+        "auc_macro": ranked["auc"]["macro"],
+        **_of_probabilities(samples, draws),
+    }
 
 
-def _auc(slides: ScoredSlides, place: int) -> float | None:
-    is_positive = slides.true == place
-    if not _has_both(is_positive):
-        return None
-    return float(roc_auc_score(is_positive, slides.scores[:, place]))
+def subgroup_metrics(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+    """The metrics of a part of the samples."""
+    return {
+        "accuracy": _of_matrix(samples, draws, confusion.accuracy),
+        "balanced_accuracy": _of_matrix(samples, draws, confusion.balanced_accuracy),
+        "auc_macro": ranking_metrics(samples, draws)["auc"]["macro"],
+    }
 
 
-def _auc_draws(slides: ScoredSlides, place: int) -> np.ndarray:
-    is_positive = slides.true == place
-    if not _has_both(is_positive):
-        return np.full(len(slides.weights), np.nan)
-    return weighted_auc(is_positive, slides.scores[:, place], slides.weights)
+def ranking_metrics(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+    """AUC and average precision of each class against the rest, and their macro and micro averages."""
+    parts = [_Ranked(samples.is_true(n), samples.scores[:, n], samples.patient) for n in range(len(samples.classes))]
+    every = _Ranked(
+        np.concatenate([part.is_positive for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.tile(samples.patient, len(parts)),
+    )
+    all_draws = [part.draws(draws) for part in [*parts, every]]
+    found: dict[str, Any] = {}
+    for name, area in (("auc", Ranking.auc), ("average_precision", Ranking.average_precision)):
+        values = [part.value(area) for part in [*parts, every]]
+        in_draws = [part_draws if part_draws is None else area(part_draws) for part_draws in all_draws]
+        estimates = [_ranked_estimate(value, drawn) for value, drawn in zip(values, in_draws, strict=True)]
+        found[name] = {
+            "per_class": dict(zip(samples.classes, estimates, strict=False)),
+            "macro": _ranked_estimate(float(np.mean(values[:-1])), _mean_of(in_draws[:-1])),
+            "micro": estimates[-1],
+        }
+    for name, part in zip(samples.classes, parts, strict=True):
+        of_class = found["auc"]["per_class"][name]
+        of_class["delong_95"] = delong_interval(of_class["value"], part.is_positive, part.scores)
+    return found
 
 
-def _roc(slides: ScoredSlides, place: int) -> dict[str, list[float]] | None:
-    is_positive = slides.true == place
-    if not _has_both(is_positive):
-        return None
-    false_positive, true_positive, _ = roc_curve(is_positive, slides.scores[:, place])
-    return {"false_positive_rate": false_positive.tolist(), "true_positive_rate": true_positive.tolist()}
+class _Ranked:
+    """Samples that are positive or not, and their scores."""
+
+    def __init__(self, is_positive: np.ndarray, scores: np.ndarray, patient: np.ndarray) -> None:
+        self.is_positive, self.scores, self.patient = is_positive, scores, patient
+        self.has_both = bool(is_positive.any() and not is_positive.all())
+
+    def value(self, area: Callable[[Ranking], np.ndarray]) -> float:
+        return float(area(Ranking.of(self.is_positive, self.scores))[0]) if self.has_both else np.nan
+
+    def draws(self, draws: np.ndarray) -> Ranking | None:
+        if not self.has_both:
+            return None
+        return Ranking.of_draws(self.is_positive, self.scores, self.patient, draws)
 
 
-def _confusion(slides: ScoredSlides) -> list[list[int]]:
-    counts = np.zeros((len(slides.classes), len(slides.classes)), dtype=np.int64)
-    np.add.at(counts, (slides.true, slides.predicted), 1)
-    return counts.tolist()
+def _ranked_estimate(value: float, draws: np.ndarray | None) -> Estimate:
+    return estimate(value, np.zeros(0) if draws is None else draws)
 
 
-def _estimate(value: float | None, draws: np.ndarray) -> dict[str, Any]:
-    """A number with its interval and with the number of draws in which it could be computed."""
-    if value is None:
-        return {"value": None, "interval_95": None, "draws": 0}
-    return {"value": value, "interval_95": percentile_interval(draws), "draws": int(np.isfinite(draws).sum())}
+def _mean_of(draws: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    known = [values for values in draws if values is not None]
+    return np.mean(known, axis=0) if len(known) == len(draws) else None
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
+_CLASS_METRICS: dict[str, confusion.Metric] = {
+    "accuracy": confusion.accuracy,
+    "balanced_accuracy": confusion.balanced_accuracy,
+    "cohen_kappa": confusion.cohen_kappa,
+    "f1_macro": confusion.f1_macro,
+}
 
 
-def _has_both(is_positive: np.ndarray) -> bool:
-    return bool(is_positive.any() and not is_positive.all())
+def _of_classes(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+    """Metrics of the confusion matrix. F1 over all classes at once (micro) is the accuracy."""
+    values = confusion.f1_of_classes(confusion.confusion_matrix(samples))
+    in_draws = confusion.f1_of_classes(confusion.confusion_draws(samples, draws))
+    per_class = {name: estimate(values[n], in_draws[:, n]) for n, name in enumerate(samples.classes)}
+    found = {name: _of_matrix(samples, draws, metric) for name, metric in _CLASS_METRICS.items()}
+    macro = found.pop("f1_macro")
+    return found | {"f1": {"per_class": per_class, "macro": macro, "micro": found["accuracy"]}}
 
 
-def _by_class(slides: ScoredSlides, values: Any) -> dict[str, Any]:
-    return dict(zip(slides.classes, values, strict=True))
+def _of_matrix(samples: Samples, draws: np.ndarray, metric: confusion.Metric) -> Estimate:
+    value = float(metric(confusion.confusion_matrix(samples)))
+    return estimate(value, metric(confusion.confusion_draws(samples, draws)))
 
 
-def _integers(numbers: Any) -> np.ndarray:
-    return np.fromiter(numbers, dtype=np.int64)
+def _of_probabilities(samples: Samples, draws: np.ndarray) -> dict[str, Estimate]:
+    once = np.bincount(samples.patient, minlength=draws.shape[1])[None] > 0
+    found = {}
+    for name, values in (
+        ("log_loss", calibration.log_losses(samples)),
+        ("brier", calibration.brier_scores(samples)),
+    ):
+        value = float(values.mean()) if len(values) else np.nan
+        found[name] = estimate(value, calibration.mean_draws(values, samples, draws))
+    error = calibration.calibration_error(samples, once.astype(np.float64))[0]
+    found["expected_calibration_error"] = estimate(error, calibration.calibration_error(samples, draws))
+    return found

@@ -1,10 +1,11 @@
 """slides.tsv and scores.tsv: one row for each slide, with what the model says of it.
 
 Columns of slides.tsv (test slides): slide_id, patient_id, site, label (the true class), predicted (the class with the
-highest mean score), score (that mean score), score_{class} for each class in order, majority (the class with most
-tiles), majority_fraction (its share of the tiles), tile_count, status ("usable" or "set_aside"), reason.
-scores.tsv (`snakemake score`) has no site, label and status. A slide that was set aside has empty scores and a reason.
-Scores are written as the shortest text that reads back as the same number.
+highest score, by the aggregation that the config chooses), score (that score), score_{class} for each class in order,
+predicted_{method} for each way to aggregate, majority_fraction (share of the tiles that voted for predicted_majority),
+tile_count, status ("usable" or "set_aside"), reason. scores.tsv (`snakemake score`) has no site, label and status.
+A slide that was set aside has empty scores and a reason. Scores are written as the shortest text that reads back as the
+same number.
 """
 
 import csv
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Self
 
 from slidemill.atomic import write_text
-from slidemill.evaluation.aggregate import SlideScore
+from slidemill.evaluation.aggregate import METHODS, Method, SlideScore
 
 _SCORE = "score_"
+_PREDICTED = "predicted_"
 _COHORT_COLUMNS = ("site", "label", "status")
 
 
@@ -26,7 +28,8 @@ class SlideRow:
     """One row; see the module for the columns.
 
     Attributes:
-        scores: mean score of each class, in the order of the classes; empty for a slide set aside.
+        scores: score of each class by the chosen aggregation, in the order of the classes; empty for a slide set aside.
+        predicted_by: the predicted class by each way to aggregate; empty for a slide set aside.
         majority_fraction: None for a slide set aside.
     """
 
@@ -36,24 +39,24 @@ class SlideRow:
     label: str
     predicted: str
     scores: dict[str, float]
-    majority: str
+    predicted_by: dict[str, str]
     majority_fraction: float | None
     tile_count: int
     status: str
     reason: str
 
     @classmethod
-    def of(cls, score: SlideScore, *, site: str = "", label: str = "") -> Self:
-        """Join a slide's score with what the cohort says of the slide."""
+    def of(cls, score: SlideScore, method: Method, *, site: str = "", label: str = "") -> Self:
+        """Join a slide's score by the chosen method with what the cohort says of the slide."""
         return cls(
             slide_id=score.slide_id,
             patient_id=score.patient_id,
             site=site,
             label=label,
-            predicted=score.predicted,
-            scores=score.mean_scores,
-            majority=score.majority,
-            majority_fraction=score.majority_fraction,
+            predicted=score.predicted.get(method, ""),
+            scores=score.scores.get(method, {}),
+            predicted_by={str(name): found for name, found in score.predicted.items()},
+            majority_fraction=max(score.scores["majority"].values()) if score.scores else None,
             tile_count=score.tile_count,
             status="set_aside" if score.reason else "usable",
             reason=score.reason,
@@ -71,7 +74,7 @@ class SlideRow:
 
     @property
     def score(self) -> float | None:
-        """Mean score of the predicted class, None for a slide set aside."""
+        """Score of the predicted class, None for a slide set aside."""
         return self.scores[self.predicted] if self.is_scored else None
 
 
@@ -94,7 +97,8 @@ def read_slides(path: Path) -> list[SlideRow]:
 
 def _columns(classes: Sequence[str]) -> list[str]:
     identity = ["slide_id", "patient_id", "site", "label", "predicted", "score"]
-    return [*identity, *map(_column, classes), "majority", "majority_fraction", "tile_count", "status", "reason"]
+    by_method = [f"{_PREDICTED}{method}" for method in METHODS]
+    return [*identity, *map(_column, classes), *by_method, "majority_fraction", "tile_count", "status", "reason"]
 
 
 def _column(name: str) -> str:
@@ -110,7 +114,8 @@ def _write(path: Path, rows: Iterable[SlideRow], classes: Sequence[str], columns
 
 
 def _record(row: SlideRow, classes: Sequence[str]) -> dict[str, object]:
-    record = {name: getattr(row, name) for name in _columns([])}
+    record = {name: getattr(row, name, None) for name in _columns([])}
+    record |= {f"{_PREDICTED}{method}": row.predicted_by.get(method) for method in METHODS}
     return record | {_column(name): row.scores.get(name) for name in classes}
 
 
@@ -124,7 +129,7 @@ def _row(record: dict[str, str]) -> SlideRow:
         label=record["label"],
         predicted=record["predicted"],
         scores={name: float(text) for name, text in scores.items() if text},
-        majority=record["majority"],
+        predicted_by={method: record[f"{_PREDICTED}{method}"] for method in METHODS if record["predicted"]},
         majority_fraction=float(fraction) if fraction else None,
         tile_count=int(record["tile_count"]),
         status=record["status"],

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from slidemill.evaluation.aggregate import PredictionsError, SlideScore, score_slide
-from slidemill.inference.store import predictions_path, read_predictions
+from slidemill.evaluation.aggregate import PredictionsError, SlideScore
+from slidemill.inference.store import Predictions, predictions_path, read_predictions
 
 
-def load_score(folder: Path, slide_id: str, classes: Sequence[str] | None = None) -> SlideScore:
-    """Read the predictions of a slide and aggregate them; only the aggregate stays in memory.
+def load_predictions(folder: Path, slide_id: str, classes: Sequence[str] | None = None) -> Predictions:
+    """Read the predictions of a slide.
 
     Args:
         folder: holds {slide_id}.zarr.zip.
@@ -16,7 +16,7 @@ def load_score(folder: Path, slide_id: str, classes: Sequence[str] | None = None
         classes: the classes that the predictions have to be for; None for any.
     Raises:
         ZarrZipError: the file is missing or damaged.
-        PredictionsError: the file is of another slide or for other classes, or its scores are unusable.
+        PredictionsError: the file is of another slide or for other classes.
     """
     predictions = read_predictions(predictions_path(folder, slide_id))
     if predictions.slide_id != slide_id:
@@ -24,7 +24,7 @@ def load_score(folder: Path, slide_id: str, classes: Sequence[str] | None = None
     if classes is not None and predictions.classes != tuple(classes):
         found, expected = ", ".join(predictions.classes), ", ".join(classes)
         raise PredictionsError(slide_id, f"they are for the classes {found}, not for {expected}")
-    return score_slide(predictions)
+    return predictions
 
 
 def single_model(scores: Iterable[SlideScore]) -> str | None:

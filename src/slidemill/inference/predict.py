@@ -4,6 +4,7 @@ TensorFlow is imported for the first slide that has tiles, and the model is load
 """
 
 import hashlib
+import logging
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ import numpy as np
 from slidemill.errors import SlidemillError
 from slidemill.inference.store import Predictions, write_predictions
 from slidemill.tiling.store import StoreSummary, TileStore, read_store
-from slidemill.training.description import ModelDescription, read_description
+from slidemill.training.description import ModelDescription, ModelFileError, read_description
 
 if TYPE_CHECKING:
     from slidemill.inference.scoring import Scorer
 
 DEFAULT_BATCH_SIZE = 64
+
+_log = logging.getLogger(__name__)
 
 
 class TileMismatchError(SlidemillError):
@@ -70,30 +73,40 @@ class SlideJob:
 
 def predict_slides(
     jobs: Iterable[SlideJob], model_file: Path, *, batch_size: int = DEFAULT_BATCH_SIZE, threads: int = 1
-) -> None:
+) -> list[SlidemillError]:
     """Write the predictions of slides, in the order of their tile stores.
 
-    A slide that was set aside gets predictions without tiles, which say why.
+    A slide that was set aside gets predictions without tiles, which say why. One that fails does not stop the others.
 
     Args:
         jobs: the slides.
         model_file: model.keras.
         batch_size: tiles that are scored at once.
         threads: CPU threads.
-
+    Returns:
+        Why slides have no predictions, one error for each: TileMismatchError (tiled at another size or resolution than
+        the model's tiles), StaleRecordsError (its records are not those of its index), RecordsError (damaged records)
+        or ZarrZipError (a missing or damaged index).
     Raises:
         ModelFileError: the model is missing, damaged, or has no description.
-        TileMismatchError: a slide was tiled at another size or resolution than the model's tiles.
-        StaleRecordsError: a slide's records are not those of its index.
-        ZarrZipError: a slide's index is missing or damaged.
     """
     description = read_description(model_file)
-    model_sha256 = _sha256(model_file)
+    model_sha256 = file_sha256(model_file)
     scorer = cache(lambda: _load(model_file, description, batch_size=batch_size, threads=threads))
+    failures: list[SlidemillError] = []
     for job in jobs:
-        store = read_store(job.store)
-        scores = _scores(job, store, description, scorer)
-        write_predictions(job.output, _predictions(store, scores, description, model_sha256))
+        try:
+            store = read_store(job.store)
+            scores = _scores(job, store, description, scorer)
+        except ModelFileError:
+            raise
+        except SlidemillError as error:
+            _log.error("%s", error)
+            failures.append(error)
+        else:
+            write_predictions(job.output, _predictions(store, scores, description, model_sha256))
+            _log.info("%s: %d tiles", store.summary.slide_id, len(scores))
+    return failures
 
 
 def _scores(
@@ -136,6 +149,7 @@ def _load(model_file: Path, description: ModelDescription, *, batch_size: int, t
     return Scorer(model_file, description, batch_size=batch_size, threads=threads)
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

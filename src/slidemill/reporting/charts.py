@@ -1,9 +1,8 @@
 """Line charts as geometry, which the template draws as SVG in the colours of the page."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 _MAX_TICKS = 6
 
@@ -33,8 +32,8 @@ class Area:
         return self.right - self.left == self.bottom - self.top
 
 
-_WIDE = Area(left=52, right=412, top=12, bottom=232)
-_SQUARE = Area(left=52, right=352, top=12, bottom=312)
+WIDE = Area(left=52, right=412, top=12, bottom=232)
+SQUARE = Area(left=52, right=352, top=12, bottom=312)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart; ticks are pairs of a place in the SVG and a label."""
+    """A chart; ticks are pairs of a place in the SVG and a label, bands are closed outlines behind the lines."""
 
     title: str
     description: str
@@ -71,11 +70,12 @@ class Chart:
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
     lines: list[Line]
+    bands: list[Line] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
-    """Maps values from `low` to `high` to places from `start` to `end`."""
+class Scale:
+    """Maps values from `low` to `high` to places from `start` to `end` in the SVG."""
 
     low: float
     high: float
@@ -83,34 +83,12 @@ class _Scale:
     end: float
 
     def __call__(self, value: float) -> float:
+        """Place of a value."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def ticks(self, values: Iterable[float]) -> list[tuple[float, str]]:
+        """Places of values, with their labels."""
         return [(self(value), f"{value:g}") for value in values]
-
-
-def roc_chart(metrics: Mapping[str, Any]) -> Chart | None:
-    """ROC curves of each class against the rest; None when no class has one.
-
-    Args:
-        metrics: of metrics.json.
-    """
-    curves = {name: metrics["slide"]["roc"][name] for name in metrics["classes"]}
-    if not any(curves.values()):
-        return None
-    x, y = _scales(_SQUARE, (0, 1), (0, 1))
-    diagonal = Line("chance", "chance", _placed(x, y, [0, 1], [0, 1]), has_dots=False)
-    fifths = [0, 0.2, 0.4, 0.6, 0.8, 1]
-    return Chart(
-        title="ROC curves",
-        description=f"true over false positive rate, against the rest, of {', '.join(filter(curves.get, curves))}",
-        area=_SQUARE,
-        x_label="false positive rate",
-        y_label="true positive rate",
-        x_ticks=x.ticks(fifths),
-        y_ticks=y.ticks(fifths),
-        lines=[diagonal, *_roc_lines(x, y, curves)],
-    )
 
 
 def training_charts(history: Sequence[Mapping[str, str]]) -> list[Chart]:
@@ -134,26 +112,19 @@ def nice_ticks(highest: float) -> list[float]:
     return [round(number * step, 12) for number in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
-def _roc_lines(x: _Scale, y: _Scale, curves: Mapping[str, Any]) -> Iterator[Line]:
-    for place, (name, curve) in enumerate(curves.items()):
-        if curve:
-            points = _placed(x, y, curve["false_positive_rate"], curve["true_positive_rate"])
-            yield Line(name, f"class-{place}", points, has_dots=False)
-
-
 def _training_chart(history: Sequence[Mapping[str, str]], quantity: str, highest: float) -> Chart:
     epochs = _column(history, "epoch")
     y_ticks = nice_ticks(highest)
-    x, y = _scales(_WIDE, (min(epochs), max(max(epochs), min(epochs) + 1)), (0, y_ticks[-1]))
+    x, y = scales(WIDE, (min(epochs), max(max(epochs), min(epochs) + 1)), (0, y_ticks[-1]))
     every = math.ceil(len(epochs) / 10)
     lines = [
-        Line(name, name, _placed(x, y, epochs, _column(history, f"{column}_{quantity}")), has_dots=True)
+        Line(name, name, placed(x, y, epochs, _column(history, f"{column}_{quantity}")), has_dots=True)
         for column, name in (("train", "training"), ("validation", "validation"))
     ]
     return Chart(
         title=quantity.capitalize(),
         description=f"{quantity} over the epochs, on the training and on the validation tiles",
-        area=_WIDE,
+        area=WIDE,
         x_label="epoch",
         y_label=quantity,
         x_ticks=x.ticks(epochs[::every]),
@@ -162,7 +133,7 @@ def _training_chart(history: Sequence[Mapping[str, str]], quantity: str, highest
     )
 
 
-def _placed(x: _Scale, y: _Scale, xs: Iterable[float], ys: Iterable[float]) -> list[tuple[float, float]]:
+def placed(x: Scale, y: Scale, xs: Iterable[float], ys: Iterable[float]) -> list[tuple[float, float]]:
     """Points in the units of the SVG, without those that are not numbers."""
     return [(x(a), y(b)) for a, b in zip(xs, ys, strict=True) if math.isfinite(b)]
 
@@ -171,5 +142,6 @@ def _column(history: Sequence[Mapping[str, str]], name: str) -> list[float]:
     return [float(row.get(name) or "nan") for row in history]
 
 
-def _scales(area: Area, xs: tuple[float, float], ys: tuple[float, float]) -> tuple[_Scale, _Scale]:
-    return _Scale(*xs, area.left, area.right), _Scale(*ys, area.bottom, area.top)
+def scales(area: Area, xs: tuple[float, float], ys: tuple[float, float]) -> tuple[Scale, Scale]:
+    """Scales of the x and y axes for these ranges of values."""
+    return Scale(*xs, area.left, area.right), Scale(*ys, area.bottom, area.top)

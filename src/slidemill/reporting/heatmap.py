@@ -1,6 +1,7 @@
 """The picture of a slide's scores: the slide, then a panel for each class."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,37 +9,52 @@ import numpy as np
 from slidemill.evaluation.aggregate import SlideScore, score_slide
 from slidemill.inference.store import Predictions
 from slidemill.reporting.figure import Legend, Panel, draw_panels
-from slidemill.reporting.overlay import colour_bar, colour_tiles, tile_numbers
+from slidemill.reporting.overlay import colour_bar, colour_tiles, excluded_tiles, hatch_tiles, tile_numbers
 from slidemill.tiling.store import SlideFacts
 from slidemill.units import Microns
 
 _MICRONS_PER_MM = 1000
 
 
-def draw_heatmap(overview: np.ndarray, slide: SlideFacts, predictions: Predictions, png: Path) -> None:
-    """Draw the slide and, for each class, its tile scores blended over the slide.
+def slide_panels(overview: np.ndarray, slide: SlideFacts, predictions: Predictions) -> list[Panel]:
+    """The slide and, for each class, its tile scores blended over the slide.
 
-    Every tile covers exactly its square of the slide (see `slidemill.reporting.overlay`); what was not scored shows the
-    plain slide.
+    Every tile covers exactly its square of the slide (see `slidemill.reporting.overlay`). Tiles that were left out are
+    hatched; what lies outside the grid of tiles shows the plain slide.
 
     Args:
         overview: (height, width, 3) uint8 RGB, the whole slide.
         slide: its level-0 size and resolution.
         predictions: the scores of its tiles.
-        png: file to write, atomically. The panels hold the overview's pixels one to one.
+    Returns:
+        One panel more than there are classes, each with the overview's pixels one to one.
     Raises:
         PredictionsError: the scores are unusable.
     """
     score = score_slide(predictions)
-    height, width = overview.shape[:2]
-    numbers = tile_numbers(
-        predictions.coordinates,
-        predictions.tile_extent,
-        slide_size=(slide.width, slide.height),
-        picture_size=(width, height),
+    extent, slide_size = predictions.tile_extent, (slide.width, slide.height)
+    picture_size = (overview.shape[1], overview.shape[0])
+    numbers = tile_numbers(predictions.coordinates, extent, slide_size=slide_size, picture_size=picture_size)
+    excluded = excluded_tiles(predictions.coordinates, extent, slide_size=slide_size)
+    hatched = hatch_tiles(overview, tile_numbers(excluded, extent, slide_size=slide_size, picture_size=picture_size))
+    coloured = (
+        Panel(_class_label(name, score), colour_tiles(hatched, numbers, predictions.scores[:, place]))
+        for place, name in enumerate(predictions.classes)
     )
-    panels = [Panel("slide", overview), *_class_panels(overview, numbers, predictions, score)]
-    draw_panels(png, predictions.slide_id, _summary(score), panels, _legend(slide, width))
+    return [Panel("slide", overview), *coloured]
+
+
+def draw_heatmap(panels: Sequence[Panel], slide: SlideFacts, predictions: Predictions, png: Path) -> None:
+    """Draw the panels with title, scale bar and colour bar.
+
+    Args:
+        panels: from `slide_panels`.
+        slide: its level-0 size and resolution.
+        predictions: the scores of its tiles.
+        png: file to write, atomically.
+    """
+    legend = _legend(slide, panels[0].picture.shape[1])
+    draw_panels(png, predictions.slide_id, _summary(score_slide(predictions)), panels, legend)
 
 
 def draw_set_aside(overview: np.ndarray | None, slide_id: str, reason: str, png: Path) -> None:
@@ -60,22 +76,13 @@ def scale_bar(longest: Microns) -> Microns:
     return Microns(max(step * power for step in (1, 2, 5) if step * power <= longest))
 
 
-def _class_panels(
-    overview: np.ndarray, numbers: np.ndarray, predictions: Predictions, score: SlideScore
-) -> list[Panel]:
-    return [
-        Panel(_class_label(name, score), colour_tiles(overview, numbers, predictions.scores[:, place]))
-        for place, name in enumerate(predictions.classes)
-    ]
-
-
 def _class_label(name: str, score: SlideScore) -> str:
-    return f"{name}, mean {score.mean_scores[name]:.3f}"
+    return f"{name}, mean {score.scores['mean'][name]:.3f}"
 
 
 def _summary(score: SlideScore) -> str:
-    mean = score.mean_scores[score.predicted]
-    return f"Predicted {score.predicted}, mean score {mean:.3f} over {score.tile_count} tiles"
+    name = score.predicted["mean"]
+    return f"Highest mean score: {name}, {score.scores['mean'][name]:.3f} over {score.tile_count} tiles"
 
 
 def _legend(slide: SlideFacts, width: int) -> Legend:
@@ -86,7 +93,7 @@ def _legend(slide: SlideFacts, width: int) -> Legend:
         scale_text=_length_text(length),
         colours=colour_bar(max(160, width // 2), max(10, width // 24)),
         colours_text="score of the class",
-        note="without colour: not scored",
+        note="hatched: excluded, not scored",
     )
 
 

@@ -13,6 +13,8 @@ from slidemill.units import SlidePixels
 _COLORMAP = "viridis"  # perceptually uniform, and told apart by colour-blind readers
 _OPACITY = 0.65
 _LEVELS = 256
+_HATCH_DISTANCE_PX = 7
+_HATCH_GREY = 120
 
 
 def tile_numbers(
@@ -58,6 +60,31 @@ def colour_tiles(picture: np.ndarray, numbers: np.ndarray, scores: np.ndarray) -
     colours = score_colours(scores)[numbers[is_scored]]
     coloured[is_scored] = _blended(colours, _grey(picture[is_scored]))
     return coloured
+
+
+def excluded_tiles(
+    coordinates: np.ndarray, tile_extent: SlidePixels, *, slide_size: tuple[SlidePixels, SlidePixels]
+) -> np.ndarray:
+    """Corners of the full tiles of the slide's grid that are not among `coordinates`: (tiles, 2) int64."""
+    columns, rows = (int(side) // int(tile_extent) for side in slide_size)
+    is_kept = np.zeros((rows, columns), dtype=np.bool_)
+    places = np.asarray(coordinates, np.int64) // int(tile_extent)
+    is_kept[places[:, 1], places[:, 0]] = True
+    return np.argwhere(~is_kept)[:, ::-1] * int(tile_extent)
+
+
+def hatch_tiles(picture: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Draw thin diagonals over tiles that were left out: a new (height, width, 3) uint8 RGB array.
+
+    Args:
+        picture: (height, width, 3) uint8 RGB.
+        numbers: (height, width) int32, from `tile_numbers` for the tiles that were left out.
+    """
+    rows, columns = np.arange(numbers.shape[0])[:, None], np.arange(numbers.shape[1])
+    is_line = (numbers >= 0) & ((rows + columns) % _HATCH_DISTANCE_PX == 0)
+    hatched = picture.copy()
+    hatched[is_line] = (picture[is_line].astype(np.uint16) + 2 * _HATCH_GREY) // 3
+    return hatched
 
 
 def colour_bar(width: int, height: int) -> np.ndarray:

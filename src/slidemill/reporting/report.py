@@ -1,6 +1,5 @@
 """The report of a run: one HTML file that needs nothing else."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +8,29 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import slidemill
 from slidemill.atomic import write_text
-from slidemill.reporting import charts, wording
-from slidemill.reporting.cohort_numbers import class_lines, cohort_flow, flagged_slides, set_aside_slides, site_lines
+from slidemill.evaluation.slides_table import SlideRow
+from slidemill.evaluation.top_tiles import PER_SLIDE, read_top_tiles
+from slidemill.reporting import charts, result_charts, wording
+from slidemill.reporting.cohort_numbers import (
+    class_lines,
+    cohort_flow,
+    flagged_slides,
+    set_aside_slides,
+    site_lines,
+)
+from slidemill.reporting.costs import rule_costs
+from slidemill.reporting.galleries import tile_galleries
 from slidemill.reporting.palette import class_colour
-from slidemill.reporting.pictures import array_uri, file_uri
+from slidemill.reporting.pictures import array_uri
+from slidemill.reporting.provenance import file_hashes, software_versions, tiling_versions
+from slidemill.reporting.slide_pictures import slide_pictures
 from slidemill.reporting.sources import Run, RunFiles, read_run
 from slidemill.splits.table import SPLITS
-from slidemill.tiling.store import StoreSummary, read_store
+from slidemill.tiling.store import read_store
 
-_HEATMAP_SIDE_PX = 1200
 _THUMBNAIL_SIDE_PX = 180
+_PICTURED_REASONS = 60  # slides set aside or flagged that are shown with a picture
+_PICTURED_MISTAKES = 24
 
 
 def write_report(files: RunFiles, output: Path) -> None:
@@ -62,16 +74,20 @@ def _content(run: Run, files: RunFiles) -> dict[str, Any]:
         "class_place": {name: place for place, name in enumerate(run.classes)},
         "class_colours": [class_colour(place) for place in range(len(run.classes))],
         "metrics": run.metrics,
+        "methods": wording.METHOD_NAMES,
+        "level_columns": wording.LEVEL_COLUMNS,
+        "tiles_per_slide": PER_SLIDE,
         **_cohort(run, files),
         **_training(run),
         **_test_slides(run, files),
-        **_provenance(run),
+        **_provenance(run, files),
     }
 
 
 def _cohort(run: Run, files: RunFiles) -> dict[str, Any]:
     set_aside, flagged = set_aside_slides(run.cohort), flagged_slides(run.summaries)
-    pictured = {row.slide_id for row in set_aside}.union(*flagged.values())
+    pictured = {row.slide_id for row in set_aside[:_PICTURED_REASONS]}
+    pictured |= {slide_id for slide_ids in flagged.values() for slide_id in slide_ids[:_PICTURED_REASONS]}
     return {
         "flow": cohort_flow(run.cohort),
         "set_aside": set_aside,
@@ -94,32 +110,36 @@ def _training(run: Run) -> dict[str, Any]:
 
 def _test_slides(run: Run, files: RunFiles) -> dict[str, Any]:
     scored = [row for row in run.slides if row.is_scored]
+    pictures = slide_pictures([files.preview(row.slide_id) for row in scored], panels=1 + len(run.classes))
+    wrong = sorted((row for row in scored if not row.is_right), key=_certainty, reverse=True)
     return {
         "slides": run.slides,
-        "wrong": [row for row in scored if not row.is_right],
+        "pictures": {row.slide_id: picture for row, picture in zip(scored, pictures, strict=True)},
+        "wrong": wrong,
+        "worst": wrong[:_PICTURED_MISTAKES],
+        "galleries": tile_galleries(read_top_tiles(files.top_tiles), run.classes, files),
         "absent_classes": [name for name, slides in run.metrics["counts"]["slides_per_class"].items() if not slides],
-        "roc_chart": charts.roc_chart(run.metrics),
-        "gallery": [(row, file_uri(files.heatmap(row.slide_id), _HEATMAP_SIDE_PX)) for row in scored],
+        "roc_chart": result_charts.roc_chart(run.metrics),
+        "precision_recall_chart": result_charts.precision_recall_chart(run.metrics),
+        "calibration_chart": result_charts.calibration_chart(run.metrics),
     }
 
 
-def _provenance(run: Run) -> dict[str, Any]:
+def _certainty(row: SlideRow) -> float:
+    return row.score or 0.0
+
+
+def _provenance(run: Run, files: RunFiles) -> dict[str, Any]:
     return {
         "config_yaml": yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True),
         "slidemill_version": slidemill.__version__,
-        "tiling_versions": _tiling_versions(run.summaries),
+        "software_versions": software_versions(),
+        "tiling_versions": tiling_versions(run.summaries),
+        "hashes": file_hashes(run, files),
+        "costs": rule_costs(files.benchmarks),
     }
 
 
 def _thumbnail(store: Path) -> str | None:
     thumbnail = read_store(store).thumbnail
     return array_uri(thumbnail, _THUMBNAIL_SIDE_PX) if thumbnail.size else None
-
-
-def _tiling_versions(summaries: Mapping[str, StoreSummary]) -> dict[str, str]:
-    """The versions of the software that cut the tiles; several when the slides were cut at different times."""
-    found: dict[str, set[str]] = {}
-    for summary in summaries.values():
-        for name, number in summary.versions.items():
-            found.setdefault(name, set()).add(number)
-    return {name: ", ".join(sorted(numbers)) for name, numbers in sorted(found.items())}

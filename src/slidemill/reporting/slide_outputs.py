@@ -1,12 +1,14 @@
 """The pictures of one slide, made from the files of a run."""
 
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from slidemill.inference.store import Predictions, read_predictions
 from slidemill.reporting.geojson import write_geojson
-from slidemill.reporting.heatmap import draw_heatmap, draw_set_aside
+from slidemill.reporting.heatmap import draw_heatmap, draw_set_aside, slide_panels
+from slidemill.reporting.preview import write_preview
+from slidemill.reporting.pyramid import write_plain, write_pyramid
+from slidemill.reporting.tile_sheet import write_tile_sheet
 from slidemill.slides import open_slide
 from slidemill.tiling.store import SlideFacts, TileStore, read_store
 from slidemill.units import Mpp
@@ -14,27 +16,70 @@ from slidemill.units import Mpp
 MAX_SIDE_PX = 4096
 
 
-def picture_slide(
-    *, slide: Path, store_path: Path, predictions_path: Path, mpp: float, png: Path, geojson: Path
-) -> None:
-    """Write the heatmap and the GeoJSON of one slide.
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Files to write, each atomically.
 
-    A slide that was set aside gets both as well, from its tile store alone: its file may be unreadable.
+    Attributes:
+        png: the heatmap.
+        geojson: the scores for QuPath.
+        preview: the panels of the heatmap, small.
+        tiles: the slide's most and least typical tiles.
+    """
+
+    png: Path
+    geojson: Path
+    preview: Path
+    tiles: Path
+
+
+def picture_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp: float, pictures: Pictures) -> None:
+    """Write the pictures of one slide.
+
+    A slide that was set aside gets all of them as well, from its tile store alone: its file may be unreadable.
 
     Args:
         slide: the slide's file.
         store_path: its tile store.
         predictions_path: its predictions.
         mpp: microns per pixel of the picture; coarser where a side would exceed 4096 pixels.
-        png, geojson: files to write, atomically.
+        pictures: files to write.
     Raises:
         ResolutionError: `mpp` is no resolution.
         ZarrZipError: a store is missing or damaged.
         UnreadableSlideError: the slide cannot be read (any more).
     """
     store, predictions = read_store(store_path), read_predictions(predictions_path)
-    _draw(slide, store, predictions, Mpp(mpp), png)
-    write_geojson(predictions, geojson)
+    resolution = Mpp(mpp)
+    facts = store.summary.slide
+    if predictions.reason or facts is None:
+        _draw_set_aside(store, predictions, pictures)
+    else:
+        _draw(slide, facts, predictions, resolution, pictures)
+    write_geojson(predictions, pictures.geojson)
+
+
+def overlay_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp: float, output: Path) -> None:
+    """Write the pyramid of one slide (see `slidemill.reporting.pyramid`); of a slide set aside its thumbnail alone.
+
+    Args:
+        slide: the slide's file.
+        store_path: its tile store.
+        predictions_path: its predictions.
+        mpp: microns per pixel of the largest level.
+        output: OME-TIFF to write, atomically.
+    Raises:
+        ResolutionError: `mpp` is no resolution.
+        ZarrZipError: a store is missing or damaged.
+        UnreadableSlideError: the slide cannot be read (any more).
+    """
+    store, predictions, resolution = read_store(store_path), read_predictions(predictions_path), Mpp(mpp)
+    facts = store.summary.slide
+    if predictions.reason or facts is None:
+        write_plain(output, store.thumbnail, predictions.slide_id)
+        return
+    with open_slide(slide) as reader:
+        write_pyramid(output, reader, facts, predictions, resolution)
 
 
 def picture_side(slide: SlideFacts, mpp: Mpp) -> int:
@@ -43,15 +88,17 @@ def picture_side(slide: SlideFacts, mpp: Mpp) -> int:
     return max(1, min(side, MAX_SIDE_PX))
 
 
-def _draw(slide: Path, store: TileStore, predictions: Predictions, mpp: Mpp, png: Path) -> None:
-    facts = store.summary.slide
-    if predictions.reason or facts is None:
-        thumbnail = store.thumbnail if store.thumbnail.size else None
-        draw_set_aside(thumbnail, predictions.slide_id, predictions.reason or store.summary.reason, png)
-        return
-    draw_heatmap(_overview(slide, picture_side(facts, mpp)), facts, predictions, png)
-
-
-def _overview(slide: Path, side: int) -> np.ndarray:
+def _draw(slide: Path, facts: SlideFacts, predictions: Predictions, mpp: Mpp, pictures: Pictures) -> None:
     with open_slide(slide) as reader:
-        return reader.overview(side)
+        panels = slide_panels(reader.overview(picture_side(facts, mpp)), facts, predictions)
+        write_tile_sheet(pictures.tiles, reader, predictions)
+    draw_heatmap(panels, facts, predictions, pictures.png)
+    write_preview(pictures.preview, [panel.picture for panel in panels])
+
+
+def _draw_set_aside(store: TileStore, predictions: Predictions, pictures: Pictures) -> None:
+    thumbnail = store.thumbnail if store.thumbnail.size else None
+    reason = predictions.reason or store.summary.reason
+    draw_set_aside(thumbnail, predictions.slide_id, reason, pictures.png)
+    write_preview(pictures.preview, [] if thumbnail is None else [thumbnail])
+    write_tile_sheet(pictures.tiles, None, predictions)

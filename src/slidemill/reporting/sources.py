@@ -22,7 +22,10 @@ class RunFiles:
         history: model/history.tsv, None when nothing was trained.
         metrics: evaluation/metrics.json.
         slides: evaluation/slides.tsv.
-        heatmaps: folder of {slide_id}.png for the test slides.
+        top_tiles: evaluation/top_tiles.tsv.
+        previews: folder of {slide_id}.jpg, the small heatmaps of the test slides.
+        typical_tiles: folder of {slide_id}.jpg, the tile sheets of the test slides.
+        benchmarks: folder of Snakemake's benchmark files; it may be missing.
         config: the run's config as JSON.
     """
 
@@ -32,16 +35,23 @@ class RunFiles:
     history: Path | None
     metrics: Path
     slides: Path
-    heatmaps: Path
+    top_tiles: Path
+    previews: Path
+    typical_tiles: Path
+    benchmarks: Path
     config: Path
 
     def store(self, slide_id: str) -> Path:
         """The tile store of a slide."""
         return store_paths(self.tiles, slide_id)[1]
 
-    def heatmap(self, slide_id: str) -> Path:
-        """The picture of a test slide."""
-        return self.heatmaps / f"{slide_id}.png"
+    def preview(self, slide_id: str) -> Path:
+        """The small heatmap of a test slide."""
+        return self.previews / f"{slide_id}.jpg"
+
+    def tile_sheet(self, slide_id: str) -> Path:
+        """The typical tiles of a test slide."""
+        return self.typical_tiles / f"{slide_id}.jpg"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,23 @@ from typing import Any
 
 NOT_COMPUTABLE = "\N{EN DASH}"
 
+METHOD_NAMES = {
+    "mean": "mean score",
+    "majority": "majority vote",
+    "top_k_mean": "mean of the highest scores",
+    "median": "median score",
+}
+LEVEL_COLUMNS = [
+    ("accuracy", "Accuracy"),
+    ("balanced_accuracy", "Balanced accuracy"),
+    ("f1", "F1, macro"),
+    ("cohen_kappa", "Cohen's kappa"),
+    ("auc", "AUC, macro"),
+    ("log_loss", "Log loss"),
+    ("brier", "Brier score"),
+    ("expected_calibration_error", "Calibration error"),
+]
+
 
 def thousands(number: int) -> str:
     """12345 as "12,345"."""

@@ -10,6 +10,7 @@ from slidemill.slides.reader import (
     SlideProperties,
     SlideReader,
     UnreadableSlideError,
+    read_square,
 )
 from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
 
@@ -25,5 +26,6 @@ __all__ = [
     "SlideReader",
     "UnreadableSlideError",
     "open_slide",
+    "read_square",
     "resolution_of",
 ]

@@ -123,3 +123,12 @@ class SlideReader(Protocol):
             UnreadableSlideError: the pixels cannot be decoded.
         """
         ...
+
+
+def read_square(
+    reader: SlideReader, x: SlidePixels, y: SlidePixels, *, extent: SlidePixels, size: TilePixels
+) -> np.ndarray:
+    """One square of a slide, as `SlideReader.map_tiles` reads them: (size, size, 3) uint8 RGB."""
+    corners = np.array([[x, y]], np.int64)
+    (pixels,) = reader.map_tiles(lambda _, tile: tile.copy(), corners, extent=extent, size=size)
+    return pixels

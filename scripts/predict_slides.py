@@ -1,0 +1,41 @@
+"""Score every tile of slides with a trained model, which is loaded once for all of them."""
+
+from pathlib import Path
+
+import click
+
+from slidemill.command import run
+from slidemill.inference.batch import predict_batch
+from slidemill.inference.predict import DEFAULT_BATCH_SIZE
+
+
+@click.command(help=__doc__)
+@click.option("--slide", "slides", multiple=True, required=True, help="Once for each slide.")
+@click.option("--tiles", type=Path, required=True, help="Folder of the slides' tile stores.")
+@click.option("--model", type=Path, required=True, help="Read: model.keras.")
+@click.option("--kept", type=Path, required=True, help="Folder where a run that ends early keeps what it has finished.")
+@click.option("--predictions", type=Path, required=True, help="Folder to write to, {slide}.zarr.zip.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BATCH_SIZE,
+    show_default=True,
+    help="Tiles scored at once.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+def main(
+    slides: tuple[str, ...], tiles: Path, model: Path, kept: Path, predictions: Path, batch_size: int, threads: int
+) -> None:
+    predict_batch(
+        slides,
+        tiles_folder=tiles,
+        model_file=model,
+        kept_folder=kept,
+        predictions_folder=predictions,
+        batch_size=batch_size,
+        threads=threads,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,66 @@
+"""Confusion matrices, of all samples and of each bootstrap draw, and the metrics that follow from them.
+
+Matrices are (..., true classes, predicted classes). What cannot be computed is NaN: the recall and F1 of a class that
+no sample has, and every average over classes of which one is NaN.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from slidemill.evaluation.samples import Samples, sums_by_patient
+
+Metric = Callable[[np.ndarray], np.ndarray]
+
+
+def confusion_matrix(samples: Samples) -> np.ndarray:
+    """Counts of all samples, (classes, classes) int64."""
+    size = len(samples.classes)
+    cells = samples.true * size + samples.predicted
+    return np.bincount(cells, minlength=size**2).reshape(size, size)
+
+
+def confusion_draws(samples: Samples, draws: np.ndarray) -> np.ndarray:
+    """Weighted counts in each of the (draws, patients): (draws, classes, classes) float64."""
+    size, patients = len(samples.classes), draws.shape[1]
+    cells = (samples.patient * size + samples.true) * size + samples.predicted
+    by_patient = sums_by_patient(np.ones(len(samples)), cells, patients * size**2).reshape(patients, size**2)
+    return (draws @ by_patient).reshape(-1, size, size)
+
+
+def accuracy(matrix: np.ndarray) -> np.ndarray:
+    """Share of the samples that are right."""
+    return _ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
+
+
+def balanced_accuracy(matrix: np.ndarray) -> np.ndarray:
+    """Mean over the classes of the share of their samples that are right."""
+    return _ratio(_right(matrix), matrix.sum(axis=-1)).mean(axis=-1)
+
+
+def f1_of_classes(matrix: np.ndarray) -> np.ndarray:
+    """Harmonic mean of precision and recall of each class: (..., classes)."""
+    members, claimed = matrix.sum(axis=-1), matrix.sum(axis=-2)
+    return np.where(members > 0, _ratio(2 * _right(matrix), members + claimed), np.nan)
+
+
+def f1_macro(matrix: np.ndarray) -> np.ndarray:
+    """Mean of the classes' F1."""
+    return f1_of_classes(matrix).mean(axis=-1)
+
+
+def cohen_kappa(matrix: np.ndarray) -> np.ndarray:
+    """Agreement beyond chance. Source: Cohen 1960, Educ Psychol Meas 20:37."""
+    total = matrix.sum(axis=(-2, -1))
+    by_chance = _ratio((matrix.sum(axis=-1) * matrix.sum(axis=-2)).sum(axis=-1), total**2)
+    return _ratio(accuracy(matrix) - by_chance, 1 - by_chance)
+
+
+def _right(matrix: np.ndarray) -> np.ndarray:
+    return np.diagonal(matrix, axis1=-2, axis2=-1)
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.asarray(numerator, np.float64) / denominator
+    return np.where(np.isfinite(ratio), ratio, np.nan)

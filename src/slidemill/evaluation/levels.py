@@ -1,0 +1,100 @@
+"""The three levels on which a model is evaluated: tiles, slides and patients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slidemill.evaluation.aggregate import METHODS, Method, SlideScore, winner
+from slidemill.evaluation.samples import Samples, integers
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSlide:
+    """A slide with its true class and its tile scores, (tiles, classes) float32."""
+
+    score: SlideScore
+    label: str
+    tile_scores: np.ndarray
+
+
+class Cohort:
+    """The scored slides of a split.
+
+    Attributes:
+        classes: class names, in order.
+        slides: the scored slides.
+        patients: ids of their patients, sorted; the rows of bootstrap draws.
+    """
+
+    def __init__(self, slides: Sequence[ScoredSlide], classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        self.slides = list(slides)
+        self.patients = sorted({slide.score.patient_id for slide in slides})
+        self._row = {patient: row for row, patient in enumerate(self.patients)}
+        self._number = {name: place for place, name in enumerate(classes)}
+
+    def strata(self) -> list[str]:
+        """The class of each patient: that of most of its slides, of equals the earlier one."""
+        labels: dict[str, list[int]] = {patient: [0] * len(self.classes) for patient in self.patients}
+        for slide in self.slides:
+            labels[slide.score.patient_id][self._number[slide.label]] += 1
+        return [self.classes[int(np.argmax(labels[patient]))] for patient in self.patients]
+
+    def tiles(self) -> Samples:
+        """Every tile with the class of its slide."""
+        counts = [len(slide.tile_scores) for slide in self.slides]
+        scores = np.concatenate([np.zeros((0, len(self.classes)), np.float32), *(s.tile_scores for s in self.slides)])
+        return Samples(
+            self.classes,
+            patient=np.repeat(self._patient_rows(), counts),
+            true=np.repeat(self._labels(), counts),
+            predicted=scores.argmax(axis=1),
+            scores=scores,
+        )
+
+    def slides_by(self, method: Method) -> Samples:
+        """Every slide, aggregated by a method."""
+        return Samples(
+            self.classes,
+            patient=self._patient_rows(),
+            true=self._labels(),
+            predicted=integers([self._number[slide.score.predicted[method]] for slide in self.slides]),
+            scores=self._scores(method),
+        )
+
+    def patients_by(self, method: Method) -> Samples:
+        """Every patient: the mean of the scores of its slides, each slide counting the same.
+
+        A patient with slides of several classes, such as tumour and normal tissue, comes once for each of them, with
+        the slides of that class.
+        """
+        cases = sorted(set(zip(self._patient_rows().tolist(), self._labels().tolist(), strict=True)))
+        place = {case: number for number, case in enumerate(cases)}
+        case_of_slide = [
+            place[case] for case in zip(self._patient_rows().tolist(), self._labels().tolist(), strict=True)
+        ]
+        scores: dict[Method, np.ndarray] = {name: self._case_means(name, case_of_slide, len(cases)) for name in METHODS}
+        by_case = [{name: scores[name][number].tolist() for name in METHODS} for number in range(len(cases))]
+        return Samples(
+            self.classes,
+            patient=integers([patient for patient, _ in cases]),
+            true=integers([label for _, label in cases]),
+            predicted=integers([winner(of_case, method) for of_case in by_case]),
+            scores=scores[method],
+        )
+
+    def _case_means(self, method: Method, case_of_slide: Sequence[int], cases: int) -> np.ndarray:
+        members = np.zeros((cases, len(self.slides)))
+        members[case_of_slide, np.arange(len(self.slides))] = 1
+        return (members @ self._scores(method)) / members.sum(axis=1, keepdims=True)
+
+    def _patient_rows(self) -> np.ndarray:
+        return integers([self._row[slide.score.patient_id] for slide in self.slides])
+
+    def _labels(self) -> np.ndarray:
+        return integers([self._number[slide.label] for slide in self.slides])
+
+    def _scores(self, method: Method) -> np.ndarray:
+        scores = [list(slide.score.scores[method].values()) for slide in self.slides]
+        return np.array(scores, dtype=np.float64).reshape(-1, len(self.classes))

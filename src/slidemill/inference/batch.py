@@ -1,0 +1,78 @@
+"""The slides of one job: a slide that fails takes no other along, and a job that ended early goes on by slide.
+
+A workflow engine deletes the outputs of a job that failed. So predictions go to a folder of their own first, and move
+to their final place when the whole batch is finished; the same job, run again, scores only what is missing.
+"""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from slidemill.errors import SlidemillError
+from slidemill.inference.predict import DEFAULT_BATCH_SIZE, SlideJob, file_sha256, predict_slides
+from slidemill.inference.store import predictions_path, read_predictions
+from slidemill.tiling.store import store_paths
+from slidemill.zarr_zip import ZarrZipError
+
+_log = logging.getLogger(__name__)
+
+
+class SlidesFailedError(SlidemillError):
+    """Slides that could not be scored, among others that were."""
+
+    def __init__(self, reasons: Sequence[str], total: int) -> None:
+        super().__init__(reasons, total)
+        self.reasons = reasons
+        self.total = total
+
+    def __str__(self) -> str:
+        problems = " ".join(self.reasons)
+        return f"{len(self.reasons)} of {self.total} slides failed, the others are kept for the next run. {problems}"
+
+
+def predict_batch(
+    slide_ids: Sequence[str],
+    *,
+    tiles_folder: Path,
+    model_file: Path,
+    kept_folder: Path,
+    predictions_folder: Path,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    threads: int = 1,
+) -> None:
+    """Write the predictions of slides, all of them or none.
+
+    Args:
+        slide_ids: the slides.
+        tiles_folder: holds their tile stores.
+        model_file: model.keras.
+        kept_folder: where predictions wait until the batch is finished.
+        predictions_folder: gets {slide_id}.zarr.zip for each slide.
+        batch_size: tiles that are scored at once.
+        threads: CPU threads.
+    Raises:
+        SlidesFailedError: some slides could not be scored; the predictions of the others stay in `kept_folder`.
+        ModelFileError: the model is missing, damaged, or has no description.
+    """
+    jobs = [SlideJob(*store_paths(tiles_folder, slide), predictions_path(kept_folder, slide)) for slide in slide_ids]
+    model_sha256 = file_sha256(model_file)
+    missing = [job for job in jobs if not _is_finished(job, model_sha256)]
+    _log.info("%d slides, %d of them finished before", len(jobs), len(jobs) - len(missing))
+    failures = predict_slides(missing, model_file, batch_size=batch_size, threads=threads)
+    if failures:
+        raise SlidesFailedError([str(error) for error in failures], len(jobs))
+    predictions_folder.mkdir(parents=True, exist_ok=True)
+    for job in jobs:
+        shutil.move(job.output, predictions_folder / job.output.name)
+
+
+def _is_finished(job: SlideJob, model_sha256: str) -> bool:
+    """Whether an earlier run has scored these very tiles with this very model."""
+    try:
+        newest_input = max(job.records.stat().st_mtime_ns, job.store.stat().st_mtime_ns)
+        return job.output.stat().st_mtime_ns > newest_input and (
+            read_predictions(job.output).model_sha256 == model_sha256
+        )
+    except (FileNotFoundError, ZarrZipError):
+        return False
