@@ -45,8 +45,9 @@ class FakeSlide:
 class FakeReader:
     """A slide whose tiles are grey, the lighter the farther to the right."""
 
-    def read_tile(self, x: int, y: int, *, extent: int, size: int) -> np.ndarray:
-        return np.full((size, size, 3), 60 + x // 16 + y // 64, np.uint8)
+    def map_tiles(self, finish, corners, *, extent: int, size: int, threads: int = 1):
+        for number, (x, y) in enumerate(corners.tolist()):
+            yield finish(number, np.full((size, size, 3), 60 + x // 16 + y // 64, np.uint8))
 
 
 def predictions_of(slide: FakeSlide) -> Predictions:

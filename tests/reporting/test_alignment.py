@@ -96,9 +96,9 @@ def test_the_file_follows_rfc_7946(predictions, tmp_path):
 
 def test_the_sheet_shows_the_tiles_of_each_class(slide, predictions, tmp_path):
     class Reader:
-        def read_tile(self, x, y, *, extent, size):
-            tile = slide[y : y + extent, x : x + extent]
-            return np.full((size, size, 3), tile[0, 0, 0], np.uint8)
+        def map_tiles(self, finish, corners, *, extent, size, threads=1):
+            for number, (x, y) in enumerate(corners.tolist()):
+                yield finish(number, np.full((size, size, 3), slide[y, x, 0], np.uint8))
 
     write_tile_sheet(tmp_path / "s.jpg", Reader(), predictions)
     for place in range(2):

@@ -143,8 +143,8 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
 
 
 def test_sites_are_counted_where_they_are_known(page_of):
-    assert "Sites:" not in page_of([*RIGHT, *TRAINING])
+    assert "By site" not in page_of([*RIGHT, *TRAINING])
     page = page_of([*RIGHT, *TRAINING, FakeSlide("s", "LUAD", "train", site="S<5>")])
-    assert "Sites: 2" in page
+    assert "<h3>By site</h3>" in page
     assert "S&lt;5&gt;" in page
     _Page(page)
