@@ -50,6 +50,7 @@ def test_a_fifo_that_appears_later_is_waited_for(tmp_path):
     timer = threading.Timer(0.3, lambda: started.append(feed(tmp_path, "c_0", records(0))))
     timer.start()
     assert read(FifoChannel(tmp_path / "c", wait_seconds=60)) == records(0)
+    timer.join()
     started[0].join()
 
 

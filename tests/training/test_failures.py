@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
-STALL_SECONDS = 20
+STALL_SECONDS = 45
 
 
 @pytest.fixture
