@@ -56,9 +56,9 @@ def decode_tile(jpeg: tf.Tensor, shape: TileShape, *, corner: tf.Tensor | None =
     ratio = next((r for r in _JPEG_RATIOS if shape.stored >= r * shape.model), 1)
     decoded_side = -(-shape.stored // ratio)
     image = tf.io.decode_jpeg(jpeg, channels=3, ratio=ratio)
-    image = tf.cast(tf.ensure_shape(image, (decoded_side, decoded_side, 3)), tf.float32)
+    image = tf.ensure_shape(image, (decoded_side, decoded_side, 3))
     if decoded_side == shape.model:
-        return image
+        return tf.cast(image, tf.float32)
     method = "area" if decoded_side > shape.model else "bilinear"
     return tf.image.resize(image, (shape.model, shape.model), method=method)
 
