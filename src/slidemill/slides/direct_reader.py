@@ -17,7 +17,7 @@ from PIL import Image
 
 from slidemill.slides.jpeg import SCALES
 from slidemill.slides.ordered import map_in_order
-from slidemill.slides.reader import ReaderName, SlideProperties, SlideReader, UnreadableSlideError
+from slidemill.slides.reader import ReaderName, SlideProperties, SlideReader, UnreadableSlideError, overview_size
 from slidemill.slides.segments import read_segments
 from slidemill.slides.shared_tiles import SharedTiles
 from slidemill.slides.tiff_file import DamagedTiffError, TiffFile
@@ -89,8 +89,7 @@ class _DirectReader:
 
     def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
         width, height = self.properties.width, self.properties.height
-        downsample = max(1.0, max(width, height) / max_side)
-        columns, rows = max(1, round(width / downsample)), max(1, round(height / downsample))
+        downsample, columns, rows = overview_size(width, height, max_side)
         source = self._source(downsample)
         # Beyond what the decoder can do, rows of tiles are made smaller one by one, so that memory stays small.
         reduction = 1

@@ -18,6 +18,7 @@ from slidemill.slides.reader import (
     SlideProperties,
     SlideReader,
     UnreadableSlideError,
+    overview_size,
 )
 from slidemill.units import SlidePixels, TilePixels
 
@@ -82,8 +83,7 @@ class _OpenSlideReader:
 
     def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
         width, height = self._slide.dimensions
-        downsample = max(1.0, max(width, height) / max_side)
-        columns, rows = max(1, round(width / downsample)), max(1, round(height / downsample))
+        downsample, columns, rows = overview_size(width, height, max_side)
         scale_x, scale_y = width / columns, height / rows
         level = self._slide.get_best_level_for_downsample(downsample)
         # In parts, because a slide without a pyramid has to be decoded at full size.

@@ -132,3 +132,9 @@ def read_square(
     corners = np.array([[x, y]], np.int64)
     (pixels,) = reader.map_tiles(lambda _, tile: tile.copy(), corners, extent=extent, size=size)
     return pixels
+
+
+def overview_size(width: int, height: int, max_side: int) -> tuple[float, int, int]:
+    """Downsample, columns and rows of the overview of a slide of `width` x `height` pixels; it is never enlarged."""
+    downsample = max(1.0, max(width, height) / max_side)
+    return downsample, max(1, round(width / downsample)), max(1, round(height / downsample))
