@@ -16,11 +16,12 @@ import numpy as np
 from scipy import ndimage
 
 from slidemill.evaluation.aggregate import Aggregation
-from slidemill.evaluation.evaluate import EvaluationFiles, evaluate
+from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
 from slidemill.inference.store import Predictions, predictions_path, write_predictions
 from slidemill.reporting.heatmap import slide_panels
 from slidemill.reporting.preview import write_preview
 from slidemill.reporting.report import write_report
+from slidemill.reporting.sources import FoldFiles as TrainedFold
 from slidemill.reporting.sources import RunFiles
 from slidemill.reporting.tile_sheet import write_tile_sheet
 from slidemill.splits.table import SplitRow, write_splits
@@ -88,7 +89,7 @@ def main(slides: int) -> None:
         before = peak_memory_gb()
         start = time.perf_counter()
         evaluate(
-            EvaluationFiles(folder / "splits.tsv", folder / "predictions", folder / "tiles", **out),
+            EvaluationFiles([FoldFiles(folder / "splits.tsv", folder / "predictions")], folder / "tiles", **out),
             classes=CLASSES,
             seed=1,
             aggregation=Aggregation(),
@@ -96,10 +97,8 @@ def main(slides: int) -> None:
         evaluated = time.perf_counter()
         write_report(
             RunFiles(
-                splits=folder / "splits.tsv",
+                folds=[TrainedFold(folder / "splits.tsv", plan=None, history=None)],
                 tiles=folder / "tiles",
-                plan=None,
-                history=None,
                 **out,
                 previews=folder / "previews",
                 typical_tiles=folder / "typical_tiles",

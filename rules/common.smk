@@ -93,38 +93,42 @@ def use_model(path):
     config["tiling"]["tile_size"] = description.tile_size_px
 
 
-def split_design():
-    """How the config wants the cohort to be split."""
+def split_designs():
+    """How the cohort is split in each run of the training, by the folder of the run: one run, or one for each fold."""
     split = config["split"]
     if split["folds"]:
-        sizes = Fold(split["fold"], split["folds"])
+        sizes = {
+            f"results/fold-{fold}": Fold(fold, split["folds"])
+            for fold in range(split["folds"])
+        }
     else:
-        sizes = SplitFractions(split["train"], split["validation"], split["test"])
-    return SplitDesign(sizes, split["group_by"])
+        fractions = (split["train"], split["validation"], split["test"])
+        sizes = {"results": SplitFractions(*fractions)}
+    return {run: SplitDesign(size, split["group_by"]) for run, size in sizes.items()}
 
 
-def split_cohort():
+def split_cohort(design):
     """Split of each slide, known before anything runs."""
     return split_slides(
         COHORT.values(),
         classes=config["classes"],
-        design=split_design(),
+        design=design,
         seed=config["seed"],
     )
 
 
-def slides_in(*splits):
-    """The slides of these splits."""
-    return [slide_id for slide_id, split in split_cohort().items() if split in splits]
+def scored_slides(run):
+    """Thresholds are chosen on the validation slides and applied to the test slides."""
+    return [slide_id for slide_id, split in RUNS[run].items() if split != "train"]
 
 
 def prediction_batches():
-    """The scored slides in batches, one for each job."""
+    """The scored slides of each run in batches, one for each job."""
     size = config["prediction"]["slides_per_job"]
-    return [
-        SCORED_SLIDES[start : start + size]
-        for start in range(0, len(SCORED_SLIDES), size)
-    ]
+    for run in RUNS:
+        slides = scored_slides(run)
+        for start in range(0, len(slides), size):
+            yield run, slides[start : start + size]
 
 
 try:
@@ -135,21 +139,35 @@ try:
     SHEET_TO_SELECT = config["select"] is not None and not SHEET.exists()
     COHORT = {} if SHEET_TO_SELECT else read_cohort(SHEET)
     TRAINED_MODEL = config["model"]
+    RUNS = {}
     if SHEET_TO_SELECT:
         check_select(config, SHEET)
     elif TRAINED_MODEL:
         use_model(TRAINED_MODEL)
-        SCORED_SLIDES = PICTURED_SLIDES = list(COHORT)
+        RUNS = {"results": dict.fromkeys(COHORT, "test")}
     else:
         check_labels(SHEET, list(COHORT.values()), config["classes"])
-        # Thresholds are chosen on the validation slides and applied to the test slides.
-        SCORED_SLIDES = slides_in("validation", "test")
-        PICTURED_SLIDES = slides_in("test")
+        RUNS = {run: split_cohort(design) for run, design in split_designs().items()}
 except SlidemillError as error:
     raise WorkflowError(str(error)) from None
 
 DRAWN_SLIDES = any(slide.synthetic for slide in COHORT.values())
-MODEL = TRAINED_MODEL or "results/model/model.keras"
+IS_CROSS_VALIDATION = bool(config["split"]["folds"]) and not TRAINED_MODEL
+# Where the rules that run once for each fold put their files; what is the same for all folds lies under results/.
+RUN = "results/fold-{fold}" if IS_CROSS_VALIDATION else "results"
+# Each test slide and the run whose model is tested on it. No slide is a test slide of two folds.
+TESTED_IN = {
+    slide_id: run
+    for run, splits in RUNS.items()
+    for slide_id, split in splits.items()
+    if split == "test"
+}
+PICTURED_SLIDES = list(TESTED_IN)
+SCORES = [
+    f"{run}/predictions/{slide_id}.zarr.zip"
+    for run in RUNS
+    for slide_id in scored_slides(run)
+]
 RANKS = config["ranks"]["nodes"] * config["ranks"]["per_node"]
 SHARDS = RANKS * config["shards"]["per_rank"]
 MPIRUN = "mpirun --map-by :oversubscribe --bind-to none"
@@ -157,6 +175,7 @@ MPIRUN = "mpirun --map-by :oversubscribe --bind-to none"
 
 wildcard_constraints:
     slide_id=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    fold=r"\d+",
 
 
 def script(name):
@@ -206,10 +225,17 @@ def sheet_that_is_missing(wildcards):
     return f"({SHEET}, the slide sheet, which is not there yet: run 'snakemake select_slides' with the same config)"
 
 
-def split_options():
+def split_options(wildcards):
     """How the cohort is split, as command line options."""
-    folds = ["folds", "fold"] if config["split"]["folds"] else []
-    return options("split", "train", "validation", "test", "group_by", *folds)
+    if IS_CROSS_VALIDATION:
+        return f"{options('split', 'group_by', 'folds')} --fold {wildcards.fold}"
+    return options("split", "train", "validation", "test", "group_by")
+
+
+def of_run(path):
+    """The log or benchmark file of a rule that runs once for each fold."""
+    name, kind = os.path.splitext(path)
+    return f"{name}/fold-{{fold}}{kind}" if IS_CROSS_VALIDATION else path
 
 
 def repeated_option(name, values):
@@ -255,6 +281,23 @@ def sheet_options(wildcards):
 def folder_of(files):
     """Folder of a rule's files. Lists of 20,000 files go to programs as a folder, not as 20,000 arguments."""
     return shlex.quote(str(Path(files[0]).parent))
+
+
+def model_of(run):
+    """The model by which the slides of a run are scored."""
+    return TRAINED_MODEL or f"{run}/model/model.keras"
+
+
+def test_scores(wildcards):
+    """The predictions of a slide by the model that is tested on it."""
+    run = TESTED_IN.get(wildcards.slide_id, "results")
+    return f"{run}/predictions/{wildcards.slide_id}.zarr.zip"
+
+
+def folders_of(name, files):
+    """The folders of a rule's files as a command line option that is given once for each run."""
+    folders = dict.fromkeys(str(Path(file).parent) for file in files)
+    return repeated_option(name, folders)
 
 
 def threads_per_rank(wildcards, threads):

@@ -1,12 +1,10 @@
-# Slide-level results on the test slides.
+# Slide-level results on the test slides; of a cross-validation on those of all folds, each scored by its fold's model.
 
 
 rule evaluate:
     input:
-        splits="results/splits.tsv",
-        predictions=expand(
-            "results/predictions/{slide_id}.zarr.zip", slide_id=SCORED_SLIDES
-        ),
+        splits=expand("{run}/splits.tsv", run=RUNS),
+        predictions=SCORES,
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=PICTURED_SLIDES),
     output:
         metrics=report(
@@ -28,12 +26,15 @@ rule evaluate:
         "../envs/evaluation.yaml"
     params:
         script=script("evaluate.py"),
-        predictions=lambda wildcards, input: folder_of(input.predictions),
+        splits=lambda wildcards, input: repeated_option("splits", input.splits),
+        predictions=lambda wildcards, input: folders_of(
+            "predictions", input.predictions
+        ),
         tiles=lambda wildcards, input: folder_of(input.stores),
         classes=class_options(),
         evaluation=options("evaluation", "aggregation", "top_k"),
         seed=options(None, "seed"),
     shell:
-        "python {params.script} --splits {input.splits:q} --predictions {params.predictions} --tiles {params.tiles}"
+        "python {params.script} {params.splits} {params.predictions} --tiles {params.tiles}"
         " {params.classes} {params.seed} {params.evaluation} --metrics {output.metrics:q} --slides {output.slides:q}"
         " --top-tiles {output.top_tiles:q} &> {log:q}"

@@ -5,7 +5,7 @@ rule heatmap:
     input:
         slide=slide_file,
         store="results/tiles/{slide_id}.zarr.zip",
-        predictions="results/predictions/{slide_id}.zarr.zip",
+        predictions=test_scores,
     output:
         png=report(
             "results/heatmaps/{slide_id}.png",
@@ -35,7 +35,7 @@ rule overlay:
     input:
         slide=slide_file,
         store="results/tiles/{slide_id}.zarr.zip",
-        predictions="results/predictions/{slide_id}.zarr.zip",
+        predictions=test_scores,
     output:
         "results/overlays/{slide_id}.ome.tiff",
     log:

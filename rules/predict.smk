@@ -2,7 +2,7 @@
 # them: a rule for each batch, because every slide has its own file. A profile speaks of them all as `predict_slides`.
 
 
-for number, batch in enumerate(prediction_batches()):
+for number, (run, batch) in enumerate(prediction_batches()):
 
     rule:
         name:
@@ -10,9 +10,9 @@ for number, batch in enumerate(prediction_batches()):
         input:
             records=expand("results/tiles/{slide_id}.tfrecord", slide_id=batch),
             stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=batch),
-            model=MODEL,
+            model=model_of(run),
         output:
-            expand("results/predictions/{slide_id}.zarr.zip", slide_id=batch),
+            expand("{run}/predictions/{slide_id}.zarr.zip", run=run, slide_id=batch),
         log:
             f"logs/predict_slides/{number}.log",
         benchmark:
@@ -27,7 +27,7 @@ for number, batch in enumerate(prediction_batches()):
             slides=" ".join(f"--slide {shlex.quote(slide_id)}" for slide_id in batch),
             tiles=lambda wildcards, input: folder_of(input.stores),
             predictions=lambda wildcards, output: folder_of(output),
-            kept="results/checkpoints/predict",
+            kept=f"{run}/checkpoints/predict",
         shell:
             "python {params.script} {params.slides} --tiles {params.tiles} --model {input.model:q}"
             " --threads {threads} --kept {params.kept:q} --predictions {params.predictions} &> {log:q}"

@@ -19,10 +19,10 @@ rule write_config:
 rule report:
     input:
         # Paths, and not rules.NAME.output: Snakemake would compare each with all inputs, which is slow for many slides.
-        splits="results/splits.tsv",
+        splits=expand("{run}/splits.tsv", run=RUNS),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
-        plan="results/shards/plan.json",
-        history="results/model/history.tsv",
+        plan=expand("{run}/shards/plan.json", run=RUNS),
+        history=expand("{run}/model/history.tsv", run=RUNS),
         metrics="results/evaluation/metrics.json",
         slides="results/evaluation/slides.tsv",
         top_tiles="results/evaluation/top_tiles.tsv",
@@ -45,11 +45,14 @@ rule report:
         "../envs/evaluation.yaml"
     params:
         script=script("report.py"),
+        splits=lambda wildcards, input: repeated_option("splits", input.splits),
+        plan=lambda wildcards, input: repeated_option("plan", input.plan),
+        history=lambda wildcards, input: repeated_option("history", input.history),
         tiles=lambda wildcards, input: folder_of(input.stores),
         previews=lambda wildcards, input: folder_of(input.previews),
         typical_tiles=lambda wildcards, input: folder_of(input.typical_tiles),
     shell:
-        "python {params.script} --splits {input.splits:q} --tiles {params.tiles} --plan {input.plan:q}"
-        " --history {input.history:q} --metrics {input.metrics:q} --slides {input.slides:q}"
+        "python {params.script} {params.splits} --tiles {params.tiles} {params.plan}"
+        " {params.history} --metrics {input.metrics:q} --slides {input.slides:q}"
         " --top-tiles {input.top_tiles:q} --previews {params.previews} --typical-tiles {params.typical_tiles}"
         " --benchmarks results/benchmarks --config {input.config:q} --output {output:q} &> {log:q}"

@@ -10,9 +10,7 @@ rule score:
 rule score_slides:
     input:
         sheet=SHEET,
-        predictions=expand(
-            "results/predictions/{slide_id}.zarr.zip", slide_id=SCORED_SLIDES
-        ),
+        predictions=SCORES,
     output:
         "results/scores.tsv",
     log:

@@ -3,25 +3,27 @@
 
 rule shard_tiles:
     input:
-        splits="results/splits.tsv",
+        splits=f"{RUN}/splits.tsv",
         records=expand("results/tiles/{slide_id}.tfrecord", slide_id=COHORT),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
     output:
-        plan="results/shards/plan.json",
+        plan=f"{RUN}/shards/plan.json",
         train=expand(
-            "results/shards/train-{shard}-of-{count}.tfrecord",
+            "{run}/shards/train-{shard}-of-{count}.tfrecord",
+            run=RUN,
             shard=range(SHARDS),
             count=SHARDS,
         ),
         validation=expand(
-            "results/shards/validation-{shard}-of-{count}.tfrecord",
+            "{run}/shards/validation-{shard}-of-{count}.tfrecord",
+            run=RUN,
             shard=range(SHARDS),
             count=SHARDS,
         ),
     log:
-        "logs/shard_tiles.log",
+        of_run("logs/shard_tiles.log"),
     benchmark:
-        "results/benchmarks/shard_tiles.tsv"
+        of_run("results/benchmarks/shard_tiles.tsv")
     conda:
         "../envs/training.yaml"
     threads: RANKS

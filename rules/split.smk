@@ -6,18 +6,18 @@ rule assign_splits:
         sheet=SHEET,
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
     output:
-        "results/splits.tsv",
+        f"{RUN}/splits.tsv",
     log:
-        "logs/assign_splits.log",
+        of_run("logs/assign_splits.log"),
     benchmark:
-        "results/benchmarks/assign_splits.tsv"
+        of_run("results/benchmarks/assign_splits.tsv")
     conda:
         "../envs/slides.yaml"
     params:
         script=script("assign_splits.py"),
         tiles=lambda wildcards, input: folder_of(input.stores),
         classes=class_options(),
-        split=split_options(),
+        split=split_options,
         seed=options(None, "seed"),
         limit=options("tiling", "max_failed_fraction"),
     shell:

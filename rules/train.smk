@@ -9,12 +9,12 @@ rule train:
         validation=rules.shard_tiles.output.validation,
         weights=config["training"]["weights"] or [],
     output:
-        model="results/model/model.keras",
-        history="results/model/history.tsv",
+        model=f"{RUN}/model/model.keras",
+        history=f"{RUN}/model/history.tsv",
     log:
-        "logs/train.log",
+        of_run("logs/train.log"),
     benchmark:
-        "results/benchmarks/train.tsv"
+        of_run("results/benchmarks/train.tsv")
     retries: 3
     conda:
         "../envs/training.yaml"
@@ -24,9 +24,9 @@ rule train:
         tasks=RANKS,
     params:
         script=script("train.py"),
-        checkpoint="results/checkpoints/train",
+        checkpoint=f"{RUN}/checkpoints/train",
         training=options("training", *config["training"]),
-        log_folder="logs/train",
+        log_folder=of_run("logs/train"),
         seed=options(None, "seed"),
         threads=threads_per_rank,
     shell:

@@ -6,12 +6,16 @@ import click
 
 from slidemill.command import run
 from slidemill.evaluation.aggregate import METHODS, Aggregation, Method
-from slidemill.evaluation.evaluate import EvaluationFiles, evaluate
+from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
 
 
 @click.command(help=__doc__)
-@click.option("--splits", type=Path, required=True, help="splits.tsv; its test slides are evaluated.")
-@click.option("--predictions", type=Path, required=True, help="Folder of {slide_id}.zarr.zip, validation and test.")
+@click.option(
+    "--splits", type=Path, multiple=True, required=True, help="splits.tsv; its test slides; once for each fold."
+)
+@click.option(
+    "--predictions", type=Path, multiple=True, required=True, help="Folder of predictions; once for each fold."
+)
 @click.option("--tiles", type=Path, required=True, help="Folder of the tile stores of the test slides.")
 @click.option("--class", "classes", multiple=True, required=True, help="Once for each class, in order.")
 @click.option("--seed", type=int, required=True, help="Of the bootstrap.")
@@ -21,8 +25,8 @@ from slidemill.evaluation.evaluate import EvaluationFiles, evaluate
 @click.option("--slides", type=Path, required=True, help="slides.tsv to write.")
 @click.option("--top-tiles", type=Path, required=True, help="top_tiles.tsv to write.")
 def main(
-    splits: Path,
-    predictions: Path,
+    splits: tuple[Path, ...],
+    predictions: tuple[Path, ...],
     tiles: Path,
     classes: tuple[str, ...],
     seed: int,
@@ -32,7 +36,8 @@ def main(
     slides: Path,
     top_tiles: Path,
 ) -> None:
-    files = EvaluationFiles(splits, predictions, tiles, metrics=metrics, slides=slides, top_tiles=top_tiles)
+    folds = [FoldFiles(*files) for files in zip(splits, predictions, strict=True)]
+    files = EvaluationFiles(folds, tiles, metrics=metrics, slides=slides, top_tiles=top_tiles)
     evaluate(files, classes=classes, seed=seed, aggregation=Aggregation(aggregation, top_k))
 
 

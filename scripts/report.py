@@ -6,14 +6,14 @@ import click
 
 from slidemill.command import run
 from slidemill.reporting.report import write_report
-from slidemill.reporting.sources import RunFiles
+from slidemill.reporting.sources import FoldFiles, RunFiles
 
 
 @click.command(help=__doc__)
-@click.option("--splits", type=Path, required=True, help="splits.tsv.")
+@click.option("--splits", type=Path, multiple=True, required=True, help="splits.tsv; once for each fold.")
 @click.option("--tiles", type=Path, required=True, help="Folder of the tile stores of all slides.")
-@click.option("--plan", type=Path, help="shards/plan.json; left out when nothing was trained.")
-@click.option("--history", type=Path, help="model/history.tsv; left out when nothing was trained.")
+@click.option("--plan", type=Path, multiple=True, required=True, help="shards/plan.json; once for each fold.")
+@click.option("--history", type=Path, multiple=True, required=True, help="model/history.tsv; once for each fold.")
 @click.option("--metrics", type=Path, required=True, help="evaluation/metrics.json.")
 @click.option("--slides", type=Path, required=True, help="evaluation/slides.tsv.")
 @click.option("--top-tiles", type=Path, required=True, help="evaluation/top_tiles.tsv.")
@@ -23,10 +23,10 @@ from slidemill.reporting.sources import RunFiles
 @click.option("--config", type=Path, required=True, help="The run's config as JSON.")
 @click.option("--output", type=Path, required=True, help="report.html to write.")
 def main(
-    splits: Path,
+    splits: tuple[Path, ...],
     tiles: Path,
-    plan: Path | None,
-    history: Path | None,
+    plan: tuple[Path, ...],
+    history: tuple[Path, ...],
     metrics: Path,
     slides: Path,
     top_tiles: Path,
@@ -38,10 +38,8 @@ def main(
 ) -> None:
     write_report(
         RunFiles(
-            splits=splits,
+            folds=[FoldFiles(*files) for files in zip(splits, plan, history, strict=True)],
             tiles=tiles,
-            plan=plan,
-            history=history,
             metrics=metrics,
             slides=slides,
             top_tiles=top_tiles,

@@ -45,7 +45,6 @@ def test_the_default_config_is_right():
         ({"classes": ["A"]}, "config: classes: ['A'] is too short. It is: names of the classes, at least two"),
         ({"shards__balance": "fair"}, "config: shards.balance: 'fair' is not one of ['none', 'undersample', "),
         ({"split__test": 0.4}, "config: split: the fractions add up to 1.1. Make them add up to 1."),
-        ({"split__folds": 5, "split__fold": 5}, "config: split.fold: 5 is none of the 5 folds. They count from 0."),
         ({"acquire__token_file": ""}, "config: acquire.token_file: '' should be non-empty"),
         ({"seed": -1}, "config: seed: -1 is less than the minimum of 0"),
     ],

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from slidemill.evaluation.aggregate import Aggregation, PredictionsError
-from slidemill.evaluation.evaluate import EvaluationFiles, evaluate
+from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
 from slidemill.evaluation.score import NoSlidesError, score_slides
 from slidemill.evaluation.slides_table import read_slides
 from slidemill.evaluation.top_tiles import read_top_tiles
@@ -49,8 +49,7 @@ def store_of(slide_id, patient, status, reason):
 def _evaluate(folder, *, classes=CLASSES, aggregation=BY_MEAN):
     out = folder / "out"
     files = EvaluationFiles(
-        splits=folder / "splits.tsv",
-        predictions=folder,
+        folds=[FoldFiles(folder / "splits.tsv", folder)],
         tiles=folder / "tiles",
         metrics=out / "metrics.json",
         slides=out / "slides.tsv",
@@ -75,6 +74,7 @@ def test_only_test_slides_are_evaluated_and_none_of_them_vanishes(folder):
     assert metrics["slide"]["accuracy"]["value"] == pytest.approx(2 / 3)
     assert metrics["slide"]["auc"]["macro"]["value"] is None
     assert metrics["model_sha256"] == "m"
+    assert metrics["cross_validation"] is None
 
 
 def test_a_row_of_the_table(folder):
@@ -100,7 +100,7 @@ def test_levels_points_and_subgroups(folder):
     metrics, _ = _evaluate(folder)
     assert [metrics[level]["count"] for level in ("tile", "slide", "patient")] == [4, 3, 3]  # p1 has two classes
     point = metrics["operating_points"]["LUAD"]
-    assert point["threshold"] == 0.5  # half-way between the validation slides' 0.75 and 0.25
+    assert point["thresholds"] == [0.5]  # half-way between the validation slides' 0.75 and 0.25
     assert (point["test"]["true_positives"], point["test"]["false_positives"]) == (1, 1)
     assert metrics["operating_points"]["Normal"] is None
     assert metrics["subgroups"]["scanner"]["aperio 20x"]["slides"] == 3

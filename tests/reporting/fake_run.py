@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from slidemill.evaluation.aggregate import Aggregation
-from slidemill.evaluation.evaluate import EvaluationFiles, evaluate
+from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
 from slidemill.inference.store import Predictions, predictions_path, write_predictions
 from slidemill.reporting.heatmap import slide_panels
 from slidemill.reporting.preview import write_preview
+from slidemill.reporting.sources import FoldFiles as TrainedFold
 from slidemill.reporting.sources import RunFiles
 from slidemill.reporting.tile_sheet import write_tile_sheet
 from slidemill.splits.table import SplitRow, write_splits
@@ -67,13 +68,12 @@ def predictions_of(slide: FakeSlide) -> Predictions:
 def write_run(folder: Path, slides: list[FakeSlide], *, trained: bool = True, config: dict | None = None) -> RunFiles:
     """Write the results of a run over these slides and return where they lie."""
     files = _files(folder, trained)
-    write_splits(files.splits, [_split_row(slide) for slide in slides])
+    write_splits(files.folds[0].splits, [_split_row(slide) for slide in slides])
     for slide in slides:
         _write_slide(files, folder / "predictions", slide)
     evaluate(
         EvaluationFiles(
-            splits=files.splits,
-            predictions=folder / "predictions",
+            folds=[FoldFiles(files.folds[0].splits, folder / "predictions")],
             tiles=files.tiles,
             metrics=files.metrics,
             slides=files.slides,
@@ -85,17 +85,21 @@ def write_run(folder: Path, slides: list[FakeSlide], *, trained: bool = True, co
     )
     _write_benchmarks(files.benchmarks)
     files.config.write_text(json.dumps(config or {"classes": CLASSES, "seed": 1}))
-    if files.history and files.plan:
-        _write_training(files.history, files.plan)
+    for fold in files.folds:
+        if fold.history and fold.plan:
+            _write_training(fold.history, fold.plan)
     return files
 
 
 def _files(folder: Path, trained: bool) -> RunFiles:
-    return RunFiles(
+    fold = TrainedFold(
         splits=folder / "splits.tsv",
-        tiles=folder / "tiles",
         plan=folder / "plan.json" if trained else None,
         history=folder / "history.tsv" if trained else None,
+    )
+    return RunFiles(
+        folds=[fold],
+        tiles=folder / "tiles",
         metrics=folder / "metrics.json",
         slides=folder / "slides.tsv",
         top_tiles=folder / "top_tiles.tsv",

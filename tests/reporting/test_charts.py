@@ -36,18 +36,28 @@ def _epoch(number, loss="0.5"):
 
 
 def test_values_that_are_no_numbers_are_left_out():
-    loss, accuracy = training_charts([_epoch(1), _epoch(2, "nan"), _epoch(3, "")])
+    loss, accuracy = training_charts([[_epoch(1), _epoch(2, "nan"), _epoch(3, "")]])
     assert [len(line.points) for line in loss.lines] == [3, 1]
     assert [len(line.points) for line in accuracy.lines] == [3, 3]
 
 
 def test_one_epoch_is_a_chart_and_none_is_not():
-    assert len(training_charts([_epoch(1)])) == 2
+    assert len(training_charts([[_epoch(1)]])) == 2
     assert training_charts([]) == []
 
 
+def test_each_fold_has_its_lines():
+    loss, _ = training_charts([[_epoch(1), _epoch(2)], [_epoch(1), _epoch(2), _epoch(3)]])
+    assert [(line.name, len(line.points)) for line in loss.lines] == [
+        ("training", 2),
+        ("training", 3),
+        ("validation", 2),
+        ("validation", 3),
+    ]
+
+
 def test_points_lie_in_the_plotting_area():
-    for chart in training_charts([_epoch(1), _epoch(2)]):
+    for chart in training_charts([[_epoch(1), _epoch(2)]]):
         for x, y in (point for line in chart.lines for point in line.points):
             assert chart.area.left <= x <= chart.area.right
             assert chart.area.top <= y <= chart.area.bottom

@@ -32,6 +32,6 @@ def test_more_slides_have_smaller_heatmaps_within_the_budget():
 
 def test_sites_have_their_lines_where_the_sheet_tells_them():
     rows = [SplitRow(f"s{n}", f"p{n}", "LUAD", site, "test", 5, "usable", "") for n, site in enumerate(["B", "A", "B"])]
-    assert [(line.name, line.amounts[-1].slides) for line in site_lines(rows)] == [("A", 1), ("B", 2)]
+    assert [(line.name, line.amounts[-1].slides) for line in site_lines({"test": rows})] == [("A", 1), ("B", 2)]
     nowhere = [SplitRow("s", "p", "LUAD", "", "test", 5, "usable", "")]
-    assert site_lines(nowhere) == []
+    assert site_lines({"test": nowhere}) == []

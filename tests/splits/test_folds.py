@@ -36,6 +36,13 @@ def test_a_patient_whose_split_the_sheet_states_keeps_it_in_every_fold():
     assert {fold[cohort[0].slide_id] for fold in splits_of(cohort, "patient")} == {"train"}
 
 
+def test_test_slides_of_the_sheet_are_refused():
+    cohort = cohort_of([[["LUAD"], ["LUSC"], ["Normal"]]] * 10)
+    cohort[0] = dataclasses.replace(cohort[0], split="test")
+    with pytest.raises(SplitError, match="every fold of a cross-validation would test it"):
+        splits_of(cohort, "patient")
+
+
 @pytest.mark.parametrize(("number", "count"), [(0, 2), (5, 5), (-1, 5)])
 def test_folds_that_make_no_sense_are_refused(number, count):
     with pytest.raises(SplitError, match="expected 3 folds or more, counted from 0"):

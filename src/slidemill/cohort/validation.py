@@ -127,8 +127,6 @@ def _split_problems(split: Mapping[str, Any]) -> Iterator[str]:
     total = split["train"] + split["validation"] + split["test"]
     if abs(total - 1.0) > 1e-6:
         yield f"config: split: the fractions add up to {total:g}. Make them add up to 1."
-    if split["folds"] and split["fold"] >= split["folds"]:
-        yield f"config: split.fold: {split['fold']} is none of the {split['folds']} folds. They count from 0."
 
 
 def _source_problems(sheet: Path, slide: Slide) -> Iterator[str]:

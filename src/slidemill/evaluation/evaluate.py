@@ -1,6 +1,6 @@
 """Evaluate a model on the test slides: metrics.json, slides.tsv and top_tiles.tsv.
 
-The format of metrics.json, "slidemill metrics 2", is described in docs/outputs.md.
+The format of metrics.json, "slidemill metrics 3", is described in docs/outputs.md.
 """
 
 import json
@@ -10,20 +10,33 @@ from pathlib import Path
 from typing import Any
 
 from slidemill.atomic import write_text
-from slidemill.evaluation.aggregate import METHODS, Aggregation, PredictionsError, score_slide
+from slidemill.evaluation.aggregate import METHODS, Aggregation
 from slidemill.evaluation.bootstrap import CONFIDENCE, DRAWS, patient_draws
+from slidemill.evaluation.cross_validation import cross_validation
 from slidemill.evaluation.curves import precision_recall_curves, roc_curves
-from slidemill.evaluation.levels import Cohort, ScoredSlide
 from slidemill.evaluation.metrics import all_metrics, main_metrics
 from slidemill.evaluation.operating_point import operating_points
-from slidemill.evaluation.slides_table import SlideRow, write_slides
-from slidemill.evaluation.sources import load_predictions, single_model
+from slidemill.evaluation.scored_split import ScoredSplit, load_split, pooled
+from slidemill.evaluation.slides_table import write_slides
 from slidemill.evaluation.subgroups import subgroups
-from slidemill.evaluation.top_tiles import TopTile, candidates, select, write_top_tiles
-from slidemill.splits.table import SplitRow, read_splits
+from slidemill.evaluation.top_tiles import select, write_top_tiles
+from slidemill.splits.table import read_splits
 from slidemill.tiling.store import SlideFacts, read_summary, store_paths
 
-FORMAT = "slidemill metrics 2"
+FORMAT = "slidemill metrics 3"
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFiles:
+    """What a model was trained for and what it predicted.
+
+    Attributes:
+        splits: splits.tsv; its rows of split "test" are evaluated, thresholds are chosen on "validation".
+        predictions: folder that holds {slide_id}.zarr.zip for each of them.
+    """
+
+    splits: Path
+    predictions: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +44,12 @@ class EvaluationFiles:
     """What `evaluate` reads and writes.
 
     Attributes:
-        splits: splits.tsv; its rows of split "test" are evaluated, thresholds are chosen on "validation".
-        predictions: folder that holds {slide_id}.zarr.zip for each of them.
+        folds: of a cross-validation, in order; else one.
         tiles: folder of the tile stores of the test slides.
         metrics, slides, top_tiles: metrics.json, slides.tsv and top_tiles.tsv to write.
     """
 
-    splits: Path
-    predictions: Path
+    folds: Sequence[FoldFiles]
     tiles: Path
     metrics: Path
     slides: Path
@@ -46,21 +57,16 @@ class EvaluationFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class _Split:
-    """The slides of a split: all rows, the scored ones as a cohort, and tiles for the galleries."""
-
-    rows: list[SlideRow]
-    cohort: Cohort
-    top_tiles: list[TopTile]
-    model: str | None
-
-    @property
-    def scored(self) -> list[SlideRow]:
-        return [row for row in self.rows if row.is_scored]
+class _Fold:
+    validation: ScoredSplit
+    test: ScoredSplit
 
 
 def evaluate(files: EvaluationFiles, *, classes: Sequence[str], seed: int, aggregation: Aggregation) -> None:
     """Compare the predictions of the test slides with their labels.
+
+    In a cross-validation the test slides of all folds are evaluated together, each with the scores of its fold's model,
+    and each fold alone besides.
 
     Args:
         files: read and written.
@@ -70,38 +76,30 @@ def evaluate(files: EvaluationFiles, *, classes: Sequence[str], seed: int, aggre
     Raises:
         ZarrZipError: predictions are missing or damaged.
         PredictionsError: they belong to another slide, other classes, or to several models; or a label is no class.
+        FoldsError: a slide is tested in two folds.
     """
-    splits = read_splits(files.splits)
-    test, validation = (
-        _load([row for row in splits if row.split == split], files.predictions, classes, aggregation)
-        for split in ("test", "validation")
-    )
+    is_one = len(files.folds) == 1
+    folds = [
+        _load(fold, classes, aggregation, number=None if is_one else number) for number, fold in enumerate(files.folds)
+    ]
+    test = pooled([fold.test for fold in folds])
     facts = {row.slide_id: read_summary(store_paths(files.tiles, row.slide_id)[1]).slide for row in test.scored}
-    document = _header(test, classes, seed, aggregation) | _metrics(test, validation, facts, seed, aggregation)
+    document = _header(test, classes, seed, aggregation) | _metrics(folds, test, facts, seed, aggregation)
     write_slides(files.slides, test.rows, classes)
     write_top_tiles(files.top_tiles, select(test.top_tiles))
     write_text(files.metrics, json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def _load(slides: Sequence[SplitRow], folder: Path, classes: Sequence[str], aggregation: Aggregation) -> _Split:
-    rows, scored, scores = [], [], []
-    top_tiles: list[TopTile] = []
-    for slide in slides:
-        predictions = load_predictions(folder, slide.slide_id, classes)
-        score = score_slide(predictions, aggregation.top_k)
-        if slide.label not in score.classes:
-            names = ", ".join(score.classes)
-            raise PredictionsError(slide.slide_id, f"the slide's label {slide.label!r} is none of {names}")
-        row = SlideRow.of(score, aggregation.method, site=slide.site, label=slide.label)
-        rows.append(row)
-        scores.append(score)
-        if row.is_scored:
-            scored.append(ScoredSlide(score, slide.label, predictions.scores))
-            top_tiles += candidates(predictions, label=slide.label, predicted=row.predicted)
-    return _Split(rows, Cohort(scored, classes), top_tiles, single_model(scores))
+def _load(files: FoldFiles, classes: Sequence[str], aggregation: Aggregation, number: int | None) -> _Fold:
+    rows = read_splits(files.splits)
+    validation, test = (
+        load_split((row for row in rows if row.split == split), files.predictions, classes, aggregation, number)
+        for split in ("validation", "test")
+    )
+    return _Fold(validation, test)
 
 
-def _header(test: _Split, classes: Sequence[str], seed: int, aggregation: Aggregation) -> dict[str, Any]:
+def _header(test: ScoredSplit, classes: Sequence[str], seed: int, aggregation: Aggregation) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "split": "test",
@@ -121,7 +119,11 @@ def _header(test: _Split, classes: Sequence[str], seed: int, aggregation: Aggreg
 
 
 def _metrics(
-    test: _Split, validation: _Split, facts: dict[str, SlideFacts | None], seed: int, aggregation: Aggregation
+    folds: Sequence[_Fold],
+    test: ScoredSplit,
+    facts: dict[str, SlideFacts | None],
+    seed: int,
+    aggregation: Aggregation,
 ) -> dict[str, Any]:
     cohort, method = test.cohort, aggregation.method
     draws = patient_draws(cohort.strata(), seed)
@@ -138,12 +140,17 @@ def _metrics(
             }
             for name in METHODS
         },
-        "operating_points": operating_points(validation.cohort.slides_by(method), slides, draws),
+        "operating_points": operating_points(
+            [fold.validation.cohort.slides_by(method) for fold in folds],
+            [slides.take(test.fold == number) for number in range(len(folds))],
+            draws,
+        ),
         "subgroups": subgroups(test.scored, slides, facts, draws),
+        "cross_validation": cross_validation([fold.test for fold in folds], method, seed),
     }
 
 
-def _counts(test: _Split, classes: Sequence[str]) -> dict[str, Any]:
+def _counts(test: ScoredSplit, classes: Sequence[str]) -> dict[str, Any]:
     scored = test.scored
     return {
         "slides": len(test.rows),

@@ -4,6 +4,7 @@ Source: Youden 1950, Cancer 3:32: the threshold with the greatest sum of sensiti
 highest. It lies half-way between the lowest score that it calls positive and the next lower one.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,15 @@ from slidemill.evaluation.ranking import Ranking
 from slidemill.evaluation.samples import Samples
 
 
-def operating_points(validation: Samples, test: Samples, draws: np.ndarray) -> dict[str, Any]:
-    """For each class its threshold and what it gives; None where the validation slides cannot give one.
+def operating_points(validation: Sequence[Samples], test: Sequence[Samples], draws: np.ndarray) -> dict[str, Any]:
+    """For each class its thresholds and what they give; None where the validation slides cannot give one.
 
     Args:
-        validation: the slides on which thresholds are chosen.
-        test: the slides to which they are applied.
-        draws: (draws, patients) of the test slides.
+        validation: the slides on which thresholds are chosen, of each fold (one without cross-validation).
+        test: the slides to which they are applied, of each fold.
+        draws: (draws, patients) of all test slides.
     """
-    return {name: _operating_point(validation, test, place, draws) for place, name in enumerate(test.classes)}
+    return {name: _operating_point(validation, test, place, draws) for place, name in enumerate(test[0].classes)}
 
 
 def youden_threshold(is_positive: np.ndarray, scores: np.ndarray) -> float | None:
@@ -36,20 +37,26 @@ def youden_threshold(is_positive: np.ndarray, scores: np.ndarray) -> float | Non
     return lowest_called if best + 1 == len(descending) else (lowest_called + float(descending[best + 1])) / 2
 
 
-def _operating_point(validation: Samples, test: Samples, place: int, draws: np.ndarray) -> dict[str, Any] | None:
-    threshold = youden_threshold(validation.is_true(place), validation.scores[:, place])
-    if threshold is None:
+def _operating_point(
+    validation: Sequence[Samples], test: Sequence[Samples], place: int, draws: np.ndarray
+) -> dict[str, Any] | None:
+    thresholds = [youden_threshold(fold.is_true(place), fold.scores[:, place]) for fold in validation]
+    if None in thresholds:
         return None
-    everyone = np.ones((1, 1 + validation.patient.max(initial=0)))
+    patients = 1 + max(int(fold.patient.max(initial=0)) for fold in validation)
     return {
-        "threshold": threshold,
-        "validation": _rates(validation, place, threshold, everyone),
-        "test": _rates(test, place, threshold, draws),
+        "thresholds": thresholds,
+        "validation": _rates(validation, place, thresholds, np.ones((1, patients))),
+        "test": _rates(test, place, thresholds, draws),
     }
 
 
-def _rates(samples: Samples, place: int, threshold: float, draws: np.ndarray) -> dict[str, Any]:
-    is_positive, is_called = samples.is_true(place), samples.scores[:, place] >= threshold
+def _rates(folds: Sequence[Samples], place: int, thresholds: Sequence[Any], draws: np.ndarray) -> dict[str, Any]:
+    """Each fold's slides are called by its own threshold, and counted together."""
+    samples = Samples.joined(folds)
+    is_positive = samples.is_true(place)
+    called = [fold.scores[:, place] >= threshold for fold, threshold in zip(folds, thresholds, strict=True)]
+    is_called = np.concatenate(called)
     return {
         "true_positives": int((is_positive & is_called).sum()),
         "false_positives": int((~is_positive & is_called).sum()),

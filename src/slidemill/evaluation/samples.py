@@ -32,6 +32,17 @@ class Samples:
             self.classes, self.patient[chosen], self.true[chosen], self.predicted[chosen], self.scores[chosen]
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence["Samples"]) -> "Samples":
+        """Several one after the other; at least one, all with the same classes."""
+        return cls(
+            parts[0].classes,
+            np.concatenate([part.patient for part in parts]),
+            np.concatenate([part.true for part in parts]),
+            np.concatenate([part.predicted for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+        )
+
     def is_true(self, place: int) -> np.ndarray:
         """(samples,) bool: whether the true class is the one at this place."""
         return self.true == place

@@ -1,11 +1,11 @@
 """slides.tsv and scores.tsv: one row for each slide, with what the model says of it.
 
-Columns of slides.tsv (test slides): slide_id, patient_id, site, label (the true class), predicted (the class with the
-highest score, by the aggregation that the config chooses), score (that score), score_{class} for each class in order,
-predicted_{method} for each way to aggregate, majority_fraction (share of the tiles that voted for predicted_majority),
-tile_count, status ("usable" or "set_aside"), reason. scores.tsv (`snakemake score`) has no site, label and status.
-A slide that was set aside has empty scores and a reason. Scores are written as the shortest text that reads back as the
-same number.
+Columns of slides.tsv (test slides): slide_id, patient_id, site, fold (from 0, whose model scored the slide; empty
+without cross-validation), label (the true class), predicted (the class with the highest score, by the aggregation that
+the config chooses), score (that score), score_{class} for each class in order, predicted_{method} for each way to
+aggregate, majority_fraction (share of the tiles that voted for predicted_majority), tile_count, status ("usable" or
+"set_aside"), reason. scores.tsv (`snakemake score`) has no site, fold, label and status. A slide that was set aside has
+empty scores and a reason. Scores are written as the shortest text that reads back as the same number.
 """
 
 import csv
@@ -20,7 +20,7 @@ from slidemill.evaluation.aggregate import METHODS, Method, SlideScore
 
 _SCORE = "score_"
 _PREDICTED = "predicted_"
-_COHORT_COLUMNS = ("site", "label", "status")
+_COHORT_COLUMNS = ("site", "fold", "label", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,14 @@ class SlideRow:
     Attributes:
         scores: score of each class by the chosen aggregation, in the order of the classes; empty for a slide set aside.
         predicted_by: the predicted class by each way to aggregate; empty for a slide set aside.
+        fold: None without cross-validation.
         majority_fraction: None for a slide set aside.
     """
 
     slide_id: str
     patient_id: str
     site: str
+    fold: int | None
     label: str
     predicted: str
     scores: dict[str, float]
@@ -46,12 +48,13 @@ class SlideRow:
     reason: str
 
     @classmethod
-    def of(cls, score: SlideScore, method: Method, *, site: str = "", label: str = "") -> Self:
+    def of(cls, score: SlideScore, method: Method, *, site: str = "", label: str = "", fold: int | None = None) -> Self:
         """Join a slide's score by the chosen method with what the cohort says of the slide."""
         return cls(
             slide_id=score.slide_id,
             patient_id=score.patient_id,
             site=site,
+            fold=fold,
             label=label,
             predicted=score.predicted.get(method, ""),
             scores=score.scores.get(method, {}),
@@ -96,7 +99,7 @@ def read_slides(path: Path) -> list[SlideRow]:
 
 
 def _columns(classes: Sequence[str]) -> list[str]:
-    identity = ["slide_id", "patient_id", "site", "label", "predicted", "score"]
+    identity = ["slide_id", "patient_id", "site", "fold", "label", "predicted", "score"]
     by_method = [f"{_PREDICTED}{method}" for method in METHODS]
     return [*identity, *map(_column, classes), *by_method, "majority_fraction", "tile_count", "status", "reason"]
 
@@ -126,6 +129,7 @@ def _row(record: dict[str, str]) -> SlideRow:
         slide_id=record["slide_id"],
         patient_id=record["patient_id"],
         site=record["site"],
+        fold=int(record["fold"]) if record["fold"] else None,
         label=record["label"],
         predicted=record["predicted"],
         scores={name: float(text) for name, text in scores.items() if text},

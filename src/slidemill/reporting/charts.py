@@ -91,17 +91,23 @@ class Scale:
         return [(self(value), f"{value:g}") for value in values]
 
 
-def training_charts(history: Sequence[Mapping[str, str]]) -> list[Chart]:
+History = Sequence[Mapping[str, str]]
+"""The rows of history.tsv."""
+
+
+def training_charts(histories: Sequence[History]) -> list[Chart]:
     """Loss and accuracy over the epochs; none when nothing was trained.
 
     Args:
-        history: the rows of history.tsv.
+        histories: of each fold, or one.
     """
-    if not history:
+    if not histories:
         return []
-    losses = _column(history, "train_loss") + _column(history, "validation_loss")
+    losses = [
+        loss for history in histories for name in ("train", "validation") for loss in _column(history, f"{name}_loss")
+    ]
     highest_loss = max((loss for loss in losses if math.isfinite(loss)), default=1.0)
-    return [_training_chart(history, "loss", highest_loss), _training_chart(history, "accuracy", 1.0)]
+    return [_training_chart(histories, "loss", highest_loss), _training_chart(histories, "accuracy", 1.0)]
 
 
 def nice_ticks(highest: float) -> list[float]:
@@ -112,14 +118,20 @@ def nice_ticks(highest: float) -> list[float]:
     return [round(number * step, 12) for number in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
-def _training_chart(history: Sequence[Mapping[str, str]], quantity: str, highest: float) -> Chart:
-    epochs = _column(history, "epoch")
+def _training_chart(histories: Sequence[History], quantity: str, highest: float) -> Chart:
+    epochs = max((_column(history, "epoch") for history in histories), key=len)
     y_ticks = nice_ticks(highest)
     x, y = scales(WIDE, (min(epochs), max(max(epochs), min(epochs) + 1)), (0, y_ticks[-1]))
     every = math.ceil(len(epochs) / 10)
     lines = [
-        Line(name, name, placed(x, y, epochs, _column(history, f"{column}_{quantity}")), has_dots=True)
+        Line(
+            name,
+            name,
+            placed(x, y, _column(history, "epoch"), _column(history, f"{column}_{quantity}")),
+            has_dots=len(histories) == 1,
+        )
         for column, name in (("train", "training"), ("validation", "validation"))
+        for history in histories
     ]
     return Chart(
         title=quantity.capitalize(),
@@ -138,7 +150,7 @@ def placed(x: Scale, y: Scale, xs: Iterable[float], ys: Iterable[float]) -> list
     return [(x(a), y(b)) for a, b in zip(xs, ys, strict=True) if math.isfinite(b)]
 
 
-def _column(history: Sequence[Mapping[str, str]], name: str) -> list[float]:
+def _column(history: History, name: str) -> list[float]:
     return [float(row.get(name) or "nan") for row in history]
 
 

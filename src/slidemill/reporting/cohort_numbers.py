@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from slidemill.splits.table import SPLITS, SplitRow
+from slidemill.splits.table import SplitRow
 from slidemill.tiling.store import StoreSummary
 
 
@@ -28,7 +29,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class ClassLine:
-    """The usable slides of one class or site, or of all: in each split, in the order of SPLITS, and in total."""
+    """The usable slides of one class or site, or of all: in each part of the cohort, in order, and in total."""
 
     name: str
     amounts: tuple[Amount, ...]
@@ -36,39 +37,48 @@ class ClassLine:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """From the slide sheet to the splits."""
+    """From the slide sheet to the parts of the cohort."""
 
     all: Amount
     set_aside: Amount
     usable: Amount
-    splits: dict[str, Amount]
+    parts: dict[str, Amount]
 
 
-def cohort_flow(cohort: Sequence[SplitRow]) -> Flow:
-    """Count the slides at each step from the sheet to the splits."""
-    usable = usable_slides(cohort)
+Parts = Mapping[str, Sequence[SplitRow]]
+"""Every slide of the cohort once, by the name of its part: its split, or the fold that tests it."""
+
+
+def cohort_flow(parts: Parts) -> Flow:
+    """Count the slides at each step from the sheet to the parts."""
+    cohort = all_slides(parts)
     return Flow(
         all=Amount.of(cohort),
         set_aside=Amount.of(set_aside_slides(cohort)),
-        usable=Amount.of(usable),
-        splits={split: Amount.of(row for row in usable if row.split == split) for split in SPLITS},
+        usable=Amount.of(usable_slides(cohort)),
+        parts={name: Amount.of(usable_slides(rows)) for name, rows in parts.items()},
     )
 
 
-def class_lines(cohort: Sequence[SplitRow], classes: Sequence[str]) -> list[ClassLine]:
+def class_lines(parts: Parts, classes: Sequence[str]) -> list[ClassLine]:
     """A line for each class, in order, and one named "all" for all of them."""
-    usable = usable_slides(cohort)
-    lines = [_line(name, [row for row in usable if row.label == name]) for name in classes]
+    usable = {name: usable_slides(rows) for name, rows in parts.items()}
+    lines = [_line(name, _only(usable, "label", name)) for name in classes]
     return [*lines, _line("all", usable)]
 
 
-def site_lines(cohort: Sequence[SplitRow]) -> list[ClassLine]:
+def site_lines(parts: Parts) -> list[ClassLine]:
     """A line for each tissue source site, in alphabetical order; none where no slide has one."""
-    usable = usable_slides(cohort)
-    names = sorted({row.site for row in usable})
+    usable = {name: usable_slides(rows) for name, rows in parts.items()}
+    names = sorted({row.site for row in all_slides(usable)})
     if names in ([], [""]):
         return []
-    return [_line(name or "unknown", [row for row in usable if row.site == name]) for name in names]
+    return [_line(name or "unknown", _only(usable, "site", name)) for name in names]
+
+
+def all_slides(parts: Parts) -> list[SplitRow]:
+    """The slides of all parts, in order of their ids."""
+    return sorted((row for rows in parts.values() for row in rows), key=lambda row: row.slide_id)
 
 
 def usable_slides(cohort: Iterable[SplitRow]) -> list[SplitRow]:
@@ -87,6 +97,9 @@ def flagged_slides(summaries: Mapping[str, StoreSummary]) -> dict[str, list[str]
     return {flag: sorted(name for name, summary in summaries.items() if flag in summary.flags) for flag in flags}
 
 
-def _line(name: str, rows: Sequence[SplitRow]) -> ClassLine:
-    splits = tuple(Amount.of(row for row in rows if row.split == split) for split in SPLITS)
-    return ClassLine(name=name, amounts=(*splits, Amount.of(rows)))
+def _only(parts: Parts, column: Literal["label", "site"], value: str) -> Parts:
+    return {name: [row for row in rows if getattr(row, column) == value] for name, rows in parts.items()}
+
+
+def _line(name: str, parts: Parts) -> ClassLine:
+    return ClassLine(name=name, amounts=tuple(map(Amount.of, [*parts.values(), all_slides(parts)])))

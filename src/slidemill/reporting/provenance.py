@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from slidemill.reporting.sources import Run, RunFiles
 from slidemill.tiling.store import StoreSummary
@@ -29,12 +30,25 @@ def tiling_versions(summaries: Mapping[str, StoreSummary]) -> dict[str, str]:
 
 def file_hashes(run: Run, files: RunFiles) -> dict[str, str]:
     """SHA-256 of what the results follow from: model, shards, splits; and of the results themselves."""
-    shards = [shard for part in ("train", "validation") for shard in (run.plan or {}).get(part, {}).get("shards", [])]
-    return {
-        **({"model": run.metrics["model_sha256"]} if run.metrics["model_sha256"] else {}),
-        **{Path(shard["file"]).name: shard["sha256"] for shard in shards},
-        **{path.name: _sha256(path) for path in (files.splits, files.metrics, files.slides)},
-    }
+    hashes = {}
+    for number, (fold, training) in enumerate(zip(files.folds, run.trainings, strict=True)):
+        of_fold = f"fold {number}, " if len(files.folds) > 1 else ""
+        if model := _model(run.metrics, number):
+            hashes[f"{of_fold}model"] = model
+        hashes |= {f"{of_fold}{name}": digest for name, digest in _shards(training.plan or {}).items()}
+        hashes[f"{of_fold}{fold.splits.name}"] = _sha256(fold.splits)
+    return hashes | {path.name: _sha256(path) for path in (files.metrics, files.slides)}
+
+
+def _model(metrics: Mapping[str, Any], fold: int) -> str | None:
+    folds = metrics["cross_validation"]
+    model: str | None = folds["folds"][fold]["model_sha256"] if folds else metrics["model_sha256"]
+    return model
+
+
+def _shards(plan: Mapping[str, Any]) -> dict[str, str]:
+    shards = [shard for part in ("train", "validation") for shard in plan.get(part, {}).get("shards", [])]
+    return {Path(shard["file"]).name: shard["sha256"] for shard in shards}
 
 
 def _sha256(path: Path) -> str:

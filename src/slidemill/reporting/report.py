@@ -12,6 +12,7 @@ from slidemill.evaluation.slides_table import SlideRow
 from slidemill.evaluation.top_tiles import PER_SLIDE, read_top_tiles
 from slidemill.reporting import charts, result_charts, wording
 from slidemill.reporting.cohort_numbers import (
+    all_slides,
     class_lines,
     cohort_flow,
     flagged_slides,
@@ -25,7 +26,6 @@ from slidemill.reporting.pictures import array_uri
 from slidemill.reporting.provenance import file_hashes, software_versions, tiling_versions
 from slidemill.reporting.slide_pictures import slide_pictures
 from slidemill.reporting.sources import Run, RunFiles, read_run
-from slidemill.splits.table import SPLITS
 from slidemill.tiling.store import read_store
 
 _THUMBNAIL_SIDE_PX = 180
@@ -76,6 +76,7 @@ def _content(run: Run, files: RunFiles) -> dict[str, Any]:
         "metrics": run.metrics,
         "methods": wording.METHOD_NAMES,
         "level_columns": wording.LEVEL_COLUMNS,
+        "fold_columns": wording.FOLD_COLUMNS,
         "tiles_per_slide": PER_SLIDE,
         **_cohort(run, files),
         **_training(run),
@@ -85,26 +86,27 @@ def _content(run: Run, files: RunFiles) -> dict[str, Any]:
 
 
 def _cohort(run: Run, files: RunFiles) -> dict[str, Any]:
-    set_aside, flagged = set_aside_slides(run.cohort), flagged_slides(run.summaries)
+    set_aside, flagged = set_aside_slides(all_slides(run.parts)), flagged_slides(run.summaries)
     pictured = {row.slide_id for row in set_aside[:_PICTURED_REASONS]}
     pictured |= {slide_id for slide_ids in flagged.values() for slide_id in slide_ids[:_PICTURED_REASONS]}
     return {
-        "flow": cohort_flow(run.cohort),
+        "flow": cohort_flow(run.parts),
         "set_aside": set_aside,
         "flagged": flagged,
         "thumbnails": {slide_id: _thumbnail(files.store(slide_id)) for slide_id in sorted(pictured)},
-        "split_names": SPLITS,
-        "class_lines": class_lines(run.cohort, run.classes),
-        "site_lines": site_lines(run.cohort),
+        "part_names": list(run.parts),
+        "part_of": {row.slide_id: name for name, rows in run.parts.items() for row in rows},
+        "class_lines": class_lines(run.parts, run.classes),
+        "site_lines": site_lines(run.parts),
         "grid_count": sum(summary.grid_count for summary in run.summaries.values()),
     }
 
 
 def _training(run: Run) -> dict[str, Any]:
     return {
-        "history": run.history,
-        "training_charts": charts.training_charts(run.history),
-        "plan": run.plan,
+        "trainings": run.trainings,
+        "is_trained": any(training.plan for training in run.trainings),
+        "training_charts": charts.training_charts([fold.history for fold in run.trainings if fold.history]),
     }
 
 

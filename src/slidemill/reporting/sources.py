@@ -2,13 +2,29 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slidemill.evaluation.slides_table import SlideRow, read_slides
-from slidemill.splits.table import SplitRow, read_splits
+from slidemill.splits.table import SPLITS, SplitRow, read_splits
 from slidemill.tiling.store import StoreSummary, read_summary, store_paths
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFiles:
+    """Of one fold of a cross-validation; a run without cross-validation has one.
+
+    Attributes:
+        splits: splits.tsv.
+        plan: shards/plan.json, None when nothing was trained.
+        history: model/history.tsv, None when nothing was trained.
+    """
+
+    splits: Path
+    plan: Path | None
+    history: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +32,8 @@ class RunFiles:
     """Where the results of a run lie.
 
     Attributes:
-        splits: splits.tsv.
+        folds: in order.
         tiles: folder of the tile stores of all its slides.
-        plan: shards/plan.json, None when nothing was trained.
-        history: model/history.tsv, None when nothing was trained.
         metrics: evaluation/metrics.json.
         slides: evaluation/slides.tsv.
         top_tiles: evaluation/top_tiles.tsv.
@@ -29,10 +43,8 @@ class RunFiles:
         config: the run's config as JSON.
     """
 
-    splits: Path
+    folds: Sequence[FoldFiles]
     tiles: Path
-    plan: Path | None
-    history: Path | None
     metrics: Path
     slides: Path
     top_tiles: Path
@@ -55,25 +67,36 @@ class RunFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldTraining:
+    """How the model of a fold was trained.
+
+    Attributes:
+        plan: which shards were made; None when nothing was trained.
+        history: a row for each epoch, by column; empty when nothing was trained.
+    """
+
+    plan: dict[str, Any] | None
+    history: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What the files hold.
 
     Attributes:
-        cohort: every slide, with its split.
+        parts: every slide once: by split, or in a cross-validation by the fold in which it is a test slide.
+        trainings: of each fold, in order.
         summaries: of every slide's tile store, by slide_id.
         metrics: as `slidemill.evaluation.evaluate` documents it.
         slides: the test slides.
-        history: a row for each epoch, by column; empty when nothing was trained.
-        plan: which shards were made; None when nothing was trained.
         config: the run's config.
     """
 
-    cohort: list[SplitRow]
+    parts: dict[str, list[SplitRow]]
+    trainings: list[FoldTraining]
     summaries: dict[str, StoreSummary]
     metrics: dict[str, Any]
     slides: list[SlideRow]
-    history: list[dict[str, str]]
-    plan: dict[str, Any] | None
     config: dict[str, Any]
 
     @property
@@ -88,15 +111,31 @@ def read_run(files: RunFiles) -> Run:
     Raises:
         ZarrZipError: a tile store is missing or damaged.
     """
-    cohort = read_splits(files.splits)
+    parts = _parts([read_splits(fold.splits) for fold in files.folds])
+    slide_ids = sorted(row.slide_id for rows in parts.values() for row in rows)
     return Run(
-        cohort=cohort,
-        summaries={row.slide_id: read_summary(files.store(row.slide_id)) for row in cohort},
+        parts=parts,
+        trainings=[_training(fold) for fold in files.folds],
+        summaries={slide_id: read_summary(files.store(slide_id)) for slide_id in slide_ids},
         metrics=_read_json(files.metrics),
         slides=read_slides(files.slides),
-        history=_read_table(files.history) if files.history else [],
-        plan=_read_json(files.plan) if files.plan else None,
         config=_read_json(files.config),
+    )
+
+
+def _parts(folds: Sequence[Sequence[SplitRow]]) -> dict[str, list[SplitRow]]:
+    if len(folds) == 1:
+        return {split: [row for row in folds[0] if row.split == split] for split in SPLITS}
+    parts = {f"fold {number}": [row for row in fold if row.split == "test"] for number, fold in enumerate(folds)}
+    tested = {row.slide_id for rows in parts.values() for row in rows}
+    never_tested = [row for row in folds[0] if row.slide_id not in tested]  # the sheet states their split
+    return parts | ({"never tested": never_tested} if never_tested else {})
+
+
+def _training(fold: FoldFiles) -> FoldTraining:
+    return FoldTraining(
+        plan=_read_json(fold.plan) if fold.plan else None,
+        history=_read_table(fold.history) if fold.history else [],
     )
 
 

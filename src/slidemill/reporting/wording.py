@@ -21,6 +21,13 @@ LEVEL_COLUMNS = [
     ("brier", "Brier score"),
     ("expected_calibration_error", "Calibration error"),
 ]
+FOLD_COLUMNS = [
+    ("accuracy", "Accuracy"),
+    ("balanced_accuracy", "Balanced accuracy"),
+    ("f1_macro", "F1, macro"),
+    ("auc_macro", "AUC, macro"),
+    ("log_loss", "Log loss"),
+]
 
 
 def thousands(number: int) -> str:

@@ -12,7 +12,7 @@ from typing import cast
 
 from slidemill.cohort import Slide
 from slidemill.splits.check import check_splits
-from slidemill.splits.design import SplitDesign, SplitError
+from slidemill.splits.design import Fold, SplitDesign, SplitError
 from slidemill.splits.patients import deal_patients
 from slidemill.splits.sites import deal_sites
 from slidemill.splits.table import Split, SplitRow, write_splits
@@ -37,9 +37,11 @@ def split_slides(
         The split of each slide_id.
 
     Raises:
-        SplitError: a split would lack a class; or, by site, a slide has no site, or a site has two splits in the sheet.
+        SplitError: a split would lack a class; or, by site, a slide has no site, or a site has two splits in the sheet;
+            or the sheet states test slides, and each fold of a cross-validation has its own.
     """
     slides = sorted(slides, key=lambda slide: slide.slide_id)
+    _refuse_test_slides_of_the_sheet(slides, design)
     patients = _splits_by_site(slides, design, seed) if design.group_by == "site" else _splits(slides, design, seed)
     assigned = {slide.slide_id: patients[slide.patient_id] for slide in slides}
     labels = [(assigned[slide.slide_id], slide.label) for slide in slides]
@@ -155,6 +157,15 @@ def _row(slide: Slide, split: Split, tiles: Path) -> SplitRow:
         status=summary.status,
         reason=summary.reason,
     )
+
+
+def _refuse_test_slides_of_the_sheet(slides: Iterable[Slide], design: SplitDesign) -> None:
+    stated = [slide.slide_id for slide in slides if slide.split == "test"]
+    if stated and isinstance(design.sizes, Fold):
+        raise SplitError(
+            f"slide '{stated[0]}' has the split test in the slide sheet ({len(stated)} slides have), and every fold of "
+            "a cross-validation would test it. Clear their 'split', or set split.folds to null."
+        )
 
 
 def _refuse_missing_classes(

@@ -1,0 +1,72 @@
+"""Cross-validation as a user runs it: the same command with split.folds."""
+
+import csv
+import json
+import re
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+FOLDS = 3
+
+
+@pytest.fixture(scope="module")
+def cross_validated(finished, tmp_path_factory):
+    """The run without folds, gone on with as a cross-validation."""
+    workspace = type(finished)(tmp_path_factory.mktemp("folds"))
+    workspace.write(split={"folds": FOLDS}, training={"input_size": 64, "epochs": 1, "batch_size": 4})
+    for name in ("results/slides", "results/tiles", ".snakemake"):
+        shutil.copytree(finished.folder / name, workspace.folder / name)
+    shutil.copy2(finished.folder / "slides.tsv", workspace.folder / "slides.tsv")
+    workspace.output = workspace.snakemake("--cores", "2").stdout
+    return workspace
+
+
+def _rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_tiles_are_cut_once_and_every_fold_has_its_model(cross_validated):
+    jobs = re.findall(r"^(?:local)?rule (\w+):", cross_validated.output, re.M)
+    assert not {"synthesize_slide", "tile_slide"} & set(jobs)
+    assert jobs.count("train") == FOLDS
+    assert jobs.count("evaluate") == jobs.count("report") == 1
+    models = cross_validated.contents("fold-*/model/model.keras")
+    assert len(models) == len(set(models.values())) == FOLDS
+    names = set(cross_validated.contents("**/*.*"))
+    assert {f"fold-{n}/splits.tsv" for n in range(FOLDS)} <= names
+    assert not {"splits.tsv", "model/model.keras", "shards/plan.json"} & names
+    logs = {str(path.relative_to(cross_validated.folder)) for path in cross_validated.folder.glob("logs/**/*.log")}
+    assert {f"logs/{rule}/fold-{n}.log" for rule in ("assign_splits", "shard_tiles", "train") for n in range(3)} <= logs
+
+
+def test_every_slide_is_evaluated_and_pictured_once_by_the_model_that_has_not_seen_its_patient(cross_validated):
+    results = cross_validated.folder / "results"
+    slides = _rows(results / "evaluation/slides.tsv")
+    assert len(slides) == 10
+    for slide in slides:
+        rows = _rows(results / f"fold-{slide['fold']}/splits.tsv")
+        assert {row["split"] for row in rows if row["patient_id"] == slide["patient_id"]} == {"test"}
+        assert (results / f"heatmaps/{slide['slide_id']}.png").exists()
+    metrics = json.loads((results / "evaluation/metrics.json").read_text())
+    assert metrics["counts"]["patients_scored"] == 9
+    assert [fold["slides_scored"] for fold in metrics["cross_validation"]["folds"]] == [3, 3, 3]
+
+
+def test_the_report_tells_of_the_folds(cross_validated):
+    page = (cross_validated.folder / "results/report.html").read_text()
+    assert "of a cross-validation with 3 folds" in page
+    assert "mean ± sd" in page
+    assert [f"Fold {n}: numbers of each epoch" in page for n in range(FOLDS)] == [True] * FOLDS
+    assert re.search(r'<th scope="row" class="id">train</th><td class="number group">3</td>', page)
+    assert "Nothing to be done" in cross_validated.snakemake("--cores", "2").stdout
+
+
+def test_one_fold_alone(cross_validated):
+    planned = cross_validated.snakemake(
+        "-n", "--quiet", "rules", "--forcerun", "train", "--", "results/fold-1/model/model.keras"
+    ).stdout
+    assert re.search(r"^total +1$", planned, re.M)
