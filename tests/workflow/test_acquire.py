@@ -6,6 +6,7 @@ import re
 import pytest
 
 from ..local_gdc import LocalGdc, ServedFile, uuid_of
+from .conftest import REPOSITORY
 
 SELECT = {
     "projects": {"TCGA-LUAD": "LUAD", "TCGA-LUSC": "LUSC"},
@@ -14,20 +15,40 @@ SELECT = {
     "manifest": None,
 }
 KINDS = {"LUAD": ("05", "01A", "glands"), "LUSC": ("18", "01A", "nests"), "Normal": ("05", "11A", "alveoli")}
+AREA = "0.8x0.7mm"
 
 
 @pytest.fixture
 def cohort_gdc(draw_slide):
     """Three patients of each class, one slide each."""
-    files = []
-    for label, (site, sample, tissue) in KINDS.items():
-        for number in range(3):
-            name = f"TCGA-{site}-{label[:2].upper()}0{number}-{sample}-01-TS1.ABCD.svs"
-            facts = {"project": "TCGA-LUSC" if label == "LUSC" else "TCGA-LUAD"}
-            facts |= {"tissue_type": "Normal" if label == "Normal" else "Tumor", "filename": name}
-            files.append(ServedFile(draw_slide(f"{tissue} 20x 0.8x0.7mm"), uuid_of(name), **facts))
+    files = [
+        served(f"TCGA-{site}-{label[:2].upper()}0{number}-{sample}-01-TS1", label, draw_slide(f"{tissue} 20x {AREA}"))
+        for label, (site, sample, tissue) in KINDS.items()
+        for number in range(3)
+    ]
     with LocalGdc(files) as gdc:
         yield gdc
+
+
+@pytest.fixture
+def demo_gdc(draw_slide):
+    """Every slide of the demo cohort, drawn smaller: those with a pen mark, without tissue and cut short among them."""
+    with (REPOSITORY / "cohorts" / "demo.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert len(rows) == 33
+    recipes = [re.sub(r"[\d.]+x[\d.]+mm", AREA, row["synthetic"]) for row in rows]
+    files = [
+        served(row["slide_id"], row["label"] or "Normal", draw_slide(recipe))
+        for row, recipe in zip(rows, recipes, strict=True)
+    ]
+    with LocalGdc(files) as gdc:
+        yield gdc
+
+
+def served(slide_id, label, path):
+    name = f"{slide_id}.ABCD.svs"
+    facts = {"project": "TCGA-LUSC" if label == "LUSC" else "TCGA-LUAD", "filename": name}
+    return ServedFile(path, uuid_of(name), tissue_type="Normal" if label == "Normal" else "Tumor", **facts)
 
 
 @pytest.fixture
@@ -86,6 +107,24 @@ def test_a_sheet_that_is_there_is_never_selected_anew(tcga, cohort_gdc):
     assert "query_gdc" not in tcga.snakemake("-n", "--forceall", "--quiet", "rules").stdout
     assert sheet.read_text() == edited
     assert cohort_gdc.requests == []
+
+
+@pytest.mark.slow
+def test_the_demo_cohort_from_the_question_to_tiles(workspace, demo_gdc):
+    acquire = {"server": demo_gdc.url, "client": "https", "tries": 2, "connections": 1}
+    workspace.write(slides="tcga.tsv", select=SELECT, acquire=acquire)
+    selected = workspace.snakemake("select_slides", "--cores", "1").stdout
+    assert "33 slides: 11 LUAD, 11 LUSC, 11 Normal" in selected
+    workspace.snakemake("results/splits.tsv", "--cores", "2")
+    rows = rows_of(workspace.folder / "results" / "splits.tsv")
+    assert len(rows) == 33
+    downloaded = workspace.contents("slides/*")
+    for file in demo_gdc.files.values():
+        assert downloaded[f"slides/{file.name.split('.')[0]}.svs"] == file.path.read_bytes()
+    set_aside = {name: row["reason"] for name, row in rows.items() if row["status"] == "set_aside"}
+    assert set(set_aside) == {"TCGA-X2-0010-01A-01-MS1", "TCGA-X3-0003-01A-02-TS2"}
+    assert "no tissue" in set_aside["TCGA-X3-0003-01A-02-TS2"]
+    assert all(int(row["tile_count"]) for name, row in rows.items() if name not in set_aside)
 
 
 @pytest.mark.slow

@@ -110,9 +110,9 @@ def _fetch_by_https(file: GdcFile, folder: Path, server: GdcServer, options: Dow
     _LOG.info("%s: %d bytes from %s, by the built-in client", file.filename, file.size, server.url)
     for attempt in options.patience.attempts():
         with attempt:
-            transfer.fetch(file, partial, server, connections=options.connections)
+            running = transfer.fetch(file, partial, server, connections=options.connections)
             try:
-                verify(partial, file)
+                verify(partial, file, running)
             except TransientError:
                 # Which of the bytes are wrong cannot be known: none is kept.
                 partial.unlink()

@@ -8,6 +8,8 @@ written yet, and nothing else.
 import os
 from pathlib import Path
 
+from slidemill.cohort.gdc.verify import RunningMd5
+
 _LINE = "{:020d}\n"
 _LINE_LENGTH = 21
 
@@ -19,10 +21,14 @@ class RangedFile:
         partial: where the bytes lie. What an earlier process left there is gone on with.
         size: bytes of the whole file.
         parts: in how many parts a new file is fetched.
+
+    Attributes:
+        md5: of what was written here, from the start of the file on.
     """
 
     def __init__(self, partial: Path, size: int, parts: int) -> None:
         self.size = size
+        self.md5 = RunningMd5()
         self._progress = progress_path(partial)
         self._bytes_fd = os.open(partial, os.O_RDWR | os.O_CREAT, 0o644)
         self._progress_fd = os.open(self._progress, os.O_RDWR | os.O_CREAT, 0o644)
@@ -59,9 +65,11 @@ class RangedFile:
     def write(self, part: int, content: bytes) -> None:
         """Add bytes to a part."""
         position = self._positions[part]
+        view = memoryview(content)
         written = 0
         while written < len(content):
-            written += os.pwrite(self._bytes_fd, memoryview(content)[written:], position + written)
+            written += os.pwrite(self._bytes_fd, view[written:], position + written)
+        self.md5.written(position, view)
         self._set_position(part, position + written)
 
     def rewind(self, part: int) -> None:

@@ -15,6 +15,7 @@ from slidemill.cohort.gdc.errors import TransientError
 from slidemill.cohort.gdc.files import GdcFile
 from slidemill.cohort.gdc.ranges import RangedFile
 from slidemill.cohort.gdc.server import GdcServer
+from slidemill.cohort.gdc.verify import RunningMd5
 
 _READ_BYTES = 1 << 18
 _LEAST_PART_BYTES = 32 << 20  # a connection of its own is not worth it for less
@@ -25,7 +26,7 @@ class _RangesIgnoredError(Exception):
     """The server sent the whole file where a part was asked for."""
 
 
-def fetch(file: GdcFile, partial: Path, server: GdcServer, *, connections: int) -> None:
+def fetch(file: GdcFile, partial: Path, server: GdcServer, *, connections: int) -> RunningMd5:
     """Fetch a file to `partial`, as many bytes as it should have; nothing is said of what they are.
 
     Args:
@@ -33,6 +34,9 @@ def fetch(file: GdcFile, partial: Path, server: GdcServer, *, connections: int) 
         partial: where to; what is there already is not fetched again.
         server: where from.
         connections: how many to use at once, at most.
+
+    Returns:
+        The MD5 of the first bytes: all of them, where they came one after the other in this call.
 
     Raises:
         TransientError: patience ended without the file; what came is kept.
@@ -46,10 +50,14 @@ def fetch(file: GdcFile, partial: Path, server: GdcServer, *, connections: int) 
             ranged.start_over(parts=1)
             bar.reset(file.size)
             _Part(file, ranged, 0, server, bar, threading.Event(), ranges=False).fetch()
+        return ranged.md5
 
 
 def _fetch_parts(file: GdcFile, ranged: RangedFile, server: GdcServer, bar: "tqdm[None]") -> None:
     stop = threading.Event()
+    if ranged.parts == 1:
+        _Part(file, ranged, 0, server, bar, stop).fetch()
+        return
     with ThreadPoolExecutor(ranged.parts) as pool:
         try:
             futures = [pool.submit(_Part(file, ranged, part, server, bar, stop).fetch) for part in range(ranged.parts)]
