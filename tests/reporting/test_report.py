@@ -1,9 +1,12 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from slidemill.reporting.report import write_report
+from slidemill.reporting.sources import read_run
+from slidemill.splits.table import read_splits, write_splits
 
 from .fake_run import FakeSlide, write_run
 
@@ -140,6 +143,23 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
     for name in ("a.html", "b.html"):
         write_report(files, tmp_path / name)
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_in_a_cross_validation_each_slide_is_in_the_part_of_the_fold_that_tests_it(tmp_path):
+    files = write_run(tmp_path, RIGHT + TRAINING)
+    folds = []
+    for number, (tested, other) in enumerate([("t1", "t2"), ("t2", "t1")]):
+        split_of = {tested: "test", other: "validation"}
+        rows = [replace(row, split=split_of.get(row.slide_id, "train")) for row in read_splits(files.folds[0].splits)]
+        write_splits(tmp_path / f"{number}.tsv", rows)
+        folds.append(replace(files.folds[0], splits=tmp_path / f"{number}.tsv"))
+    run = read_run(replace(files, folds=folds))
+    assert {name: [row.slide_id for row in rows] for name, rows in run.parts.items()} == {
+        "fold 0": ["t1"],
+        "fold 1": ["t2"],
+        "never tested": ["a1", "a2", "t3"],
+    }
+    assert len(run.trainings) == 2
 
 
 def test_sites_are_counted_where_they_are_known(page_of):

@@ -67,6 +67,6 @@ def test_the_report_tells_of_the_folds(cross_validated):
 
 def test_one_fold_alone(cross_validated):
     planned = cross_validated.snakemake(
-        "-n", "--quiet", "rules", "--forcerun", "train", "--", "results/fold-1/model/model.keras"
+        "results/fold-1/model/model.keras", "--forcerun", "train", "-n", "--quiet", "rules"
     ).stdout
     assert re.search(r"^total +1$", planned, re.M)
