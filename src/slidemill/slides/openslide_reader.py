@@ -19,6 +19,7 @@ from slidemill.slides.reader import (
     SlideReader,
     UnreadableSlideError,
     overview_size,
+    resampling_margin,
 )
 from slidemill.units import SlidePixels, TilePixels
 
@@ -122,18 +123,28 @@ class _OpenSlideReader:
     def _resampled(self, level: int, box: "_Box", width: int, height: int) -> np.ndarray:
         """Pixels of a rectangle of level 0, read from `level`, as (height, width, 3)."""
         downsample = self._slide.level_downsamples[level]
-        left, top = math.floor(box.left), math.floor(box.top)
-        columns = math.ceil((box.right - left) / downsample)
-        rows = math.ceil((box.bottom - top) / downsample)
-        region = self._read_region((left, top), level, (columns, rows))
+        left, right = self._stretch(level, 0, box.left, box.right, width)
+        top, bottom = self._stretch(level, 1, box.top, box.bottom, height)
+        corner = round(left * downsample), round(top * downsample)
+        region = self._read_region(corner, level, (right - left, bottom - top))
         inside = (
-            (box.left - left) / downsample,
-            (box.top - top) / downsample,
-            min((box.right - left) / downsample, columns),
-            min((box.bottom - top) / downsample, rows),
+            (box.left - corner[0]) / downsample,
+            (box.top - corner[1]) / downsample,
+            min((box.right - corner[0]) / downsample, right - left),
+            min((box.bottom - corner[1]) / downsample, bottom - top),
         )
         # Pillow gives the very pixels where nothing has to be resampled.
         return np.asarray(region.resize((width, height), Image.Resampling.LANCZOS, box=inside))
+
+    def _stretch(self, level: int, axis: int, start: float, end: float, size: int) -> tuple[int, int]:
+        """First and last pixel (exclusive) of a level that are read for a stretch of level 0 along one side."""
+        downsample = self._slide.level_downsamples[level]
+        limit = self._slide.level_dimensions[level][axis]
+        first, last = math.floor(start / downsample), math.ceil(end / downsample)
+        if last - first == size:
+            return first, last
+        margin = resampling_margin((end - start) / downsample, size)
+        return max(first - margin, min(first, 0)), min(last + margin, max(last, limit))
 
     def _read_region(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Image.Image:
         try:

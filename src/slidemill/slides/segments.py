@@ -8,7 +8,7 @@ _LARGEST_GAP = 2**15  # bytes; reading them costs less than another request
 _LARGEST_PIECE = 2**24  # bytes
 
 
-def read_segments(file: TiffFile, offsets: np.ndarray, counts: np.ndarray, indices: list[int]) -> dict[int, bytes]:
+def read_segments(file: TiffFile, offsets: np.ndarray, counts: np.ndarray, indices: list[int]) -> dict[int, memoryview]:
     """The bytes of the tiles with these indices; tiles of no bytes are left out.
 
     Raises:
@@ -16,7 +16,7 @@ def read_segments(file: TiffFile, offsets: np.ndarray, counts: np.ndarray, indic
         OSError: the file cannot be read.
     """
     places = sorted((int(offsets[index]), int(counts[index]), index) for index in indices if counts[index])
-    segments: dict[int, bytes] = {}
+    segments: dict[int, memoryview] = {}
     first = 0
     while first < len(places):
         start, end = places[first][0], sum(places[first][:2])
@@ -27,7 +27,7 @@ def read_segments(file: TiffFile, offsets: np.ndarray, counts: np.ndarray, indic
                 break
             end = max(end, offset + count)
             last += 1
-        piece = file.read(start, end - start)
+        piece = memoryview(file.read(start, end - start))
         for offset, count, index in places[first:last]:
             segments[index] = piece[offset - start : offset - start + count]
         first = last

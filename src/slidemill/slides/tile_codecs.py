@@ -24,7 +24,7 @@ class DamagedTileError(Exception):
 class TileDecoder(Protocol):
     """Decodes the tiles of one image of a TIFF file."""
 
-    def decode(self, tile: bytes, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:
+    def decode(self, tile: memoryview, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:
         """Decode a tile at 1 / `scale` of its size.
 
         Args:
@@ -59,7 +59,7 @@ class _PlainDecoder:
         self._differences = differences
         self._shape = shape
 
-    def decode(self, tile: bytes, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
+    def decode(self, tile: memoryview, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
         content = np.frombuffer(self._unpacked(tile), np.uint8)
         height, width = self._shape
         if content.size < height * width * _CHANNELS:
@@ -69,7 +69,7 @@ class _PlainDecoder:
             pixels = np.cumsum(pixels, axis=1, dtype=np.uint8)
         return _reduced(pixels, scale)
 
-    def _unpacked(self, tile: bytes) -> bytes | bytearray:
+    def _unpacked(self, tile: memoryview) -> memoryview | bytes | bytearray:
         import imagecodecs
 
         # A size given beforehand bounds what a damaged tile can unpack to.
@@ -91,7 +91,7 @@ class _Jpeg2000Decoder:
         self._is_rgb = is_rgb
         self._shape = shape
 
-    def decode(self, tile: bytes, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
+    def decode(self, tile: memoryview, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
         import imagecodecs
 
         _check_codestream(tile, self._shape)
@@ -104,7 +104,7 @@ class _Jpeg2000Decoder:
         return _reduced(pixels if self._is_rgb else _rgb_of_ycbcr(pixels), scale)
 
 
-def _check_codestream(tile: bytes, shape: _Shape) -> None:
+def _check_codestream(tile: memoryview, shape: _Shape) -> None:
     """Compare the sides that a codestream states with those of the tile, before it is given memory.
 
     Source: ITU-T T.800, A.5.1: SOC, SIZ, its length and capabilities, then the sides and the offsets of the picture.
