@@ -82,8 +82,8 @@ def predict_slides(
 ) -> list[SlidemillError]:
     """Write the predictions of slides, in the order of their tile stores.
 
-    A slide that was set aside, or has no tile to use, gets predictions without tiles, which say why. One that fails does
-    not stop the others.
+    A slide that was set aside, or has no tile to use, gets predictions without tiles, which say why. One that fails
+    does not stop the others.
 
     Args:
         jobs: the slides.

@@ -7,12 +7,14 @@ Source of the encoding: https://protobuf.dev/programming-guides/encoding/
 
 import struct
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 FeatureValue = bytes | int | float
 Example = dict[str, FeatureValue]
 
-_TAG_1, _TAG_2 = b"\x0a", b"\x12"  # of fields 1 and 2, where bytes or a message follow
+_TAG_1, _TAG_2, _TAG_3 = b"\x0a", b"\x12", b"\x1a"  # of fields 1 to 3, where bytes or a message follow
+_BYTES, _FLOATS, _INTEGERS = _TAG_1, _TAG_2, _TAG_3  # the kinds of lists in a feature
 _FLOAT = struct.Struct("<f")
 _MASK_64 = 2**64 - 1
 
@@ -37,18 +39,22 @@ def encode_example_parts(features: Mapping[str, FeatureValue | str]) -> list[byt
 def _entry(key: str, value: FeatureValue | str) -> list[bytes]:
     """One entry of the map of features, in parts. Each message in it begins with its tag and its length."""
     if isinstance(value, bytes | str):
-        kind, content = 1, value.encode() if isinstance(value, str) else value
+        kind, content = _BYTES, value.encode() if isinstance(value, str) else value
         head = _TAG_1 + _varint(len(content))
     elif isinstance(value, float):
-        kind, head, content = 2, b"\x0a\x04", _FLOAT.pack(value)
+        kind, head, content = _FLOATS, b"\x0a\x04", _FLOAT.pack(value)
     else:
-        number = _varint(value & _MASK_64)
-        kind, head, content = 3, _TAG_1 + _varint(len(number)), number
-    for tag in (bytes([kind << 3 | 2]), _TAG_2):
-        head = tag + _varint(len(head) + len(content)) + head
-    name = key.encode()
-    head = _TAG_1 + _varint(len(name)) + name + head
+        kind, content = _INTEGERS, _varint(value & _MASK_64)
+        head = _TAG_1 + _varint(len(content))
+    head = kind + _varint(len(head) + len(content)) + head
+    head = _name(key) + _TAG_2 + _varint(len(head) + len(content)) + head
     return [_TAG_1 + _varint(len(head) + len(content)) + head, content]
+
+
+@cache
+def _name(key: str) -> bytes:
+    name = key.encode()
+    return _TAG_1 + _varint(len(name)) + name
 
 
 def _varint(number: int) -> bytes:
