@@ -15,6 +15,7 @@ from slidemill.slides.ordered import map_in_order
 from slidemill.slides.reader import (
     LARGEST_SIDE_PX,
     ReaderName,
+    SlideError,
     SlideProperties,
     SlideReader,
     UnreadableSlideError,
@@ -25,8 +26,26 @@ from slidemill.units import SlidePixels, TilePixels
 
 _Result = TypeVar("_Result")
 
+_MOST_OVERVIEW_PX = 2**32  # pixels that are decoded for an overview: minutes, at OpenSlide's 50 million a second
 _UM_PER_UNIT = {"inch": 25400.0, "centimeter": 10000.0}
 _MAX_REGION_SIDE = 4096  # pixels of a level that an overview decodes at once; bounds memory to 64 MB
+
+
+class NoPyramidError(SlideError):
+    """A slide too large to be looked over, because it holds no image of it that is smaller."""
+
+    def __init__(self, path: Path, width: int, height: int) -> None:
+        super().__init__(path, width, height)
+        self.path = path
+        self.width = width
+        self.height = height
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path.name} has no smaller image of itself than {self.width} x {self.height} pixels, all of which "
+            "would be decoded to find its tissue. Add a pyramid (vips tiffsave SLIDE NEW.tif --tile --pyramid "
+            "--compression jpeg --bigtiff), or leave the slide out."
+        )
 
 
 @contextmanager
@@ -87,6 +106,9 @@ class _OpenSlideReader:
         downsample, columns, rows = overview_size(width, height, max_side)
         scale_x, scale_y = width / columns, height / rows
         level = self._slide.get_best_level_for_downsample(downsample)
+        level_width, level_height = self._slide.level_dimensions[level]
+        if level_width * level_height > _MOST_OVERVIEW_PX:
+            raise NoPyramidError(self._path, level_width, level_height)
         # In parts, because a slide without a pyramid has to be decoded at full size.
         step = max(1, int(_MAX_REGION_SIDE * self._slide.level_downsamples[level] / downsample))
         picture = np.empty((rows, columns, 3), np.uint8)

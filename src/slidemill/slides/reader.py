@@ -92,6 +92,7 @@ class SlideReader(Protocol):
 
         Raises:
             UnreadableSlideError: the pixels cannot be decoded.
+            NoPyramidError: too many would have to be.
         """
         ...
 
