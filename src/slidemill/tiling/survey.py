@@ -10,7 +10,7 @@ from slidemill.tiling.grid import TileGrid
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import SlideFacts
 from slidemill.tiling.tissue import SlideAreas, find_tissue
-from slidemill.units import Mpp
+from slidemill.units import Microns, Mpp
 
 _OVERVIEW_MPP = 4.0  # about
 _OVERVIEW_MAX_SIDE = 1536  # pixels
@@ -133,5 +133,4 @@ def _find_areas(slide: SlideReader, facts: SlideFacts, threads: int) -> tuple[np
         0, round(math.log2(_OVERVIEW_MPP / facts.mpp)), math.ceil(math.log2(longer_side / _OVERVIEW_MAX_SIDE))
     )
     overview = slide.overview(max(1, longer_side >> halvings), threads=threads)
-    overview_mpp = Mpp(facts.mpp * longer_side / max(overview.shape))
-    return overview, find_tissue(overview, overview_mpp)
+    return overview, find_tissue(overview, Microns(facts.mpp * longer_side / max(overview.shape)))

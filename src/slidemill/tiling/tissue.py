@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from slidemill.tiling.pieces import large_pieces
-from slidemill.units import Mpp
+from slidemill.units import Microns
 
 _STAIN_BOUNDS = (0.03, 0.12)  # optical density; Otsu's threshold is kept between them
 _VOID = 8  # grey level; what is darker is no slide but the scanner's padding
@@ -42,20 +42,20 @@ class SlideAreas:
     stain_threshold: float
 
 
-def find_tissue(overview: np.ndarray, mpp: Mpp) -> SlideAreas:
+def find_tissue(overview: np.ndarray, pixel_side: Microns) -> SlideAreas:
     """Tell tissue from glass and ink.
 
     Args:
         overview: (height, width, 3) uint8 RGB, the whole slide.
-        mpp: its resolution.
+        pixel_side: length on the tissue of the side of a pixel.
     """
     smooth = np.asarray(Image.fromarray(overview).filter(ImageFilter.BoxBlur(1)))
     stain, inky = _stain_and_ink(smooth)
-    ink = _whole_marks(inky & ~_find_void(overview), mpp)
+    ink = _whole_marks(inky & ~_find_void(overview), pixel_side)
     stain[ink] = 0.0
     threshold = float(np.clip(_otsu_threshold(stain), *_STAIN_BOUNDS))
     stained = stain > threshold
-    tissue = _without_specks(stained, mpp) & ~ink
+    tissue = _without_specks(stained, pixel_side) & ~ink
     return SlideAreas(tissue=tissue, ink=ink, holes=tissue & ~stained, stain_threshold=threshold)
 
 
@@ -114,14 +114,14 @@ def _looks_inky(density: np.ndarray) -> np.ndarray:
     return np.asarray((strongest > _INK_DENSITY) & (blue_or_green_ink | red_or_black_ink | over_tissue))
 
 
-def _whole_marks(inky: np.ndarray, mpp: Mpp) -> np.ndarray:
+def _whole_marks(inky: np.ndarray, pixel_side: Microns) -> np.ndarray:
     # Ink is paler at the rim of a stroke.
-    return _wider(_without_specks(inky, mpp), _INK_RIM_PX) if inky.any() else inky
+    return _wider(_without_specks(inky, pixel_side), _INK_RIM_PX) if inky.any() else inky
 
 
-def _without_specks(mask: np.ndarray, mpp: Mpp) -> np.ndarray:
+def _without_specks(mask: np.ndarray, pixel_side: Microns) -> np.ndarray:
     """`mask` without pieces and holes that are smaller than the smallest piece of tissue."""
-    smallest = max(1.0, (_SMALLEST_PIECE_UM / mpp.um_per_px) ** 2)
+    smallest = max(1.0, (_SMALLEST_PIECE_UM / pixel_side) ** 2)
     return ~large_pieces(~large_pieces(mask, smallest), smallest)
 
 
