@@ -51,12 +51,12 @@ class RecordWriter:
         offset = self._offset
         payload_length = sum(map(len, payload))
         header = struct.pack("<Q", payload_length)
+        self._file.write(header + _FOOTER.pack(_masked_crc(header)))
         crc = 0
         for part in payload:
+            self._file.write(part)
             crc = google_crc32c.extend(crc, part)
-        self._file.write(
-            b"".join([header, _FOOTER.pack(_masked(google_crc32c.value(header))), *payload, _FOOTER.pack(_masked(crc))])
-        )
+        self._file.write(_FOOTER.pack(_masked(crc)))
         length = _HEADER.size + payload_length + _FOOTER.size
         self._offset += length
         return offset, length
