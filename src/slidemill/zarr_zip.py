@@ -110,8 +110,7 @@ def _chunk(array: np.ndarray) -> bytes:
     from imagecodecs import zstd_encode  # by itself, where zarr's own codec brings all others along
 
     little_endian = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
-    compressed: bytes = zstd_encode(little_endian.tobytes(), level=_ZSTD_LEVEL)
-    return compressed
+    return bytes(zstd_encode(little_endian.tobytes(), level=_ZSTD_LEVEL))
 
 
 def _as_json(content: dict[str, Any]) -> bytes:

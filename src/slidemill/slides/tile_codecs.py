@@ -60,7 +60,7 @@ class _PlainDecoder:
         self._shape = shape
 
     def decode(self, tile: memoryview, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
-        content = np.frombuffer(self._unpacked(tile), np.uint8)
+        content = np.frombuffer(self._unpacked(bytes(tile)), np.uint8)
         height, width = self._shape
         if content.size < height * width * _CHANNELS:
             raise DamagedTileError(f"a tile of {content.size} bytes, expected {height * width * _CHANNELS}")
@@ -69,7 +69,7 @@ class _PlainDecoder:
             pixels = np.cumsum(pixels, axis=1, dtype=np.uint8)
         return _reduced(pixels, scale)
 
-    def _unpacked(self, tile: memoryview) -> memoryview | bytes | bytearray:
+    def _unpacked(self, tile: bytes) -> bytes | bytearray:
         import imagecodecs
 
         # A size given beforehand bounds what a damaged tile can unpack to.
@@ -94,9 +94,10 @@ class _Jpeg2000Decoder:
     def decode(self, tile: memoryview, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
         import imagecodecs
 
-        _check_codestream(tile, self._shape)
+        codestream = bytes(tile)
+        _check_codestream(codestream, self._shape)
         try:
-            pixels = imagecodecs.jpeg2k_decode(tile)
+            pixels = imagecodecs.jpeg2k_decode(codestream)
         except (imagecodecs.Jpeg2kError, ValueError, RuntimeError) as error:
             raise DamagedTileError(f"a damaged JPEG 2000 tile: {error}") from error
         if pixels.shape != (*self._shape, _CHANNELS) or pixels.dtype != np.uint8:
@@ -104,7 +105,7 @@ class _Jpeg2000Decoder:
         return _reduced(pixels if self._is_rgb else _rgb_of_ycbcr(pixels), scale)
 
 
-def _check_codestream(tile: memoryview, shape: _Shape) -> None:
+def _check_codestream(tile: bytes, shape: _Shape) -> None:
     """Compare the sides that a codestream states with those of the tile, before it is given memory.
 
     Source: ITU-T T.800, A.5.1: SOC, SIZ, its length and capabilities, then the sides and the offsets of the picture.

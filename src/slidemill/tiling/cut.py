@@ -64,7 +64,7 @@ def tile_slide(
         with open_slide(source.path, parameters.reader) as slide:
             survey = survey_slide(slide, source, parameters, threads)
             kept = _write_records(records, slide, source, parameters, survey, threads)
-            flagged = Counter(flag for tile in kept for flag in tile.measures.flags)
+            flagged: Counter[str] = Counter(flag for tile in kept for flag in tile.measures.flags)
             outcome = Outcome(reader=slide.name, survey=survey, tile_count=len(kept), flagged=flagged)
         result = _filled_store(summarize(source, parameters, outcome), survey, kept)
     except SlideError as error:
