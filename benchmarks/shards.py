@@ -56,7 +56,15 @@ def time_against_cp(folder: Path, *, slides: int, tiles: int) -> None:
         for part in plan:
             for number in range(2):
                 target = folder / part.shard_name(number)
-                write_shard(target, part, number, tiles=folder, classes=CLASSES, buffer_bytes=BUFFER_MB * 1_000_000)
+                write_shard(
+                    target,
+                    part,
+                    number,
+                    tiles=folder,
+                    classes=CLASSES,
+                    exclude=(),
+                    buffer_bytes=BUFFER_MB * 1_000_000,
+                )
 
     def copy() -> None:
         for path in records:
@@ -112,7 +120,9 @@ def write_cohort(folder: Path, *, slides: int, tiles: int, payload: int) -> list
             None,
             {},
         )
-        write_store(index, TileStore(summary, offset=places[:, 0], length=places[:, 1]))
+        write_store(
+            index, TileStore(summary, quality=np.zeros(len(places), np.uint8), offset=places[:, 0], length=places[:, 1])
+        )
         split = "train" if number % 20 > 1 else "validation"
         rows.append(SplitRow(slide_id, slide_id, CLASSES[number % 2], "", split, tiles, "usable", ""))
     write_splits(folder / "splits.tsv", rows)

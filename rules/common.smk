@@ -248,6 +248,11 @@ def class_options():
     return repeated_option("class", config["classes"])
 
 
+def exclude_options():
+    """The quality flags whose tiles are not used, as command line options."""
+    return repeated_option("exclude", config["quality"]["exclude"])
+
+
 def temp_unless(section, key, path):
     """An output that Snakemake removes as soon as nothing needs it any more, unless the config wants it kept."""
     return path if config[section][key] else temp(path)

@@ -26,8 +26,9 @@ for number, (run, batch) in enumerate(prediction_batches()):
             script=script("predict_slides.py"),
             slides=" ".join(f"--slide {shlex.quote(slide_id)}" for slide_id in batch),
             tiles=lambda wildcards, input: folder_of(input.stores),
+            exclude=exclude_options(),
             predictions=lambda wildcards, output: folder_of(output),
             kept=f"{run}/checkpoints/predict",
         shell:
-            "python {params.script} {params.slides} --tiles {params.tiles} --model {input.model:q}"
+            "python {params.script} {params.slides} --tiles {params.tiles} {params.exclude} --model {input.model:q}"
             " --threads {threads} --kept {params.kept:q} --predictions {params.predictions} &> {log:q}"

@@ -35,10 +35,11 @@ rule shard_tiles:
         tiles=lambda wildcards, input: folder_of(input.stores),
         output=lambda wildcards, output: folder_of([output.plan]),
         classes=class_options(),
+        exclude=exclude_options(),
         shard_count=SHARDS,
         shards=options("shards", "balance", "max_tiles_per_slide", "buffer_mb"),
         seed=options(None, "seed"),
     shell:
         "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
-        " --splits {input.splits:q} --tiles {params.tiles} {params.classes} --shard-count {params.shard_count}"
+        " --splits {input.splits:q} --tiles {params.tiles} {params.classes} {params.exclude} --shard-count {params.shard_count}"
         " {params.shards} {params.seed} --output {params.output} &> {log:q}"

@@ -19,7 +19,8 @@ rule assign_splits:
         classes=class_options(),
         split=split_options,
         seed=options(None, "seed"),
+        exclude=exclude_options(),
         limit=options("tiling", "max_failed_fraction"),
     shell:
         "python {params.script} --slides {input.sheet:q} --tiles {params.tiles} {params.classes} {params.split}"
-        " {params.seed} {params.limit} --output {output:q} &> {log:q}"
+        " {params.exclude} {params.seed} {params.limit} --output {output:q} &> {log:q}"

@@ -20,7 +20,6 @@ rule tile_slide:
         tiling=options(
             "tiling", "mpp", "tile_size", "max_background", "jpeg_quality", "reader"
         ),
-        exclude=repeated_option("exclude", config["tiling"]["exclude"]),
     shell:
-        "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling} {params.exclude}"
+        "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling}"
         " --threads {threads} --records {output.records:q} --store {output.store:q} &> {log:q}"

@@ -9,6 +9,7 @@ from slidemill.cohort import read_sheet
 from slidemill.command import run
 from slidemill.splits import Fold, SplitDesign, SplitFractions, assign_splits
 from slidemill.splits.design import GroupBy
+from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 
 
 @click.command(help=__doc__)
@@ -21,6 +22,7 @@ from slidemill.splits.design import GroupBy
 @click.option("--folds", type=int, help="Cross-validation with so many folds, in the place of the shares.")
 @click.option("--fold", type=int, default=0, show_default=True, help="Which of them, from 0.")
 @click.option("--group-by", type=click.Choice(["patient", "site"]), default="patient", show_default=True)
+@click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Do not count tiles with this flag.")
 @click.option("--seed", type=int, required=True)
 @click.option("--max-failed-fraction", type=float, required=True, help="Greatest share of slides set aside.")
 @click.option("--output", type=Path, required=True, help="The table to write.")
@@ -34,6 +36,7 @@ def main(
     folds: int | None,
     fold: int,
     group_by: str,
+    exclude: tuple[QualityFlag, ...],
     seed: int,
     max_failed_fraction: float,
     output: Path,
@@ -45,6 +48,7 @@ def main(
         output,
         classes=classes,
         design=SplitDesign(sizes, cast(GroupBy, group_by)),
+        exclude=exclude,
         seed=seed,
         max_failed_fraction=max_failed_fraction,
     )

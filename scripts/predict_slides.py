@@ -7,11 +7,13 @@ import click
 from slidemill.command import run
 from slidemill.inference.batch import predict_batch
 from slidemill.inference.predict import DEFAULT_BATCH_SIZE
+from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 
 
 @click.command(help=__doc__)
 @click.option("--slide", "slides", multiple=True, required=True, help="Once for each slide.")
 @click.option("--tiles", type=Path, required=True, help="Folder of the slides' tile stores.")
+@click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Leave out tiles with this flag.")
 @click.option("--model", type=Path, required=True, help="Read: model.keras.")
 @click.option("--kept", type=Path, required=True, help="Folder where a run that ends early keeps what it has finished.")
 @click.option("--predictions", type=Path, required=True, help="Folder to write to, {slide}.zarr.zip.")
@@ -24,11 +26,19 @@ from slidemill.inference.predict import DEFAULT_BATCH_SIZE
 )
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
 def main(
-    slides: tuple[str, ...], tiles: Path, model: Path, kept: Path, predictions: Path, batch_size: int, threads: int
+    slides: tuple[str, ...],
+    tiles: Path,
+    exclude: tuple[QualityFlag, ...],
+    model: Path,
+    kept: Path,
+    predictions: Path,
+    batch_size: int,
+    threads: int,
 ) -> None:
     predict_batch(
         slides,
         tiles_folder=tiles,
+        exclude=exclude,
         model_file=model,
         kept_folder=kept,
         predictions_folder=predictions,

@@ -8,6 +8,7 @@ import click
 from slidemill.command import run
 from slidemill.sharding import BALANCE_MODES, Balance, shard_tiles
 from slidemill.sharding.balance import BalanceMode
+from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 
 
 @click.command(help=__doc__)
@@ -15,6 +16,7 @@ from slidemill.sharding.balance import BalanceMode
 @click.option("--splits", type=Path, required=True, help="splits.tsv")
 @click.option("--tiles", type=Path, required=True, help="Folder with a tile store for each slide.")
 @click.option("--class", "classes", multiple=True, required=True, help="A class; once for each, in order.")
+@click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Leave out tiles with this flag.")
 @click.option("--shard-count", type=int, required=True, help="Number of shards of each split.")
 @click.option("--balance", type=click.Choice(BALANCE_MODES), required=True)
 @click.option("--max-tiles-per-slide", type=int, help="The cap of --balance slide_cap.")
@@ -26,6 +28,7 @@ def main(
     splits: Path,
     tiles: Path,
     classes: tuple[str, ...],
+    exclude: tuple[QualityFlag, ...],
     shard_count: int,
     balance: str,
     max_tiles_per_slide: int | None,
@@ -38,6 +41,7 @@ def main(
         tiles,
         output,
         classes=classes,
+        exclude=exclude,
         shard_count=shard_count,
         balance=Balance(cast(BalanceMode, balance), max_tiles_per_slide),
         seed=seed,

@@ -1,5 +1,6 @@
 """Cut a slide into tissue tiles: one TFRecord file and its index."""
 
+import gc
 from pathlib import Path
 from typing import get_args
 
@@ -8,7 +9,6 @@ import click
 from slidemill.command import run
 from slidemill.slides import ReaderChoice
 from slidemill.tiling.cut import tile_slide
-from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.units import TilePixels
 
@@ -28,7 +28,6 @@ from slidemill.units import TilePixels
     required=True,
     help="direct: decode the tiles of TIFF files; openslide: all formats; auto: the faster one that is right.",
 )
-@click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Drop tiles with this flag.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--records", type=Path, required=True, help="TFRecord file to write.")
 @click.option("--store", type=Path, required=True, help="Zarr zip file to write: the index of the records.")
@@ -42,11 +41,11 @@ def main(
     max_background: float,
     jpeg_quality: int,
     reader: ReaderChoice,
-    exclude: tuple[QualityFlag, ...],
     threads: int,
     records: Path,
     store: Path,
 ) -> None:
+    gc.freeze()  # modules stay for as long as the process: they need no looking through
     tile_slide(
         SlideSource(path=slide, slide_id=slide_id, patient_id=patient_id, sheet_mpp=sheet_mpp),
         TilingParameters(
@@ -55,7 +54,6 @@ def main(
             max_background=max_background,
             jpeg_quality=jpeg_quality,
             reader=reader,
-            exclude=exclude,
         ),
         records=records,
         store=store,

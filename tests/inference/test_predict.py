@@ -77,9 +77,13 @@ def slide(folder, slide_id, *, tiles):
         writer = RecordWriter(file)
         places = [writer.write(tile_record(generator, x, y)) for x, y in coordinates]
     offset, length = np.array(places, np.int64).reshape(-1, 2).T
-    fraction = np.ones(tiles, np.float32)
-    write_store(job.store, TileStore(summary(slide_id, tiles), coordinates, fraction, offset, length))
+    write_store(job.store, tile_store(summary(slide_id, tiles), coordinates, offset, length))
     return job
+
+
+def tile_store(summary, coordinates, offset, length):
+    ones = np.ones(len(offset), np.float32)
+    return TileStore(summary, coordinates, ones, ones, ones, np.zeros(len(offset), np.uint8), offset, length)
 
 
 def tile_record(generator, x, y):
@@ -153,10 +157,11 @@ def test_a_slide_that_was_set_aside_needs_no_tensorflow(model_file, tmp_path):
     assert (predictions.reason, predictions.tile_extent) == ("no tissue found", 0)
 
 
-def predict(folder, model_file, *slide_ids):
+def predict(folder, model_file, *slide_ids, exclude=()):
     predict_batch(
         slide_ids,
         tiles_folder=folder,
+        exclude=exclude,
         model_file=model_file,
         kept_folder=folder / "kept",
         predictions_folder=folder / "predictions",
@@ -173,7 +178,9 @@ def test_a_slide_that_fails_takes_no_other_along(model_file, tmp_path, monkeypat
     jobs[1].records.write_bytes(whole)
     scored = []
     score = scoring.Scorer.score
-    monkeypatch.setattr(scoring.Scorer, "score", lambda self, path: scored.append(path.stem) or score(self, path))
+    monkeypatch.setattr(
+        scoring.Scorer, "score", lambda self, path, used: scored.append(path.stem) or score(self, path, used)
+    )
     predict(tmp_path, model_file, "s1", "s22", "s333")
     assert scored == ["s22"]  # the others were kept
     assert all(read_predictions(job.output).scores.shape == (2, 3) for job in jobs)
@@ -190,6 +197,47 @@ def test_kept_predictions_of_older_tiles_are_not_used(model_file, tmp_path):
     slide(tmp_path, "s1", tiles=3)
     predict(tmp_path, model_file, "s1", "s22")
     assert len(read_predictions(good.output).scores) == 3
+
+
+def flag(job, flagged):
+    """Put a pen mark on some tiles of a slide."""
+    store = read_store(job.store)
+    write_store(job.store, replace(store, quality=np.array(flagged, np.uint8)))
+
+
+def test_tiles_with_a_flag_to_exclude_are_not_scored(model_file, tmp_path):
+    job = slide(tmp_path, "s1", tiles=4)
+    predict_slides([job], model_file)
+    every = read_predictions(job.output)
+    flag(job, [0, 1, 3, 2])
+    predict_slides([job], model_file, exclude=("pen_marks",))
+    some = read_predictions(job.output)
+    np.testing.assert_array_equal(some.coordinates, every.coordinates[[0, 3]])
+    np.testing.assert_allclose(some.scores, every.scores[[0, 3]], rtol=1e-5)
+
+
+def test_a_slide_of_which_every_tile_is_excluded_says_so(model_file, tmp_path):
+    job = slide(tmp_path, "s1", tiles=2)
+    flag(job, [1, 2])
+    predict_slides([job], model_file, exclude=("pen_marks", "out_of_focus"))
+    predictions = read_predictions(job.output)
+    assert predictions.scores.shape == (0, 3)
+    assert predictions.reason == (
+        "s1 has no tile to use: all 2 with tissue are flagged (pen marks or out of focus). "
+        "Shorten quality.exclude to use them."
+    )
+
+
+def test_kept_predictions_of_other_tiles_are_not_used(model_file, tmp_path):
+    good, bad = slide(tmp_path, "s1", tiles=3), slide(tmp_path, "s22", tiles=2)
+    flag(good, [0, 1, 0])
+    whole = bad.records.read_bytes()
+    bad.records.write_bytes(b"")
+    with pytest.raises(SlidesFailedError):
+        predict(tmp_path, model_file, "s1", "s22")
+    bad.records.write_bytes(whole)
+    predict(tmp_path, model_file, "s1", "s22", exclude=("pen_marks",))
+    assert len(read_predictions(good.output).scores) == 2
 
 
 @pytest.mark.parametrize(("key", "value", "trained"), [("tile_size", 256, 64), ("mpp", 0.25, 0.5)])

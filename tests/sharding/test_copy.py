@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slidemill.records import RecordWriter, encode_example, parse_example, read_records
-from slidemill.sharding import Balance, DamagedStoreError, plan_shards
+from slidemill.sharding import Balance, DamagedStoreError, ShardingError, plan_shards
 from slidemill.sharding import copy as copying
 from slidemill.sharding.copy import Selection, write_shard
 from slidemill.splits import SplitRow
-from slidemill.tiling.store import StoreSummary, TileStore, store_paths, write_store
+from slidemill.tiling.store import StoreSummary, TileStore, read_store, store_paths, write_store
 from slidemill.units import SlidePixels
 
 CLASSES = ("LUAD", "LUSC")
@@ -31,7 +32,7 @@ def tiles(tmp_path_factory):
             ]
         summary = StoreSummary(f"s{number}", f"P{number}", "usable", "", (), TILES, TILES, SlidePixels(1), {}, None, {})
         offset, length = np.array(places).T
-        write_store(index, TileStore(summary, offset=offset, length=length))
+        write_store(index, TileStore(summary, quality=np.zeros(TILES, np.uint8), offset=offset, length=length))
     return folder
 
 
@@ -45,7 +46,7 @@ def plan():
 
 
 def written(plan, tiles, target, buffer_bytes):
-    sha256 = write_shard(target, plan, 0, tiles=tiles, classes=CLASSES, buffer_bytes=buffer_bytes)
+    sha256 = write_shard(target, plan, 0, tiles=tiles, classes=CLASSES, exclude=(), buffer_bytes=buffer_bytes)
     return target.read_bytes(), sha256
 
 
@@ -109,5 +110,40 @@ def test_a_tile_store_cut_short_is_named_by_its_slide(plan, tiles, tmp_path, sha
         (damaged / file.name).write_bytes(content[:keep])
     with pytest.raises(DamagedStoreError, match=r"slide 's2': its tile store is damaged .*Delete .*s2\.tfrecord"):
         for shard in range(2):
-            write_shard(tmp_path / f"{shard}", plan, shard, tiles=damaged, classes=CLASSES, buffer_bytes=10**9)
+            write_shard(
+                tmp_path / f"{shard}", plan, shard, tiles=damaged, classes=CLASSES, exclude=(), buffer_bytes=10**9
+            )
     assert not (tmp_path / "1").exists()
+
+
+def flagged(tiles, folder, every):
+    """The tile stores with a pen mark on one tile in so many."""
+    folder.mkdir()
+    for number in range(SLIDES):
+        records, index = store_paths(tiles, f"s{number}")
+        (folder / records.name).write_bytes(records.read_bytes())
+        store = read_store(index)
+        write_store(folder / index.name, replace(store, quality=(np.arange(TILES) % every == 0).astype(np.uint8)))
+    return folder
+
+
+def test_tiles_with_a_flag_to_exclude_are_in_no_shard(tiles, tmp_path):
+    stores = flagged(tiles, tmp_path / "tiles", every=4)
+    rows = [
+        SplitRow(f"s{i}", f"P{i}", CLASSES[i % 2], "", "train" if i < 4 else "validation", 30, "usable", "")
+        for i in range(SLIDES)
+    ]
+    plan = plan_shards(rows, classes=CLASSES, shard_count=2, balance=Balance(), seed=1)[0]
+    found = []
+    for shard in range(2):
+        target = tmp_path / f"{shard}"
+        write_shard(target, plan, shard, tiles=stores, classes=CLASSES, exclude=("pen_marks",), buffer_bytes=10**9)
+        found += [(e["slide/id"].decode(), e["tile/x"]) for e in map(parse_example, read_records(target))]
+    assert sorted(found) == [(f"s{i}", x) for i in range(4) for x in range(TILES) if x % 4]
+
+
+def test_a_store_that_is_not_the_one_counted_is_refused(plan, tiles, tmp_path):
+    stores = flagged(tiles, tmp_path / "tiles", every=4)
+    options = {"tiles": stores, "classes": CLASSES, "exclude": ("pen_marks",), "buffer_bytes": 10**9}
+    with pytest.raises(ShardingError, match=r"has 30 tiles to use, splits.tsv counts 40\. Run assign_splits again"):
+        write_shard(tmp_path / "0", plan, 0, **options)

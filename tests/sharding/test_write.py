@@ -52,7 +52,7 @@ def tile_store(folder, slide_id, tile_count, mpp=0.5):
         versions={},
     )
     offset, length = np.array(places).T
-    write_store(index, TileStore(summary=summary, offset=offset, length=length))
+    write_store(index, TileStore(summary=summary, quality=np.zeros(tile_count, np.uint8), offset=offset, length=length))
 
 
 def shard_tiles(cohort, output, *, ranks=1, expect=None, shards=2):

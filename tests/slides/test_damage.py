@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from slidemill.slides import NotBrightfieldError, SlideError, UnreadableSlideError, open_slide
+from slidemill.slides import NotBrightfieldError, SlideError, UnreadableSlideError, open_slide, openslide_reader
+from slidemill.slides.openslide_reader import NoPyramidError
 from slidemill.slides.tiff_file import open_tiff
 
 _SPEC = importlib.util.spec_from_file_location("tiff_cases", Path(__file__).with_name("tiff_cases.py"))
@@ -198,3 +199,14 @@ def test_mutated_slides_are_read_or_refused(tmp_path, small_slides, part):
             count += 1
     assert 0.2 * count < refused < 0.98 * count
     assert peak_mb() - before < 400
+
+
+def test_a_huge_slide_without_a_pyramid_that_only_openslide_reads_is_refused(tmp_path, monkeypatch):
+    path = cases.write(tmp_path / "s.tif", cases.Case("", {"compression": "zstd", "photometric": "rgb"}))
+    use(path)
+    monkeypatch.setattr(openslide_reader, "_MOST_OVERVIEW_PX", cases.WIDTH * cases.HEIGHT - 1)
+    with pytest.raises(NoPyramidError, match=rf"than {cases.WIDTH} x {cases.HEIGHT} pixels.*Add a pyramid"):
+        use(path)
+    half = cases.texture()[::2, ::2]
+    with_pyramid = cases.write(tmp_path / "p.tif", cases.Case("", {"photometric": "rgb"}), [cases.texture(), half])
+    use(with_pyramid, "openslide")

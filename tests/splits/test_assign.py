@@ -1,6 +1,7 @@
 import random
 from collections import Counter, defaultdict
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,7 +114,7 @@ def test_fractions_that_do_not_add_up_are_refused():
         SplitFractions(train=0.5, validation=0.2, test=0.2)
 
 
-def store(folder, slide_id, tile_count, reason=""):
+def store(folder, slide_id, tile_count, reason="", flags=None):
     summary = StoreSummary(
         slide_id=slide_id,
         patient_id="P",
@@ -127,11 +128,13 @@ def store(folder, slide_id, tile_count, reason=""):
         slide=None,
         versions={},
     )
-    write_store(folder / f"{slide_id}.zarr.zip", TileStore(summary=summary))
+    quality = np.zeros(tile_count, np.uint8) if flags is None else np.array(flags, np.uint8)
+    write_store(folder / f"{slide_id}.zarr.zip", TileStore(summary=summary, quality=quality))
 
 
 def assign(cohort, folder, **changes):
-    arguments = {"classes": CLASSES, "design": SplitDesign(FRACTIONS), "seed": 1, "max_failed_fraction": 0.2} | changes
+    arguments = {"classes": CLASSES, "design": SplitDesign(FRACTIONS), "exclude": (), "seed": 1} | changes
+    arguments = {"max_failed_fraction": 0.2} | arguments
     assign_splits(cohort, folder, folder / "splits.tsv", **arguments)
     return {row.slide_id: row for row in read_splits(folder / "splits.tsv")}
 
@@ -145,6 +148,19 @@ def test_the_table_holds_counts_and_reasons(tmp_path):
     first = rows[cohort[0].slide_id]
     assert (first.tile_count, first.status, first.reason) == (0, "set_aside", "has no tissue")
     assert [rows[row.slide_id].tile_count for row in cohort] == list(range(24))
+
+
+def test_tiles_with_a_flag_to_exclude_do_not_count(tmp_path):
+    cohort = cohort_of([[name] for name in CLASSES for _ in range(8)])
+    for number, row in enumerate(cohort):
+        store(tmp_path, row.slide_id, 4, flags=[[0, 1, 2, 3], [2, 3, 2, 3]][number == 0])
+    every = assign(cohort, tmp_path)
+    assert {row.tile_count for row in every.values()} == {4}
+    rows = assign(cohort, tmp_path, exclude=("out_of_focus",))
+    assert {row.tile_count for slide_id, row in rows.items() if slide_id != cohort[0].slide_id} == {2}
+    first = rows[cohort[0].slide_id]
+    assert (first.tile_count, first.status) == (0, "set_aside")
+    assert "all 4 with tissue are flagged (out of focus). Shorten quality.exclude" in first.reason
 
 
 def test_too_many_failures_stop_the_run_and_are_listed(tmp_path):

@@ -96,10 +96,11 @@ def test_both_readers_give_the_same_tiles_at_level_0(draw_slide, tmp_path):
     assert all(records["direct"][corner] == records["openslide"][corner] for corner in common)
 
 
-def test_kept_and_dropped_tiles_add_up(draw_slide, tmp_path):
-    summary, *_ = cut(draw_slide("glands 20x 1.2x1.0mm pen"), tmp_path, replace(SMALL_TILES, exclude=("pen_marks",)))
-    assert summary.tile_count + sum(summary.dropped.values()) == summary.grid_count
-    assert set(summary.dropped) == {"background", "pen_marks"}
+def test_flagged_tiles_are_kept_and_counted(draw_slide, tmp_path):
+    summary, _, path = cut(draw_slide("glands 20x 1.2x1.0mm pen"), tmp_path)
+    store = read_store(path)
+    assert summary.flagged == {"pen_marks": np.count_nonzero(store.quality)}
+    assert 0 < summary.flagged["pen_marks"] < summary.tile_count < summary.grid_count
 
 
 def test_nothing_that_is_written_shows_the_label_or_the_macro_image(draw_slide, tmp_path):
@@ -167,7 +168,6 @@ def test_every_tiling_parameter_changes_the_result(draw_slide, tmp_path):
         replace(SMALL_TILES, tile_size=128),
         replace(SMALL_TILES, max_background=0.05),
         replace(SMALL_TILES, jpeg_quality=50),
-        replace(SMALL_TILES, exclude=("pen_marks",)),
     ]
     contents = set()
     for number, parameters in enumerate(variants):

@@ -10,15 +10,15 @@ from slidemill.slides import open_slide
 from slidemill.tiling.cut import tile_slide
 from slidemill.tiling.quality import QUALITY_FLAGS, TileMeasures, flag_bits, sharpness_of, stained_points
 from slidemill.tiling.source import SlideSource, TilingParameters
-from slidemill.tiling.store import read_store
+from slidemill.tiling.store import read_record_places, read_store, read_summary
 from slidemill.units import TilePixels
 
 SIZE = 256
 BLUR_UM = 1.75
 
 
-def cut(path, folder, exclude=()):
-    parameters = TilingParameters(0.5, TilePixels(SIZE), max_background=0.5, jpeg_quality=85, exclude=exclude)
+def cut(path, folder):
+    parameters = TilingParameters(0.5, TilePixels(SIZE), max_background=0.5, jpeg_quality=85)
     store = folder / "s.zarr.zip"
     tile_slide(SlideSource(path, "S", "P"), parameters, records=folder / "s.tfrecord", store=store)
     return read_store(store)
@@ -55,19 +55,27 @@ def test_tiles_out_of_focus_are_flagged_and_no_others(half_blurred, tmp_path):
     assert store.summary.flags == ("out_of_focus",)
 
 
-def test_the_config_excludes_them(half_blurred, tmp_path):
+def test_they_are_left_out_of_the_store_on_request(half_blurred, tmp_path):
     path, half = half_blurred
-    store = cut(path, tmp_path, exclude=("out_of_focus",))
-    assert store.coordinates[:, 0].min() >= half
-    assert store.summary.dropped["out_of_focus"] > 3
-    assert store.summary.flags == ("out_of_focus",)
+    store = cut(path, tmp_path)
+    used = store.without(("out_of_focus",))
+    assert used.coordinates[:, 0].min() >= half
+    assert len(store.quality) - used.summary.tile_count == store.summary.flagged["out_of_focus"] > 3
+    assert store.without(()).summary == store.summary
+    index = tmp_path / "s.zarr.zip"
+    assert read_summary(index, ("out_of_focus",)) == used.summary
+    np.testing.assert_array_equal(
+        read_record_places(index, ("out_of_focus",)), np.stack([used.offset, used.length], axis=1)
+    )
 
 
 def test_a_slide_of_which_nothing_is_left_says_why(draw_slide, tmp_path):
     blurred = ndimage.gaussian_filter(level_0(draw_slide("nests 20x 0.4x0.4mm")), (4, 4, 0))
-    store = cut(save(tmp_path / "s.tif", blurred), tmp_path, exclude=("out_of_focus",))
-    assert store.summary.status == "set_aside"
-    assert "out of focus, the rest background. Shorten tiling.exclude to keep them." in store.summary.reason
+    store = cut(save(tmp_path / "s.tif", blurred), tmp_path)
+    assert store.summary.status == "usable"
+    used = store.without(("out_of_focus",)).summary
+    assert used.status == "set_aside"
+    assert "are flagged (out of focus). Shorten quality.exclude to use them." in used.reason
 
 
 @pytest.mark.parametrize("tissue", ["glands", "nests", "alveoli"])
@@ -106,7 +114,7 @@ def test_tiles_with_ink_are_flagged_whatever_its_colour(draw_slide, tmp_path, in
     assert far.any()
     assert not flagged[far].any()
     assert "pen_marks" in store.summary.flags
-    assert len(cut(tmp_path / "s.tif", tmp_path, exclude=("pen_marks",)).coordinates) == (~flagged).sum()
+    assert store.without(("pen_marks",)).summary.tile_count == (~flagged).sum()
 
 
 def test_tissue_fraction_is_measured_on_the_tile_itself():

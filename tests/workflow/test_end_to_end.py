@@ -84,6 +84,13 @@ def test_a_tiling_parameter_cuts_all_tiles_again(finished):
     assert re.search(r"tile_slide +10", planned)
 
 
+def test_another_choice_of_flags_cuts_no_tiles_again(finished):
+    planned = finished.snakemake("-n", "--config", "quality={exclude: [out_of_focus]}").stdout
+    rules = set(re.findall(r"^(?:local)?rule (\w+):", planned, re.M))
+    assert rules >= {"assign_splits", "shard_tiles"}
+    assert not rules & {"synthesize_slide", "tile_slide"}
+
+
 def test_inspection(finished, workspace, tmp_path):
     assert finished.snakemake("--dag").stdout.count("tile_slide") == 10
     one = workspace.snakemake("results/tiles/LUAD-1.tfrecord", "-n", "--quiet", "rules").stdout

@@ -6,13 +6,16 @@ to their final place when the whole batch is finished; the same job, run again, 
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.inference.predict import DEFAULT_BATCH_SIZE, SlideJob, file_sha256, predict_slides
 from slidemill.inference.store import predictions_path, read_predictions
-from slidemill.tiling.store import store_paths
+from slidemill.tiling.quality import QualityFlag
+from slidemill.tiling.store import read_store, store_paths
 from slidemill.zarr_zip import ZarrZipError
 
 _log = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ def predict_batch(
     slide_ids: Sequence[str],
     *,
     tiles_folder: Path,
+    exclude: Collection[QualityFlag],
     model_file: Path,
     kept_folder: Path,
     predictions_folder: Path,
@@ -46,6 +50,7 @@ def predict_batch(
     Args:
         slide_ids: the slides.
         tiles_folder: holds their tile stores.
+        exclude: tiles with one of these flags are not scored.
         model_file: model.keras.
         kept_folder: where predictions wait until the batch is finished.
         predictions_folder: gets {slide_id}.zarr.zip for each slide.
@@ -57,9 +62,9 @@ def predict_batch(
     """
     jobs = [SlideJob(*store_paths(tiles_folder, slide), predictions_path(kept_folder, slide)) for slide in slide_ids]
     model_sha256 = file_sha256(model_file)
-    missing = [job for job in jobs if not _is_finished(job, model_sha256)]
+    missing = [job for job in jobs if not _is_finished(job, exclude, model_sha256)]
     _log.info("%d slides, %d of them finished before", len(jobs), len(jobs) - len(missing))
-    failures = predict_slides(missing, model_file, batch_size=batch_size, threads=threads)
+    failures = predict_slides(missing, model_file, exclude=exclude, batch_size=batch_size, threads=threads)
     if failures:
         raise SlidesFailedError([str(error) for error in failures], len(jobs))
     predictions_folder.mkdir(parents=True, exist_ok=True)
@@ -67,12 +72,13 @@ def predict_batch(
         shutil.move(job.output, predictions_folder / job.output.name)
 
 
-def _is_finished(job: SlideJob, model_sha256: str) -> bool:
+def _is_finished(job: SlideJob, exclude: Collection[QualityFlag], model_sha256: str) -> bool:
     """Whether an earlier run has scored these very tiles with this very model."""
     try:
         newest_input = max(job.records.stat().st_mtime_ns, job.store.stat().st_mtime_ns)
-        return job.output.stat().st_mtime_ns > newest_input and (
-            read_predictions(job.output).model_sha256 == model_sha256
-        )
+        if job.output.stat().st_mtime_ns <= newest_input:
+            return False
+        predictions, tiles = read_predictions(job.output), read_store(job.store).without(exclude)
+        return predictions.model_sha256 == model_sha256 and np.array_equal(predictions.coordinates, tiles.coordinates)
     except (FileNotFoundError, ZarrZipError):
         return False

@@ -6,7 +6,7 @@ TensorFlow is imported for the first slide that has tiles, and the model is load
 import hashlib
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.inference.store import Predictions, write_predictions
+from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import StoreSummary, TileStore, read_store
 from slidemill.training.description import ModelDescription, ModelFileError, read_description
 
@@ -72,15 +73,22 @@ class SlideJob:
 
 
 def predict_slides(
-    jobs: Iterable[SlideJob], model_file: Path, *, batch_size: int = DEFAULT_BATCH_SIZE, threads: int = 1
+    jobs: Iterable[SlideJob],
+    model_file: Path,
+    *,
+    exclude: Collection[QualityFlag] = (),
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    threads: int = 1,
 ) -> list[SlidemillError]:
     """Write the predictions of slides, in the order of their tile stores.
 
-    A slide that was set aside gets predictions without tiles, which say why. One that fails does not stop the others.
+    A slide that was set aside, or has no tile to use, gets predictions without tiles, which say why. One that fails
+    does not stop the others.
 
     Args:
         jobs: the slides.
         model_file: model.keras.
+        exclude: tiles with one of these flags are not scored.
         batch_size: tiles that are scored at once.
         threads: CPU threads.
     Returns:
@@ -97,25 +105,26 @@ def predict_slides(
     for job in jobs:
         try:
             store = read_store(job.store)
-            scores = _scores(job, store, description, scorer)
+            used = store.without(exclude)
+            scores = _scores(job, used, store.is_used(exclude), description, scorer)
         except ModelFileError:
             raise
         except SlidemillError as error:
             _log.error("%s", error)
             failures.append(error)
         else:
-            write_predictions(job.output, _predictions(store, scores, description, model_sha256))
-            _log.info("%s: %d tiles", store.summary.slide_id, len(scores))
+            write_predictions(job.output, _predictions(used, scores, description, model_sha256))
+            _log.info("%s: %d tiles", used.summary.slide_id, len(scores))
     return failures
 
 
 def _scores(
-    job: SlideJob, store: TileStore, description: ModelDescription, scorer: "Callable[[], Scorer]"
+    job: SlideJob, store: TileStore, is_used: np.ndarray, description: ModelDescription, scorer: "Callable[[], Scorer]"
 ) -> np.ndarray:
     if store.summary.tile_count == 0:
         return np.zeros((0, len(description.classes)), np.float32)
     _check_tiles(job.store, store.summary, description)
-    scored = scorer().score(job.records)
+    scored = scorer().score(job.records, is_used)
     if not np.array_equal(scored.coordinates, store.coordinates):
         reason = f"its {len(scored.coordinates)} tiles are not the {store.summary.tile_count} of its index"
         raise StaleRecordsError(job.records, job.store, reason)

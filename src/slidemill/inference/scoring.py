@@ -69,21 +69,27 @@ class Scorer:
         images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
         self._scores_of = tf.function(lambda rgb: model(rgb, training=False), input_signature=[images])
 
-    def score(self, records: Path) -> ScoredTiles:
-        """Score every tile of a TFRecord file; beside the scores, memory holds a few batches.
+    def score(self, records: Path, is_used: np.ndarray) -> ScoredTiles:
+        """Score tiles of a TFRecord file; beside the scores, memory holds a few batches.
+
+        Args:
+            records: the file.
+            is_used: (tiles,) bool, which of its tiles to score; those that it does not know are scored as well.
 
         Raises:
             RecordsError: the file is missing, or a record or its tile is damaged.
         """
         try:
-            coordinates, scores = zip(*self._score_batches(records), strict=True)
+            coordinates, scores = zip(*self._score_batches(records, is_used), strict=True)
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
             raise RecordsError(records, " ".join(error.message.split())) from error
         return ScoredTiles(np.concatenate(coordinates), np.concatenate(scores))
 
-    def _score_batches(self, records: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _score_batches(self, records: Path, is_used: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield np.zeros((0, 2), np.int64), np.zeros((0, self._class_count), np.float32)
-        tiles = tf.data.TFRecordDataset(str(records)).map(self._parsed, num_parallel_calls=self._threads)
+        numbered = tf.data.TFRecordDataset(str(records)).enumerate()
+        used = numbered.filter(lambda number, _: number >= len(is_used) or tf.gather(is_used, number))
+        tiles = used.map(lambda _, record: self._parsed(record), num_parallel_calls=self._threads)
         for images, coordinates in prefetched(tiles.batch(self._batch_size), self._threads):
             yield coordinates.numpy(), self._scores_of(images).numpy()
 

@@ -1,6 +1,6 @@
 """TFRecord files and tf.train.Example messages, without TensorFlow."""
 
-from slidemill.records.example import Example, FeatureValue, encode_example, parse_example
+from slidemill.records.example import Example, FeatureValue, encode_example, encode_example_parts, parse_example
 from slidemill.records.fifo import FifoChannel, FifoMissingError
 from slidemill.records.tfrecord import DamagedRecordError, RecordWriter, read_record, read_records
 
@@ -12,6 +12,7 @@ __all__ = [
     "FifoMissingError",
     "RecordWriter",
     "encode_example",
+    "encode_example_parts",
     "parse_example",
     "read_record",
     "read_records",

@@ -42,18 +42,22 @@ class RecordWriter:
         self._file = file
         self._offset = 0
 
-    def write(self, payload: bytes) -> tuple[int, int]:
-        """Append one record.
+    def write(self, *payload: bytes) -> tuple[int, int]:
+        """Append one record, whose payload may come in parts.
 
         Returns:
             Offset and length, in bytes, of the framed record; `read_record` takes both.
         """
         offset = self._offset
-        header = struct.pack("<Q", len(payload))
+        payload_length = sum(map(len, payload))
+        header = struct.pack("<Q", payload_length)
         self._file.write(header + _FOOTER.pack(_masked_crc(header)))
-        self._file.write(payload)
-        self._file.write(_FOOTER.pack(_masked_crc(payload)))
-        length = _HEADER.size + len(payload) + _FOOTER.size
+        crc = 0
+        for part in payload:
+            self._file.write(part)
+            crc = google_crc32c.extend(crc, part)
+        self._file.write(_FOOTER.pack(_masked(crc)))
+        length = _HEADER.size + payload_length + _FOOTER.size
         self._offset += length
         return offset, length
 
@@ -115,5 +119,8 @@ def _check_payload(payload: bytes, footer: bytes, path: Path, offset: int) -> No
 
 
 def _masked_crc(content: bytes) -> int:
-    crc = google_crc32c.value(content)
+    return _masked(google_crc32c.value(content))
+
+
+def _masked(crc: int) -> int:
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF

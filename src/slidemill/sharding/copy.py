@@ -7,7 +7,7 @@ kept in memory, and written in the shard's order.
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ import numpy as np
 from slidemill.atomic import atomic_path
 from slidemill.errors import SlidemillError
 from slidemill.records import DamagedRecordError, RecordWriter, encode_example, read_record
-from slidemill.sharding.plan import SplitPlan
+from slidemill.sharding.plan import ShardingError, SplitPlan
+from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_record_places, store_paths
 
 _WRITE_BUFFER_BYTES = 1 << 20
@@ -57,7 +58,7 @@ class Selection:
     length: np.ndarray
 
     @classmethod
-    def of(cls, plan: SplitPlan, shard: int, tiles: Path) -> "Selection":
+    def of(cls, plan: SplitPlan, shard: int, tiles: Path, exclude: Collection[QualityFlag]) -> "Selection":
         """Look up where the tiles of a shard are; the index of each slide is read once."""
         slide = plan.source.slide_of(plan.tiles[shard])
         number = plan.tiles[shard] - plan.source.starts[slide]
@@ -66,7 +67,12 @@ class Selection:
         ends = np.cumsum(np.bincount(slide, minlength=len(plan.slides)))
         for index, own in enumerate(np.split(by_slide, ends[:-1])):
             if len(own):
-                places = read_record_places(store_paths(tiles, plan.slides[index].slide_id)[1])
+                places = read_record_places(store_paths(tiles, plan.slides[index].slide_id)[1], exclude)
+                if len(places) != plan.slides[index].tile_count:
+                    raise ShardingError(
+                        f"slide '{plan.slides[index].slide_id}' has {len(places)} tiles to use, splits.tsv counts "
+                        f"{plan.slides[index].tile_count}. Run assign_splits again."
+                    )
                 offset[own], length[own] = places[number[own]].T
         return cls(slide, offset, length)
 
@@ -84,7 +90,14 @@ class Selection:
 
 
 def write_shard(
-    target: Path, plan: SplitPlan, shard: int, *, tiles: Path, classes: Sequence[str], buffer_bytes: int
+    target: Path,
+    plan: SplitPlan,
+    shard: int,
+    *,
+    tiles: Path,
+    classes: Sequence[str],
+    exclude: Collection[QualityFlag],
+    buffer_bytes: int,
 ) -> str:
     """Write one shard, atomically; each record is read once and written once.
 
@@ -93,6 +106,7 @@ def write_shard(
         plan, shard: which tiles it holds.
         tiles: folder of tile stores.
         classes: the config's classes.
+        exclude: tiles with one of these flags are not part of the plan.
         buffer_bytes: of records that are held in memory.
 
     Returns:
@@ -100,8 +114,9 @@ def write_shard(
 
     Raises:
         DamagedStoreError: a record's checksum or length is wrong.
+        ShardingError: a tile store is not the one that splits.tsv counted.
     """
-    selection = Selection.of(plan, shard, tiles)
+    selection = Selection.of(plan, shard, tiles, exclude)
     sources = [store_paths(tiles, slide.slide_id)[0] for slide in plan.slides]
     # Appended to a record these merge into it (slidemill.records.encode_example).
     labelled = {name: _class_features(name, number) for number, name in enumerate(classes)}

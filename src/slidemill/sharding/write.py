@@ -7,7 +7,7 @@ classes are decided here and not when tiles are cut, so that a corrected label n
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from slidemill.sharding.balance import Balance
 from slidemill.sharding.copy import write_shard
 from slidemill.sharding.plan import ShardingError, SplitPlan, plan_shards
 from slidemill.splits import read_splits
+from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_summary, store_paths
 from slidemill.world import check_world_size
 
@@ -33,6 +34,7 @@ def shard_tiles(
     output: Path,
     *,
     classes: Sequence[str],
+    exclude: Collection[QualityFlag],
     shard_count: int,
     balance: Balance,
     seed: int,
@@ -46,6 +48,7 @@ def shard_tiles(
         tiles: folder of tile stores.
         output: folder for the shards.
         classes, shard_count, balance, seed: as for `plan_shards`.
+        exclude: tiles with one of these flags are left out, as splits.tsv does.
         buffer_mb: megabytes of records that each rank holds in memory.
         expect_ranks: number of ranks that the launcher was told to start.
 
@@ -63,13 +66,25 @@ def shard_tiles(
     for plan, shard in own_shards:
         name = plan.shard_name(shard)
         checksums[name] = write_shard(
-            output / name, plan, shard, tiles=tiles, classes=classes, buffer_bytes=buffer_mb * 1_000_000
+            output / name,
+            plan,
+            shard,
+            tiles=tiles,
+            classes=classes,
+            exclude=exclude,
+            buffer_bytes=buffer_mb * 1_000_000,
         )
         _LOG.info("%s: %d tiles", name, plan.tiles.shape[1])
     gathered = world.gather(checksums, root=0)
     if gathered is not None:
         merged = {name: checksum for part in gathered for name, checksum in part.items()}
-        common = {"format": FORMAT, "classes": list(classes), "seed": seed, "balance": asdict(balance)}
+        common = {
+            "format": FORMAT,
+            "classes": list(classes),
+            "exclude": list(exclude),
+            "seed": seed,
+            "balance": asdict(balance),
+        }
         described = {plan.split: _describe(plan, merged) for plan in plans}
         text = json.dumps(common | _tile_facts(plans, tiles) | described, indent=1) + "\n"
         write_text(output / "plan.json", text)

@@ -17,7 +17,14 @@ from PIL import Image
 
 from slidemill.slides.jpeg import SCALES
 from slidemill.slides.ordered import map_in_order
-from slidemill.slides.reader import ReaderName, SlideProperties, SlideReader, UnreadableSlideError, overview_size
+from slidemill.slides.reader import (
+    ReaderName,
+    SlideProperties,
+    SlideReader,
+    UnreadableSlideError,
+    overview_size,
+    resampling_margin,
+)
 from slidemill.slides.segments import read_segments
 from slidemill.slides.shared_tiles import SharedTiles
 from slidemill.slides.tiff_file import DamagedTiffError, TiffFile
@@ -68,6 +75,15 @@ class _Square(NamedTuple):
     end_row: int
 
 
+class _Part(NamedTuple):
+    """What a square takes of one source tile, counted in rows and columns of tiles from the square's first one."""
+
+    row: int
+    column: int
+    target: tuple[slice, slice]  # in the square
+    origin: tuple[slice, slice]  # in the source tile
+
+
 def direct_reader(path: Path, file: TiffFile, slide: TiffSlide) -> SlideReader:
     """A reader of the slide in an open TIFF file."""
     return _DirectReader(path, file, slide)
@@ -116,7 +132,7 @@ class _DirectReader:
         for results in map_in_order(lambda batch: cutter.cut(batch, finish), cutter.batches(), threads):
             yield from results
 
-    def segments(self, level: Level, indices: list[int]) -> dict[int, bytes]:
+    def segments(self, level: Level, indices: list[int]) -> dict[int, memoryview]:
         """The bytes of source tiles; those that the file leaves out are missing.
 
         Raises:
@@ -127,7 +143,7 @@ class _DirectReader:
         except (DamagedTiffError, OSError) as error:
             raise UnreadableSlideError(self._path, str(error)) from error
 
-    def decode(self, source: _Source, segment: bytes, buffer: np.ndarray | None = None) -> np.ndarray:
+    def decode(self, source: _Source, segment: memoryview, buffer: np.ndarray | None = None) -> np.ndarray:
         """The pixels of a source tile.
 
         Raises:
@@ -177,6 +193,7 @@ class _Cutter:
         self._corners = corners / source.downsample
         self._squares = self._find_squares()
         self._shared = SharedTiles(self._uses())
+        self._layouts: dict[tuple[int, int, int, int], list[_Part]] = {}
         self._scratch = threading.local()
 
     def batches(self) -> Iterator[list[_Square]]:
@@ -206,16 +223,21 @@ class _Cutter:
     def _find_squares(self) -> np.ndarray:
         """(tiles, 8) int64, what a `_Square` holds after its number."""
         level, (height, width) = self._source.level, self._tile_shape
+        limits = np.array(self._limits[::-1])
         slack = 1e-6  # of a pixel; what floating point arithmetic may add
         starts = np.floor(self._corners + slack).astype(np.int64)
         ends = np.ceil(self._corners + self._side - slack).astype(np.int64)
+        # Pixels beside a tile that is resampled weigh as they would without a border: no seam between neighbours.
+        margin = np.where((ends - starts == self._size).all(axis=1), 0, resampling_margin(self._side, self._size))
+        starts = np.where(starts >= 0, np.maximum(starts - margin[:, None], 0), starts)
+        ends = np.where(ends <= limits, np.minimum(ends + margin[:, None], limits), ends)
         tile, most = np.array([width, height]), np.array([level.columns, level.rows])
         first = np.clip(starts // tile, 0, most)
         end = np.clip(-(-ends // tile), 0, most)
         return np.concatenate([starts, ends, first, end], axis=1)
 
     def _uses(self) -> np.ndarray:
-        """For each source tile, how many output tiles take a part of it."""
+        """For each source tile, how many output tiles take a part of it; none of one that the file leaves out."""
         level = self._source.level
         # At the corners of each rectangle of source tiles, so that sums along both sides count the rectangles.
         changes = np.zeros((level.rows + 1, level.columns + 1), np.int32)
@@ -224,41 +246,50 @@ class _Cutter:
         np.add.at(changes, (end_row, end_column), 1)
         np.add.at(changes, (first_row, end_column), -1)
         np.add.at(changes, (end_row, first_column), -1)
-        return np.cumsum(np.cumsum(changes, axis=0), axis=1)[:-1, :-1].ravel()
+        uses = np.cumsum(np.cumsum(changes, axis=0), axis=1)[:-1, :-1].ravel()
+        return np.asarray(np.where(level.counts > 0, uses, 0))
 
-    def _region(self, square: _Square, segments: dict[int, bytes]) -> np.ndarray:
-        """The decoded pixels that a square touches, white outside of the slide."""
-        left, top, right, bottom = square[1:5]
-        height, width = self._tile_shape
+    def _region(self, square: _Square, segments: dict[int, memoryview]) -> np.ndarray:
+        """The decoded pixels that a square touches, white where the slide has none."""
+        _, left, top, right, bottom, first_column, first_row, _, _ = square
         limit_y, limit_x = self._limits
-        counts, columns = self._source.level.counts, self._source.level.columns
         region = self._array("region", (bottom - top, right - left, 3))
         if right > limit_x or bottom > limit_y or left < 0 or top < 0:
             region.fill(_WHITE)
-        for row in range(square.first_row, square.end_row):
-            tile_top = row * height
-            y0, y1 = max(top, tile_top), min(bottom, tile_top + height, limit_y)
-            for column in range(square.first_column, square.end_column):
-                tile_left = column * width
-                x0, x1 = max(left, tile_left), min(right, tile_left + width, limit_x)
-                part = region[y0 - top : y1 - top, x0 - left : x1 - left]
-                index = row * columns + column
-                if counts[index]:
-                    pixels = self._pixels(index, segments)
-                    part[...] = pixels[y0 - tile_top : y1 - tile_top, x0 - tile_left : x1 - tile_left]
-                else:
-                    part.fill(_WHITE)
+        columns = self._source.level.columns
+        first = first_row * columns + first_column
+        for part in self._layout(square):
+            index = first + part.row * columns + part.column
+            if self._shared.is_shared(index):
+                pixels = self._shared.take(index, lambda index: self._decode_again(index, segments))
+            elif index in segments:
+                pixels = self._reader.decode(self._source, segments[index], self._array("tile", (*self._tile_shape, 3)))
+            else:
+                region[part.target] = _WHITE
+                continue
+            region[part.target] = pixels[part.origin]
         return region
 
-    def _pixels(self, index: int, segments: dict[int, bytes]) -> np.ndarray:
-        if self._shared.is_shared(index):
-            return self._shared.take(index, lambda _: self._reader.decode(self._source, self._segment(index, segments)))
-        return self._reader.decode(self._source, segments[index], self._array("tile", (*self._tile_shape, 3)))
+    def _layout(self, square: _Square) -> list[_Part]:
+        """The parts of a square. Most squares of a slide lie alike over their source tiles."""
+        height, width = self._tile_shape
+        top, left = square.top - square.first_row * height, square.left - square.first_column * width
+        rows = min(square.bottom, self._limits[0]) - square.top
+        columns = min(square.right, self._limits[1]) - square.left
+        known = self._layouts.get((top, left, rows, columns))
+        if known is None:
+            known = self._layouts[top, left, rows, columns] = [
+                _Part(row, column, (target_y, target_x), (origin_y, origin_x))
+                for row, target_y, origin_y in _overlaps(top, rows, height)
+                for column, target_x, origin_x in _overlaps(left, columns, width)
+            ]
+        return known
 
-    def _segment(self, index: int, segments: dict[int, bytes]) -> bytes:
-        if index not in segments:  # it was kept when the batch was read and has been dropped since
+    def _decode_again(self, index: int, segments: dict[int, memoryview]) -> np.ndarray:
+        """A source tile that several output tiles need, which may have been kept when the batch was read."""
+        if index not in segments:
             segments.update(self._reader.segments(self._source.level, [index]))
-        return segments[index]
+        return self._reader.decode(self._source, segments[index])
 
     def _resampled(self, square: _Square, region: np.ndarray) -> np.ndarray:
         if region.shape[0] == region.shape[1] == self._size and abs(self._side - self._size) < 1e-6:
@@ -275,3 +306,13 @@ class _Cutter:
             array = np.empty(shape, np.uint8)
             setattr(self._scratch, name, array)
         return array
+
+
+def _overlaps(start: int, length: int, tile: int) -> Iterator[tuple[int, slice, slice]]:
+    """The tiles that a stretch along a side meets, of which the first begins at 0: number, part of stretch, of tile.
+
+    The stretch may begin before the first tile.
+    """
+    for number in range(-(-(start + length) // tile)):
+        first, last = max(start, number * tile), min(start + length, (number + 1) * tile)
+        yield number, slice(first - start, last - start), slice(first - number * tile, last - number * tile)

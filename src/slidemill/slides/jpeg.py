@@ -38,7 +38,7 @@ class JpegDecoder:
         self._shape = shape
         self._known: tuple[bytes, bytes] = (b"\0", b"")  # a header met before, and what it becomes
 
-    def decode(self, tile: bytes, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:
+    def decode(self, tile: memoryview, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:
         """Decode a tile as OpenSlide does, bit by bit, or at 1/2, 1/4 or 1/8 of its size.
 
         Args:
@@ -49,7 +49,7 @@ class JpegDecoder:
         Raises:
             JpegError: the tile is damaged.
         """
-        height, width = (side // scale for side in self._shape)
+        height, width = self._shape[0] // scale, self._shape[1] // scale
         try:
             pixels = simplejpeg.decode_jpeg(
                 self._completed(tile),
@@ -66,14 +66,15 @@ class JpegDecoder:
             raise JpegError(f"a JPEG tile of {pixels.shape} pixels, expected {height} x {width}")
         return pixels
 
-    def _completed(self, tile: bytes) -> bytes:
+    def _completed(self, tile: memoryview) -> bytes:
         """The tile with the shared tables and the marker of its colours. Most tiles of a file begin alike."""
         header, completed = self._known
-        if not tile.startswith(header):
-            own, scan = _segments(tile, self._shape)
-            header, completed = tile[:scan], b"".join([self._head, *own])
+        if bytes(tile[: len(header)]) != header:
+            whole = bytes(tile)
+            own, scan = _segments(whole, self._shape)
+            header, completed = whole[:scan], b"".join([self._head, *own])
             self._known = header, completed
-        return completed + tile[len(header) :]
+        return b"".join([completed, tile[len(header) :]])
 
 
 def _segments(jpeg: bytes, shape: tuple[int, int] | None) -> tuple[list[bytes], int]:

@@ -15,17 +15,37 @@ from slidemill.slides.ordered import map_in_order
 from slidemill.slides.reader import (
     LARGEST_SIDE_PX,
     ReaderName,
+    SlideError,
     SlideProperties,
     SlideReader,
     UnreadableSlideError,
     overview_size,
+    resampling_margin,
 )
 from slidemill.units import SlidePixels, TilePixels
 
 _Result = TypeVar("_Result")
 
+_MOST_OVERVIEW_PX = 2**32  # pixels that are decoded for an overview: minutes, at OpenSlide's 50 million a second
 _UM_PER_UNIT = {"inch": 25400.0, "centimeter": 10000.0}
 _MAX_REGION_SIDE = 4096  # pixels of a level that an overview decodes at once; bounds memory to 64 MB
+
+
+class NoPyramidError(SlideError):
+    """A slide too large to be looked over, because it holds no image of it that is smaller."""
+
+    def __init__(self, path: Path, width: int, height: int) -> None:
+        super().__init__(path, width, height)
+        self.path = path
+        self.width = width
+        self.height = height
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path.name} has no smaller image of itself than {self.width} x {self.height} pixels, all of which "
+            "would be decoded to find its tissue. Add a pyramid (vips tiffsave SLIDE NEW.tif --tile --pyramid "
+            "--compression jpeg --bigtiff), or leave the slide out."
+        )
 
 
 @contextmanager
@@ -86,6 +106,9 @@ class _OpenSlideReader:
         downsample, columns, rows = overview_size(width, height, max_side)
         scale_x, scale_y = width / columns, height / rows
         level = self._slide.get_best_level_for_downsample(downsample)
+        level_width, level_height = self._slide.level_dimensions[level]
+        if level_width * level_height > _MOST_OVERVIEW_PX:
+            raise NoPyramidError(self._path, level_width, level_height)
         # In parts, because a slide without a pyramid has to be decoded at full size.
         step = max(1, int(_MAX_REGION_SIDE * self._slide.level_downsamples[level] / downsample))
         picture = np.empty((rows, columns, 3), np.uint8)
@@ -122,18 +145,28 @@ class _OpenSlideReader:
     def _resampled(self, level: int, box: "_Box", width: int, height: int) -> np.ndarray:
         """Pixels of a rectangle of level 0, read from `level`, as (height, width, 3)."""
         downsample = self._slide.level_downsamples[level]
-        left, top = math.floor(box.left), math.floor(box.top)
-        columns = math.ceil((box.right - left) / downsample)
-        rows = math.ceil((box.bottom - top) / downsample)
-        region = self._read_region((left, top), level, (columns, rows))
+        left, right = self._stretch(level, 0, box.left, box.right, width)
+        top, bottom = self._stretch(level, 1, box.top, box.bottom, height)
+        corner = round(left * downsample), round(top * downsample)
+        region = self._read_region(corner, level, (right - left, bottom - top))
         inside = (
-            (box.left - left) / downsample,
-            (box.top - top) / downsample,
-            min((box.right - left) / downsample, columns),
-            min((box.bottom - top) / downsample, rows),
+            (box.left - corner[0]) / downsample,
+            (box.top - corner[1]) / downsample,
+            min((box.right - corner[0]) / downsample, right - left),
+            min((box.bottom - corner[1]) / downsample, bottom - top),
         )
         # Pillow gives the very pixels where nothing has to be resampled.
         return np.asarray(region.resize((width, height), Image.Resampling.LANCZOS, box=inside))
+
+    def _stretch(self, level: int, axis: int, start: float, end: float, size: int) -> tuple[int, int]:
+        """First and last pixel (exclusive) of a level that are read for a stretch of level 0 along one side."""
+        downsample = self._slide.level_downsamples[level]
+        limit = self._slide.level_dimensions[level][axis]
+        first, last = math.floor(start / downsample), math.ceil(end / downsample)
+        if last - first == size:
+            return first, last
+        margin = resampling_margin((end - start) / downsample, size)
+        return max(first - margin, min(first, 0)), min(last + margin, max(last, limit))
 
     def _read_region(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Image.Image:
         try:

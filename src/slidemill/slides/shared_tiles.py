@@ -23,13 +23,13 @@ class SharedTiles:
 
     def __init__(self, uses: np.ndarray) -> None:
         self._left = uses.copy()
-        self._shared = uses > 1
+        self._shared: list[bool] = (uses > 1).tolist()
         self._lock = threading.Lock()
         self._slots: dict[int, _Slot] = {}
 
     def is_shared(self, index: int) -> bool:
         """Whether more than one output tile needs it."""
-        return bool(self._shared[index])
+        return self._shared[index]
 
     def is_ready(self, index: int) -> bool:
         """Whether it was decoded before and is still kept."""

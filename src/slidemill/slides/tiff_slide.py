@@ -1,15 +1,16 @@
 """What a TIFF file holds as a slide: its pyramid and its properties, where they are known to mean what OpenSlide reads.
 
-Scanners put very different things into TIFF files. The direct reader takes Aperio's files and general tiled TIFFs
-(OME-TIFF among them), 8-bit RGB in one plane; all others are left to OpenSlide.
+Scanners put very different things into TIFF files. The direct reader takes Aperio's and Philips' files and general
+tiled TIFFs (OME-TIFF among them), 8-bit RGB in one plane; all others are left to OpenSlide.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from slidemill.slides.ome import ome_um_per_px
+from slidemill.slides.philips import PhilipsFacts, philips_facts
 from slidemill.slides.reader import LARGEST_SIDE_PX, SlideProperties
 from slidemill.slides.tiff_file import DamagedTiffError, Directory, TiffFile
 from slidemill.slides.tile_codecs import TileDecoder, decoder_for
@@ -76,26 +77,51 @@ def read_tiff_slide(file: TiffFile) -> TiffSlide:
         raise DamagedTiffError("it holds no image")
     first = file.directories[0]
     description = first.text(270)
-    vendor = _vendor(first, description)
+    philips = _philips(first, description)
+    vendor = "philips" if philips else _vendor(first, description)
     base = _level(file, first, base=None)
-    others = [_level(file, directory, base) for directory in _smaller(file, vendor) if _is_tiled(directory)]
+    if philips:
+        others = _padded_levels(file, base, philips)
+    else:
+        others = [_level(file, directory, base) for directory in _smaller(file, vendor) if _is_tiled(directory)]
     levels = sorted((base, *others), key=lambda level: level.downsample)
+    objective_power = _aperio_number(description, "AppMag") if vendor == "aperio" else None
     return TiffSlide(
         levels=tuple(levels),
         properties=SlideProperties(
             vendor=vendor,
             width=SlidePixels(base.width),
             height=SlidePixels(base.height),
-            um_per_px=_stated_um_per_px(vendor, description),
+            um_per_px=philips.um_per_px if philips else _stated_um_per_px(vendor, description),
             tag_um_per_px=_tag_um_per_px(first),
-            objective_power=_aperio_number(description, "AppMag") if vendor == "aperio" else None,
+            objective_power=philips.objective_power if philips else objective_power,
         ),
     )
 
 
-def _vendor(first: Directory, description: str) -> str:
+def _philips(first: Directory, description: str) -> PhilipsFacts | None:
     if not _is_tiled(first):
         raise UnsupportedTiffError("its first image is not tiled")
+    return philips_facts(description) if first.text(305).startswith("Philips") else None
+
+
+def _padded_levels(file: TiffFile, base: Level, philips: PhilipsFacts) -> list[Level]:
+    """The further levels of a Philips slide, without what they are padded with."""
+    directories = [directory for directory in file.directories[1:] if _is_tiled(directory)]
+    if len(directories) + 1 != len(philips.downsamples):
+        raise UnsupportedTiffError("its XML tells of other levels")
+    levels = []
+    for directory, downsample in zip(directories, philips.downsamples[1:], strict=True):
+        padded = _level(file, directory, base=None)
+        width, height = base.width // max(1, downsample), base.height // max(1, downsample)
+        is_reduced = directory.number(254, 0) & _REDUCED_IMAGE and downsample > 1
+        if not is_reduced or not 0 < width <= padded.width or not 0 < height <= padded.height:
+            raise UnsupportedTiffError("its XML tells of other levels")
+        levels.append(replace(padded, width=width, height=height, downsample=float(downsample)))
+    return levels
+
+
+def _vendor(first: Directory, description: str) -> str:
     if description.startswith("Aperio"):
         return "aperio"
     maker = first.text(305) + first.text(271)  # Software, Make

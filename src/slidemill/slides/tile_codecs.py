@@ -24,7 +24,7 @@ class DamagedTileError(Exception):
 class TileDecoder(Protocol):
     """Decodes the tiles of one image of a TIFF file."""
 
-    def decode(self, tile: bytes, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:
+    def decode(self, tile: memoryview, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:
         """Decode a tile at 1 / `scale` of its size.
 
         Args:
@@ -59,8 +59,8 @@ class _PlainDecoder:
         self._differences = differences
         self._shape = shape
 
-    def decode(self, tile: bytes, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
-        content = np.frombuffer(self._unpacked(tile), np.uint8)
+    def decode(self, tile: memoryview, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
+        content = np.frombuffer(self._unpacked(bytes(tile)), np.uint8)
         height, width = self._shape
         if content.size < height * width * _CHANNELS:
             raise DamagedTileError(f"a tile of {content.size} bytes, expected {height * width * _CHANNELS}")
@@ -91,12 +91,13 @@ class _Jpeg2000Decoder:
         self._is_rgb = is_rgb
         self._shape = shape
 
-    def decode(self, tile: bytes, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
+    def decode(self, tile: memoryview, *, scale: int, buffer: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
         import imagecodecs
 
-        _check_codestream(tile, self._shape)
+        codestream = bytes(tile)
+        _check_codestream(codestream, self._shape)
         try:
-            pixels = imagecodecs.jpeg2k_decode(tile)
+            pixels = imagecodecs.jpeg2k_decode(codestream)
         except (imagecodecs.Jpeg2kError, ValueError, RuntimeError) as error:
             raise DamagedTileError(f"a damaged JPEG 2000 tile: {error}") from error
         if pixels.shape != (*self._shape, _CHANNELS) or pixels.dtype != np.uint8:

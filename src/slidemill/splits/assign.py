@@ -6,7 +6,7 @@ be scored.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +16,7 @@ from slidemill.splits.design import Fold, SplitDesign, SplitError
 from slidemill.splits.patients import deal_patients
 from slidemill.splits.sites import deal_sites
 from slidemill.splits.table import Split, SplitRow, write_splits
+from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_summary, store_paths
 
 
@@ -56,6 +57,7 @@ def assign_splits(
     *,
     classes: Sequence[str],
     design: SplitDesign,
+    exclude: Collection[QualityFlag],
     seed: int,
     max_failed_fraction: float,
 ) -> None:
@@ -66,6 +68,7 @@ def assign_splits(
         tiles: folder with a tile store for each slide.
         output: the table to write.
         classes, design, seed: as for `split_slides`.
+        exclude: tiles with one of these flags are not used and not counted.
         max_failed_fraction: greatest share of the slides that may have been set aside.
 
     Raises:
@@ -73,7 +76,7 @@ def assign_splits(
         ZarrZipError: a tile store is damaged.
     """
     splits = split_slides(slides, classes=classes, design=design, seed=seed)
-    rows = [_row(slide, splits[slide.slide_id], tiles) for slide in slides]
+    rows = [_row(slide, splits[slide.slide_id], tiles, exclude) for slide in slides]
     usable = [row for row in rows if row.status == "usable"]
     _refuse_too_many_failures([row for row in rows if row.status != "usable"], len(rows), max_failed_fraction)
     labels = [(row.split, row.label) for row in usable]
@@ -145,8 +148,8 @@ def _patients_by_site(labels: Mapping[str, frozenset[str]], sites: Mapping[str, 
     return counts
 
 
-def _row(slide: Slide, split: Split, tiles: Path) -> SplitRow:
-    summary = read_summary(store_paths(tiles, slide.slide_id)[1])
+def _row(slide: Slide, split: Split, tiles: Path, exclude: Collection[QualityFlag]) -> SplitRow:
+    summary = read_summary(store_paths(tiles, slide.slide_id)[1], exclude)
     return SplitRow(
         slide_id=slide.slide_id,
         patient_id=slide.patient_id,

@@ -20,7 +20,7 @@ class SplitRow:
     Attributes:
         slide_id, patient_id, label, site: as in the slide sheet; site may be empty.
         split: "train", "validation" or "test".
-        tile_count: tiles in its tile store, 0 for a slide that was set aside.
+        tile_count: tiles that are used of it, 0 for a slide that was set aside.
         status: "usable" or "set_aside".
         reason: why it was set aside; empty for a usable slide.
     """

@@ -1,10 +1,11 @@
 """Cut a slide into tissue tiles.
 
-The steps, in order: open the slide, survey it, read and measure each candidate once, and encode those to keep. What
-makes a slide unusable on the way sets it aside: its tile store is then empty and says why.
+The steps, in order: open the slide, survey it, read and measure each candidate once, and encode those with tissue
+enough. What makes a slide unusable on the way sets it aside: its tile store is then empty and says why.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,13 +14,13 @@ import numpy as np
 import simplejpeg
 
 from slidemill.atomic import atomic_path, write_bytes
-from slidemill.records import FeatureValue, RecordWriter, encode_example
+from slidemill.records import FeatureValue, RecordWriter, encode_example, encode_example_parts
 from slidemill.slides import SlideError, SlideReader, open_slide
 from slidemill.tiling.measure import TileMeter
 from slidemill.tiling.quality import TileMeasures, flag_bits
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import StoreSummary, TileStore, write_store
-from slidemill.tiling.summary import Outcome, TileCounts, summarize
+from slidemill.tiling.summary import Outcome, summarize
 from slidemill.tiling.survey import Survey, survey_slide
 
 _WRITE_BYTES = 2**20  # to the file at once
@@ -27,18 +28,18 @@ _WRITE_BYTES = 2**20  # to the file at once
 _LOG = logging.getLogger(__name__)
 
 
-class _Cut(NamedTuple):
-    """A candidate after its pixels were read: its JPEG, or why it is dropped."""
+class _Tile(NamedTuple):
+    """A tile to keep."""
 
+    number: int  # of the candidate
     measures: TileMeasures
     jpeg: bytes
-    dropped: str
 
 
 class _Kept(NamedTuple):
     """A tile in the records file."""
 
-    number: int  # of the candidate
+    number: int
     measures: TileMeasures
     offset: int
     length: int
@@ -62,9 +63,9 @@ def tile_slide(
     try:
         with open_slide(source.path, parameters.reader) as slide:
             survey = survey_slide(slide, source, parameters, threads)
-            counts = TileCounts()
-            kept = _write_records(records, slide, source, parameters, survey, threads, counts)
-            outcome = Outcome(reader=slide.name, survey=survey, tile_count=len(kept), counts=counts)
+            kept = _write_records(records, slide, source, parameters, survey, threads)
+            flagged: Counter[str] = Counter(flag for tile in kept for flag in tile.measures.flags)
+            outcome = Outcome(reader=slide.name, survey=survey, tile_count=len(kept), flagged=flagged)
         result = _filled_store(summarize(source, parameters, outcome), survey, kept)
     except SlideError as error:
         write_bytes(records, b"")
@@ -75,15 +76,9 @@ def tile_slide(
 
 
 def _write_records(
-    path: Path,
-    slide: SlideReader,
-    source: SlideSource,
-    parameters: TilingParameters,
-    survey: Survey,
-    threads: int,
-    counts: TileCounts,
+    path: Path, slide: SlideReader, source: SlideSource, parameters: TilingParameters, survey: Survey, threads: int
 ) -> list[_Kept]:
-    """Write a record for each tile to keep, and count those that are not."""
+    """Write a record for each tile to keep."""
     # Two messages joined are one message with the features of both: what all tiles share is serialised once.
     same_for_all = encode_example(
         {
@@ -95,43 +90,42 @@ def _write_records(
             "tile/mpp": survey.tile_mpp,
         }
     )
+    corners = survey.candidates.tolist()
     kept: list[_Kept] = []
     with atomic_path(path) as temporary, temporary.open("wb", buffering=_WRITE_BYTES) as file:
         writer = RecordWriter(file)
-        for number, tile in enumerate(_cut_tiles(slide, parameters, survey, threads)):
-            counts.add(tile.measures.flags, tile.dropped)
-            if tile.dropped:
-                continue
-            x, y = survey.candidates[number].tolist()
+        for number, measures, jpeg in _cut_tiles(slide, parameters, survey, threads):
+            x, y = corners[number]
             own: dict[str, FeatureValue | str] = {
-                "image/encoded": tile.jpeg,
+                "image/encoded": jpeg,
                 "tile/x": x,
                 "tile/y": y,
-                "tile/tissue_fraction": tile.measures.tissue_fraction,
+                "tile/tissue_fraction": measures.tissue_fraction,
             }
-            kept.append(_Kept(number, tile.measures, *writer.write(same_for_all + encode_example(own))))
+            kept.append(_Kept(number, measures, *writer.write(same_for_all, *encode_example_parts(own))))
     return kept
 
 
-def _cut_tiles(slide: SlideReader, parameters: TilingParameters, survey: Survey, threads: int) -> Iterator[_Cut]:
-    """Each candidate in order, measured, and encoded if it is kept."""
+def _cut_tiles(slide: SlideReader, parameters: TilingParameters, survey: Survey, threads: int) -> Iterator[_Tile]:
+    """The candidates with tissue enough, in order, measured and encoded."""
     meter = TileMeter(survey)
+    least_tissue = 1.0 - parameters.max_background
 
-    def finish(number: int, pixels: np.ndarray) -> _Cut:
-        measures = meter.measure(number, pixels)
-        if measures.tissue_fraction < 1.0 - parameters.max_background:
-            return _Cut(measures, b"", "background")
-        if excluded := [flag for flag in measures.flags if flag in parameters.exclude]:
-            return _Cut(measures, b"", excluded[0])
-        return _Cut(measures, _encode(pixels, parameters.jpeg_quality), "")
+    def finish(number: int, pixels: np.ndarray) -> _Tile | None:
+        tissue_fraction = meter.tissue_fraction(number, pixels)
+        if tissue_fraction < least_tissue:
+            return None
+        return _Tile(number, meter.measure(number, pixels, tissue_fraction), _encode(pixels, parameters.jpeg_quality))
 
-    return slide.map_tiles(
+    tiles = slide.map_tiles(
         finish, survey.candidates, extent=survey.grid.extent, size=parameters.tile_size, threads=threads
     )
+    return (tile for tile in tiles if tile is not None)
 
 
 def _encode(pixels: np.ndarray, quality: int) -> bytes:
-    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=quality, colorsubsampling="420"))
+    jpeg: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=quality, colorsubsampling="420")
+    return jpeg
 
 
 def _filled_store(summary: StoreSummary, survey: Survey, kept: list[_Kept]) -> TileStore:

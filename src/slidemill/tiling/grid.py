@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -59,10 +60,10 @@ class TileGrid:
         Returns:
             (rows, columns) float32, exact also where tile edges cut through pixels of the mask.
         """
+        if not self.tile_count or not mask.any():
+            return np.zeros((self.rows, self.columns), np.float32)
         edges_y = np.arange(self.rows + 1) * self.extent * (mask.shape[0] / height)
         edges_x = np.arange(self.columns + 1) * self.extent * (mask.shape[1] / width)
-        if not mask.any():
-            return np.zeros((self.rows, self.columns), np.float32)
         area_above = _integral_at(mask, edges_y)
         area = _integral_at(area_above.T, edges_x).T
         tile_area = (edges_y[1:] - edges_y[:-1])[:, None] * (edges_x[1:] - edges_x[:-1])
@@ -73,8 +74,7 @@ class TileGrid:
 def _integral_at(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Integral of piecewise constant rows from 0 to each edge: (edges, columns) for (rows, columns)."""
     dtype = np.int32 if values.dtype == np.bool_ else np.float64
-    cumulative = np.zeros((values.shape[0] + 1, values.shape[1]), dtype)
-    np.cumsum(values, axis=0, dtype=dtype, out=cumulative[1:])
     below = np.minimum(edges.astype(np.int64), values.shape[0] - 1)
+    between = [values[start:end].sum(axis=0, dtype=dtype) for start, end in pairwise([0, *below.tolist()])]
     share = np.minimum(edges - below, 1.0)[:, None]
-    return np.asarray(cumulative[below] * (1 - share) + cumulative[below + 1] * share)
+    return np.asarray(np.cumsum(between, axis=0) + values[below] * share)

@@ -14,13 +14,15 @@ class TileMeter:
         mask_height, mask_width = survey.areas.tissue.shape
         self._rows_per_px = mask_height / survey.facts.height
         self._columns_per_px = mask_width / survey.facts.width
+        self._inked: list[float] = survey.ink_fraction.tolist()
+        self._holes: list[float] = survey.hole_fraction.tolist()
         self._under: dict[tuple[int, float, int], np.ndarray] = {}
 
-    def measure(self, number: int, tile: np.ndarray) -> TileMeasures:
-        """Measure a candidate.
+    def tissue_fraction(self, number: int, tile: np.ndarray) -> float:
+        """Share of a candidate's area that is tissue.
 
-        Its tissue is what is stained, on a grid of its own pixels, and the small holes that tissue surrounds
-        on the overview; marks of a pen are none.
+        Tissue is what is stained, on a grid of its own pixels, and the small holes that tissue surrounds on the
+        overview; marks of a pen are none.
 
         Args:
             number: of the candidate.
@@ -28,16 +30,20 @@ class TileMeter:
         """
         areas = self._survey.areas
         tissue = stained_points(tile, areas.stain_threshold)
-        inked, holes = self._survey.ink_fraction[number], self._survey.hole_fraction[number]
+        inked, holes = self._inked[number], self._holes[number]
         if inked or holes:
             there = self._under_points(number, *tissue.shape)
             if holes:
                 tissue |= areas.holes[there]
             if inked:
                 tissue &= ~areas.ink[there]
+        return int(np.count_nonzero(tissue)) / tissue.size
+
+    def measure(self, number: int, tile: np.ndarray, tissue_fraction: float) -> TileMeasures:
+        """Measure what else is stored of a candidate; arguments as above, with what that gave."""
         return TileMeasures(
-            tissue_fraction=np.count_nonzero(tissue) / tissue.size,
-            ink_fraction=float(inked),
+            tissue_fraction=tissue_fraction,
+            ink_fraction=self._inked[number],
             sharpness=sharpness_of(tile, self._survey.tile_mpp),
         )
 

@@ -4,6 +4,7 @@ All measures are taken on a few of the pixels, because they are taken on every t
 what the JPEG encoding costs.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
@@ -57,9 +58,9 @@ def stained_points(tile: np.ndarray, threshold: float) -> np.ndarray:
         (points, points) bool, evenly spaced from edge to edge, about 32 along each side.
     """
     step = max(1, tile.shape[0] // _POINTS)
-    points = np.ascontiguousarray(tile[step // 2 :: step, step // 2 :: step])
+    red, green, blue = (tile[step // 2 :: step, step // 2 :: step, channel] for channel in range(3))
     # As in `stain_density`; the smaller density is that of the brighter colour.
-    return points[..., 1] < _stained_green(threshold)[np.maximum(points[..., 0], points[..., 2])]
+    return np.asarray(green < _stained_green(threshold).take(np.maximum(red, blue)))
 
 
 @cache
@@ -89,6 +90,6 @@ def _mean_change(rows: np.ndarray, distance: int) -> float:
     return int(np.abs(change, out=change).sum()) / change.size
 
 
-def flag_bits(flags: tuple[QualityFlag, ...]) -> int:
+def flag_bits(flags: Iterable[QualityFlag]) -> int:
     """Flags as one number, as the tile store holds them: 1 for pen marks, 2 for out of focus."""
     return sum(1 << QUALITY_FLAGS.index(flag) for flag in flags)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slidemill.slides import ReaderChoice
-from slidemill.tiling.quality import QualityFlag
 from slidemill.units import TilePixels
 
 
@@ -18,7 +17,6 @@ class TilingParameters:
         max_background: tiles with a greater share of background are dropped.
         jpeg_quality: 1 to 100, with 4:2:0 chroma subsampling.
         reader: "direct", "openslide", or "auto" for the faster one that gives the right pixels.
-        exclude: tiles with one of these flags are dropped.
     """
 
     mpp: float
@@ -26,7 +24,6 @@ class TilingParameters:
     max_background: float
     jpeg_quality: int
     reader: ReaderChoice = "auto"
-    exclude: tuple[QualityFlag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

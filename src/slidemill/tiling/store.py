@@ -2,14 +2,19 @@
 
 A store is two files: `tiles/{slide}.tfrecord` holds the JPEG tiles, `tiles/{slide}.zarr.zip` holds their index, read
 and written here. A slide that cannot be used has a store as well: it is empty and says why.
+
+A store holds all tissue tiles with their flags. Which flags exclude a tile is decided when the store is read, so that
+another decision cuts no tile again.
 """
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 
+from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag, flag_bits
 from slidemill.units import SlidePixels
 from slidemill.zarr_zip import read_zarr_zip, write_zarr_zip
 
@@ -54,7 +59,7 @@ class StoreSummary:
         slide: the slide's facts, None where the file could not be read.
         versions: the software that made the store.
         reader: "direct" or "openslide", what read the slide; empty where nothing could.
-        dropped: number of full tiles that were not kept, by reason: "background" or a quality flag.
+        flagged: number of the kept tiles with each quality flag.
     """
 
     slide_id: str
@@ -69,7 +74,7 @@ class StoreSummary:
     slide: SlideFacts | None
     versions: dict[str, str]
     reader: str = ""
-    dropped: dict[str, int] = field(default_factory=dict)
+    flagged: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_attributes(cls, attributes: dict[str, Any]) -> Self:
@@ -111,18 +116,19 @@ class TileStore:
     tissue_mask: np.ndarray = _empty(0, 0, dtype=np.bool_)
     thumbnail: np.ndarray = _empty(0, 0, 3, dtype=np.uint8)
 
+    def is_used(self, exclude: Collection[QualityFlag]) -> np.ndarray:
+        """(tiles,) bool, which tiles have none of the flags to exclude."""
+        return _is_used(self.quality, exclude)
 
-_ARRAYS = (
-    "coordinates",
-    "tissue_fraction",
-    "ink_fraction",
-    "sharpness",
-    "quality",
-    "offset",
-    "length",
-    "tissue_mask",
-    "thumbnail",
-)
+    def without(self, exclude: Collection[QualityFlag]) -> "TileStore":
+        """The store without the tiles that have one of the flags; a slide of which none is left is set aside."""
+        used = self.is_used(exclude)
+        left = {name: getattr(self, name)[used] for name in _ARRAYS_OF_TILES}
+        return replace(self, summary=_summary_of_used(self.summary, used, exclude), **left)
+
+
+_ARRAYS_OF_TILES = ("coordinates", "tissue_fraction", "ink_fraction", "sharpness", "quality", "offset", "length")
+_ARRAYS = (*_ARRAYS_OF_TILES, "tissue_mask", "thumbnail")
 
 
 def write_store(path: Path, store: TileStore) -> None:
@@ -141,23 +147,45 @@ def read_store(path: Path) -> TileStore:
     return TileStore(summary=StoreSummary.from_attributes(content.attributes), **content.arrays)
 
 
-def read_summary(path: Path) -> StoreSummary:
-    """Read the attributes of a tile store alone, which is fast for a slide of any size.
+def read_summary(path: Path, exclude: Collection[QualityFlag] = ()) -> StoreSummary:
+    """Read the summary of `TileStore.without` alone, which is fast for a slide of any size.
 
     Raises:
         ZarrZipError: the file is missing or damaged.
     """
-    return StoreSummary.from_attributes(read_zarr_zip(path, names=()).attributes)
+    content = read_zarr_zip(path, names=("quality",) if exclude else ())
+    summary = StoreSummary.from_attributes(content.attributes)
+    return _summary_of_used(summary, _is_used(content.arrays["quality"], exclude), exclude) if exclude else summary
 
 
-def read_record_places(path: Path) -> np.ndarray:
+def read_record_places(path: Path, exclude: Collection[QualityFlag] = ()) -> np.ndarray:
     """Read where the records of a tile store are: (tiles, 2) int64, offset and length in bytes of each.
 
+    Args:
+        path: the index.
+        exclude: tiles with one of these flags are left out.
+
     Raises:
         ZarrZipError: the file is missing or damaged.
     """
-    arrays = read_zarr_zip(path, names=("offset", "length")).arrays
-    return np.stack([arrays["offset"], arrays["length"]], axis=1)
+    arrays = read_zarr_zip(path, names=("offset", "length", "quality")).arrays
+    return np.stack([arrays["offset"], arrays["length"]], axis=1)[_is_used(arrays["quality"], exclude)]
+
+
+def _is_used(quality: np.ndarray, exclude: Collection[QualityFlag]) -> np.ndarray:
+    return np.asarray((quality & flag_bits(exclude)) == 0)
+
+
+def _summary_of_used(summary: StoreSummary, used: np.ndarray, exclude: Collection[QualityFlag]) -> StoreSummary:
+    left = replace(summary, tile_count=int(np.count_nonzero(used)))
+    if left.tile_count or not summary.tile_count:
+        return left
+    flags = " or ".join(flag.replace("_", " ") for flag in QUALITY_FLAGS if flag in exclude)
+    reason = (
+        f"{summary.slide_id} has no tile to use: all {summary.tile_count} with tissue are flagged ({flags}). "
+        "Shorten quality.exclude to use them."
+    )
+    return replace(left, status="set_aside", reason=reason)
 
 
 def store_paths(folder: Path, slide_id: str) -> tuple[Path, Path]:

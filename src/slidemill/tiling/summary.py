@@ -1,8 +1,7 @@
 """What a tile store says of itself: the outcome of cutting a slide, in the words of the store."""
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 import simplejpeg
 
@@ -16,29 +15,6 @@ from slidemill.units import SlidePixels
 _BLURRED_FRACTION = 0.1  # of the tissue tiles; beyond it the slide is flagged as well
 
 
-@dataclass(slots=True)
-class TileCounts:
-    """Numbers of candidates.
-
-    Attributes:
-        dropped: by reason, "background" or a quality flag.
-        flagged: those with tissue enough, by quality flag.
-        with_tissue: those with tissue enough.
-    """
-
-    dropped: Counter[str] = field(default_factory=Counter)
-    flagged: Counter[str] = field(default_factory=Counter)
-    with_tissue: int = 0
-
-    def add(self, flags: Iterable[str], dropped: str) -> None:
-        """Count a candidate; `dropped` is empty when it is kept."""
-        if dropped:
-            self.dropped[dropped] += 1
-        if dropped != "background":
-            self.with_tissue += 1
-            self.flagged.update(flags)
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a slide that could be read.
@@ -47,13 +23,13 @@ class Outcome:
         reader: which reader read it.
         survey: what was found before its tiles were read.
         tile_count: number of tiles kept.
-        counts: of the candidates.
+        flagged: number of those with each quality flag.
     """
 
     reader: ReaderName
     survey: Survey
     tile_count: int
-    counts: TileCounts
+    flagged: Mapping[str, int]
 
 
 def summarize(source: SlideSource, parameters: TilingParameters, outcome: Outcome | str) -> StoreSummary:
@@ -82,25 +58,17 @@ def _summary(
         tile_count=outcome.tile_count if outcome else 0,
         grid_count=survey.grid.tile_count if survey else 0,
         tile_extent=survey.grid.extent if survey else SlidePixels(0),
-        parameters=asdict(parameters) | {"exclude": list(parameters.exclude)},
+        parameters=asdict(parameters),
         slide=survey.facts if survey else None,
         versions=_versions(outcome),
         reader=outcome.reader if outcome else "",
-        dropped=_dropped(outcome) if outcome else {},
+        flagged=dict(sorted(outcome.flagged.items())) if outcome else {},
     )
 
 
 def _flags(outcome: Outcome) -> tuple[str, ...]:
-    counts = outcome.counts
-    blurred = counts.flagged["out_of_focus"] > _BLURRED_FRACTION * counts.with_tissue
+    blurred = outcome.flagged.get("out_of_focus", 0) > _BLURRED_FRACTION * outcome.tile_count
     return (*outcome.survey.flags, "out_of_focus") if blurred else outcome.survey.flags
-
-
-def _dropped(outcome: Outcome) -> dict[str, int]:
-    """Number of full tiles of the grid that are not kept, by reason; with the tiles kept they add up to the grid."""
-    dropped = {name: outcome.counts.dropped[name] for name in sorted(outcome.counts.dropped)}
-    never_read = outcome.survey.grid.tile_count - len(outcome.survey.candidates)
-    return dropped | {"background": never_read + outcome.counts.dropped["background"]}
 
 
 def _why_unusable(source: SlideSource, parameters: TilingParameters, outcome: Outcome) -> str:
@@ -108,13 +76,6 @@ def _why_unusable(source: SlideSource, parameters: TilingParameters, outcome: Ou
         return ""
     if outcome.survey.grid.tile_count == 0:
         return f"{source.slide_id} is smaller than one tile. Lower tiling.tile_size, or leave the slide out."
-    excluded = {name: count for name, count in outcome.counts.dropped.items() if name != "background"}
-    if excluded:
-        counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(excluded.items()))
-        return (
-            f"{source.slide_id} has no tile to keep: {counts}, the rest background. "
-            "Shorten tiling.exclude to keep them."
-        )
     return (
         f"{source.slide_id} has no tissue: every tile is more than {parameters.max_background:.0%} background. "
         "If its thumbnail shows tissue, raise tiling.max_background."

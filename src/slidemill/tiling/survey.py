@@ -1,5 +1,6 @@
 """Look a slide over before any tile is read: its resolution, its tissue, and which tiles of the grid may be kept."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,9 @@ from slidemill.tiling.grid import TileGrid
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import SlideFacts
 from slidemill.tiling.tissue import SlideAreas, find_tissue
-from slidemill.units import Mpp
+from slidemill.units import Microns, Mpp
 
-_OVERVIEW_MPP = 4.0
+_OVERVIEW_MPP = 4.0  # about
 _OVERVIEW_MAX_SIDE = 1536  # pixels
 _LARGEST_UPSAMPLING = 1.2  # a slide that is coarser than the tiles by more is set aside
 _CANDIDATE_MARGIN = 0.05  # of a tile's area
@@ -127,7 +128,9 @@ def _refuse_dark_field(source: SlideSource, overview: np.ndarray) -> None:
 
 def _find_areas(slide: SlideReader, facts: SlideFacts, threads: int) -> tuple[np.ndarray, SlideAreas]:
     longer_side = max(facts.width, facts.height)
-    wanted_side = max(1, round(longer_side * facts.mpp / _OVERVIEW_MPP))
-    overview = slide.overview(min(_OVERVIEW_MAX_SIDE, wanted_side), threads=threads)
-    overview_mpp = Mpp(facts.mpp * longer_side / max(overview.shape))
-    return overview, find_tissue(overview, overview_mpp)
+    # A power of two, which pyramids and decoders give at least cost.
+    halvings = max(
+        0, round(math.log2(_OVERVIEW_MPP / facts.mpp)), math.ceil(math.log2(longer_side / _OVERVIEW_MAX_SIDE))
+    )
+    overview = slide.overview(max(1, longer_side >> halvings), threads=threads)
+    return overview, find_tissue(overview, Microns(facts.mpp * longer_side / max(overview.shape)))
