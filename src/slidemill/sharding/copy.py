@@ -7,6 +7,7 @@ kept in memory, and written in the shard's order.
 
 import hashlib
 import io
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from slidemill.sharding.plan import SplitPlan
 from slidemill.tiling.store import read_record_places, store_paths
 
 _WRITE_BUFFER_BYTES = 1 << 20
+
+# Disks start early then, and the flush at the end of a shard has little left to wait for.
+_FLUSHED_BYTES = 32 << 20
 
 # What Python adds to the bytes of a record in memory.
 _OBJECT_BYTES = 64
@@ -138,13 +142,15 @@ def _read_window(plan: SplitPlan, sources: Sequence[Path], selection: Selection,
 
 
 class _HashingFile(io.RawIOBase):
-    """An unbuffered file that hashes what is written to it, on a thread beside the writing."""
+    """An unbuffered file that hashes what is written to it, and flushes it to disk, on threads beside the writing."""
 
     def __init__(self, file: BinaryIO | io.FileIO) -> None:
         self._file = file
         self._sha256 = hashlib.sha256()
-        self._thread = ThreadPoolExecutor(1)
+        self._threads = ThreadPoolExecutor(2)
         self._hashed: Future[None] | None = None
+        self._flushed: Future[None] | None = None
+        self._unflushed_bytes = 0
 
     def writable(self) -> bool:
         return True
@@ -152,12 +158,13 @@ class _HashingFile(io.RawIOBase):
     def write(self, content: Any, /) -> int:
         chunk = bytes(content)  # the buffer behind `content` is used again
         self._wait()
-        self._hashed = self._thread.submit(self._sha256.update, chunk)
+        self._hashed = self._threads.submit(self._sha256.update, chunk)
         self._write_all(memoryview(chunk))
+        self._flush_now_and_then(len(chunk))
         return len(chunk)
 
     def close(self) -> None:
-        self._thread.shutdown()
+        self._threads.shutdown()
         super().close()
 
     def hexdigest(self) -> str:
@@ -168,6 +175,12 @@ class _HashingFile(io.RawIOBase):
     def _write_all(self, chunk: memoryview) -> None:
         while chunk:
             chunk = chunk[self._file.write(chunk) :]
+
+    def _flush_now_and_then(self, written: int) -> None:
+        self._unflushed_bytes += written
+        if self._unflushed_bytes >= _FLUSHED_BYTES and (self._flushed is None or self._flushed.done()):
+            self._flushed = self._threads.submit(os.fdatasync, self._file.fileno())
+            self._unflushed_bytes = 0
 
     def _wait(self) -> None:
         if self._hashed is not None:
