@@ -1,4 +1,6 @@
 import itertools
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,12 +63,12 @@ def test_windows_cover_the_shard_in_order_and_hold_no_more_than_the_buffer(lengt
 def test_the_buffer_changes_the_reading_and_not_the_shard(plan, tiles, tmp_path, monkeypatch):
     sizes = []
 
-    def counted(plan, sources, selection, window):
+    def counted(self, window, buffer):
         sizes.append(len(window))
-        return read_window(plan, sources, selection, window)
+        return read(self, window, buffer)
 
-    read_window = copying._read_window
-    monkeypatch.setattr(copying, "_read_window", counted)
+    read = copying._Copying.read
+    monkeypatch.setattr(copying._Copying, "read", counted)
     whole = written(plan, tiles, tmp_path / "whole", 10**9)
     assert sizes == [plan.tiles.shape[1]]
     parts = written(plan, tiles, tmp_path / "parts", 1000)
@@ -77,18 +79,17 @@ def test_the_buffer_changes_the_reading_and_not_the_shard(plan, tiles, tmp_path,
 def test_each_record_is_read_once_and_each_file_opened_once_for_a_window(plan, tiles, tmp_path, monkeypatch):
     reads = []
 
-    def counted(path, file, *, offset, length):
-        reads.append((path, id(file), offset))
-        return read_record(path, file, offset=offset, length=length)
+    def counted(descriptor, buffers, offset):
+        reads.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), offset))
+        return preadv(descriptor, buffers, offset)
 
-    read_record = copying.read_record
-    monkeypatch.setattr(copying, "read_record", counted)
+    preadv = os.preadv
+    monkeypatch.setattr(copying.os, "preadv", counted)
     written(plan, tiles, tmp_path / "shard", 10**9)
-    assert len(reads) == len({(path, offset) for path, _, offset in reads}) == plan.tiles.shape[1]
-    paths = [path for path, _, _ in reads]
+    assert len(reads) == len(set(reads)) == plan.tiles.shape[1]
+    paths = [path for path, _ in reads]
     assert sum(a != b for a, b in itertools.pairwise(paths)) == len(set(paths)) - 1
-    offsets = [(path, offset) for path, _, offset in reads]
-    assert offsets == sorted(offsets)
+    assert reads == sorted(reads)
 
 
 def test_the_shard_holds_its_tiles_in_the_planned_order(plan, tiles, tmp_path):

@@ -2,7 +2,7 @@
 
 from slidemill.records.example import Example, FeatureValue, encode_example, parse_example
 from slidemill.records.fifo import FifoChannel, FifoMissingError
-from slidemill.records.tfrecord import DamagedRecordError, RecordWriter, read_record, read_records
+from slidemill.records.tfrecord import DamagedRecordError, RecordWriter, extend_record, read_record, read_records
 
 __all__ = [
     "DamagedRecordError",
@@ -12,6 +12,7 @@ __all__ = [
     "FifoMissingError",
     "RecordWriter",
     "encode_example",
+    "extend_record",
     "parse_example",
     "read_record",
     "read_records",

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
+from uuid import uuid4
 
 from slidemill.training.commit import source_commit
 from slidemill.training.history import EpochRow
@@ -33,16 +34,20 @@ AUTO = "auto"
 
 _EXPERIMENT = "slidemill"
 _FINGERPRINT_TAG = "slidemill.training"
+_START_TAG = "slidemill.start"
 
-# How long the end of a training waits for what is still to be sent.
+# How long the end of a training waits for what is still to be sent, and how often that is tried.
 _LAST_SECONDS = 20.0
+_RETRY_SECONDS = 1.0
 
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # MLflow 3 refuses plain files without it; its databases need more packages and do not work on every file system.
     "MLFLOW_ALLOW_FILE_STORE": "true",
 }
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+# What was not answered is asked for before it is made again; MLflow's own retries would make it twice.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class Tracker:
         self._uri = uri
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._over = threading.Event()
         self._last = _News(())
 
     def begin(self, run: TrackedRun, rows: Sequence[EpochRow]) -> None:
@@ -110,7 +116,7 @@ class Tracker:
         # Here and not on the thread, beside which native code may read the environment.
         os.environ.update(_SETTINGS)
         os.environ.update({name: os.environ.get(name, value) for name, value in _PATIENCE.items()})
-        reporter = _Reporter(self._uri, run)
+        reporter = _Reporter(self._uri, run, self._over)
         self._thread = threading.Thread(target=reporter.listen, args=(self._news,), daemon=True, name="mlflow")
         self._thread.start()
         self.report(rows)
@@ -140,6 +146,7 @@ class Tracker:
             return
         self._tell(replace(self._last, status=_status(error)))
         self._thread.join(_LAST_SECONDS)
+        self._over.set()
         if self._thread.is_alive():
             _log.warning("MLflow did not take the end of the training within %g s; not waiting longer", _LAST_SECONDS)
 
@@ -151,29 +158,37 @@ class Tracker:
 class _Reporter:
     """The thread's side."""
 
-    def __init__(self, uri: str, run: TrackedRun) -> None:
+    def __init__(self, uri: str, run: TrackedRun, over: threading.Event) -> None:
         self._uri = uri
         self._run = run
+        self._over = over  # nobody waits any more
+        self._start = uuid4().hex
         self._run_id = ""
         self._told = False
 
     def listen(self, news: "queue.SimpleQueue[_News]") -> None:
-        """Send what comes until the training has ended; only the last news count."""
+        """Send what comes until the end of the training is sent, or nobody waits for it; only the last news count."""
         latest = _News(())
         while latest.status == "RUNNING":
             latest = news.get()
             while not news.empty():
                 latest = news.get()
-            try:
-                self._send(latest)
-            except Exception as error:  # whatever it is, the training goes on
-                self._warn(error)
+            while not self._is_sent(latest) and latest.status != "RUNNING" and not self._over.wait(_RETRY_SECONDS):
+                pass
+
+    def _is_sent(self, news: _News) -> bool:
+        try:
+            self._send(news)
+        except Exception as error:  # whatever it is, the training goes on
+            self._warn(error)
+            return False
+        return True
 
     def _send(self, news: _News) -> None:
         from mlflow import MlflowClient
 
         client = MlflowClient(self._uri)
-        self._run_id = self._run_id or _run_of(client, self._run)
+        self._run_id = self._run_id or _run_of(client, self._run, self._start)
         metrics = _metrics(_missing_rows(client, self._run_id, news.rows))
         client.log_batch(self._run_id, metrics, tags=_tags(news.tags))
         for file in news.files:
@@ -198,28 +213,37 @@ def _status(error: BaseException | None) -> _Status:
     return "FAILED" if error else "FINISHED"
 
 
-def _run_of(client: "MlflowClient", run: TrackedRun) -> str:
+def _run_of(client: "MlflowClient", run: TrackedRun, start: str) -> str:
     """The training's run, which an interrupted one has from before, with all that is known at its start."""
     from mlflow.entities import Param
 
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
-    experiment = client.get_experiment_by_name(name)
-    experiment_id = experiment.experiment_id if experiment else client.create_experiment(name)
-    found = _run_from_before(client, experiment_id, run) if run.goes_on else None
-    run_id: str = found or client.create_run(experiment_id, run_name=run.name).info.run_id
+    experiment_id = _experiment(client)
+    wanted = (_FINGERPRINT_TAG, run.fingerprint) if run.goes_on else (_START_TAG, start)
+    run_id = _run_with(client, experiment_id, *wanted) or _new_run(client, experiment_id, run, start)
     known = client.get_run(run_id).data.params  # which MLflow lets nobody change
     parameters = [Param(name, str(value)) for name, value in run.parameters.items() if name not in known]
-    tags = _tags({**run.tags, **source_commit(), _FINGERPRINT_TAG: run.fingerprint})
-    client.log_batch(run_id, params=parameters, tags=tags)
+    client.log_batch(run_id, params=parameters, tags=_tags({**run.tags, **source_commit()}))
     client.update_run(run_id, status="RUNNING")
     return run_id
 
 
-def _run_from_before(client: "MlflowClient", experiment_id: str, run: TrackedRun) -> str | None:
-    wanted = f"tags.`{_FINGERPRINT_TAG}` = '{run.fingerprint}'"
+def _experiment(client: "MlflowClient") -> str:
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
+    found = client.get_experiment_by_name(name)
+    return found.experiment_id if found else str(client.create_experiment(name))
+
+
+def _run_with(client: "MlflowClient", experiment_id: str, tag: str, value: str) -> str | None:
     order = ["attributes.start_time DESC"]
-    found = client.search_runs([experiment_id], filter_string=wanted, order_by=order, max_results=1)
+    found = client.search_runs(
+        [experiment_id], filter_string=f"tags.`{tag}` = '{value}'", order_by=order, max_results=1
+    )
     return found[0].info.run_id if found else None
+
+
+def _new_run(client: "MlflowClient", experiment_id: str, run: TrackedRun, start: str) -> str:
+    tags = {_FINGERPRINT_TAG: run.fingerprint, _START_TAG: start}
+    return str(client.create_run(experiment_id, run_name=run.name, tags=tags).info.run_id)
 
 
 def _missing_rows(client: "MlflowClient", run_id: str, rows: Sequence[EpochRow]) -> list[EpochRow]:
