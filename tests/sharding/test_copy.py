@@ -71,6 +71,7 @@ def test_the_buffer_changes_the_reading_and_not_the_shard(plan, tiles, tmp_path,
     monkeypatch.setattr(copying._Copying, "read", counted)
     whole = written(plan, tiles, tmp_path / "whole", 10**9)
     assert sizes == [plan.tiles.shape[1]]
+    monkeypatch.setattr(copying, "_FLUSHED_BYTES", 100)
     parts = written(plan, tiles, tmp_path / "parts", 1000)
     assert len(sizes) > 10
     assert parts == whole

@@ -180,10 +180,12 @@ class _HashedFile:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Wait for the threads."""
-        self._threads.shutdown()
-        if kind is None:
-            self._wait()
-            self._flushing.result()
+        try:
+            if kind is None:
+                self._wait()
+                self._flushing.result()
+        finally:
+            self._threads.shutdown()
 
     def write(self, content: memoryview) -> None:
         """Begin to write, once what came before is written; `content` must not change before the next call."""
