@@ -47,7 +47,8 @@ def plan():
 
 
 def written(plan, tiles, target, buffer_bytes):
-    sha256 = write_shard(target, plan, 0, tiles=tiles, classes=CLASSES, buffer_bytes=buffer_bytes)
+    (selection,) = Selection.of(plan, [0], tiles)
+    sha256 = write_shard(target, plan, selection, tiles=tiles, classes=CLASSES, buffer_bytes=buffer_bytes)
     return target.read_bytes(), sha256
 
 
@@ -110,6 +111,6 @@ def test_a_tile_store_cut_short_is_named_by_its_slide(plan, tiles, tmp_path, sha
         keep = int(share * len(content)) if file.name == "s2.tfrecord" else len(content)
         (damaged / file.name).write_bytes(content[:keep])
     with pytest.raises(DamagedStoreError, match=r"slide 's2': its tile store is damaged .*Delete .*s2\.tfrecord"):
-        for shard in range(2):
-            write_shard(tmp_path / f"{shard}", plan, shard, tiles=damaged, classes=CLASSES, buffer_bytes=10**9)
+        for shard, selection in enumerate(Selection.of(plan, [0, 1], tiles)):
+            write_shard(tmp_path / f"{shard}", plan, selection, tiles=damaged, classes=CLASSES, buffer_bytes=10**9)
     assert not (tmp_path / "1").exists()

@@ -57,10 +57,13 @@ class Selection:
     length: np.ndarray
 
     @classmethod
-    def of(cls, plan: SplitPlan, shard: int, tiles: Path) -> "Selection":
-        """Look up where the tiles of a shard are; the index of each slide is read once."""
-        slide = plan.source.slide_of(plan.tiles[shard])
-        number = plan.tiles[shard] - plan.source.starts[slide]
+    def of(cls, plan: SplitPlan, shards: Sequence[int], tiles: Path) -> list[Self]:
+        """Look up where the tiles of shards are, 16 bytes a tile; the index of each slide is read once for all."""
+        if not shards:
+            return []
+        numbers = plan.tiles[list(shards)].ravel()
+        slide = plan.source.slide_of(numbers)
+        number = numbers - plan.source.starts[slide]
         offset, length = np.zeros(len(slide), np.int64), np.zeros(len(slide), np.int32)
         by_slide = np.argsort(slide, kind="stable").astype(np.uint32)
         ends = np.cumsum(np.bincount(slide, minlength=len(plan.slides)))
@@ -68,7 +71,8 @@ class Selection:
             if len(own):
                 places = read_record_places(store_paths(tiles, plan.slides[index].slide_id)[1])
                 offset[own], length[own] = places[number[own]].T
-        return cls(slide, offset, length)
+        parts = (np.split(array, len(shards)) for array in (slide, offset, length))
+        return [cls(*own) for own in zip(*parts, strict=True)]
 
     def bytes_in(self, window: range) -> int:
         """Bytes of the framed records of a part."""
@@ -93,13 +97,13 @@ class Selection:
 
 
 def write_shard(
-    target: Path, plan: SplitPlan, shard: int, *, tiles: Path, classes: Sequence[str], buffer_bytes: int
+    target: Path, plan: SplitPlan, selection: Selection, *, tiles: Path, classes: Sequence[str], buffer_bytes: int
 ) -> str:
     """Write one shard, atomically; each record is read once and written once.
 
     Args:
         target: the shard's file.
-        plan, shard: which tiles it holds.
+        plan, selection: which tiles it holds.
         tiles: folder of tile stores.
         classes: the config's classes.
         buffer_bytes: of records that are held in memory.
@@ -110,7 +114,6 @@ def write_shard(
     Raises:
         DamagedStoreError: a record's checksum or length is wrong.
     """
-    selection = Selection.of(plan, shard, tiles)
     # Appended to a record these merge into it (slidemill.records.encode_example).
     labelled = {name: _class_features(name, number) for number, name in enumerate(classes)}
     copying = _Copying(plan, [store_paths(tiles, slide.slide_id)[0] for slide in plan.slides], selection, labelled)
