@@ -14,7 +14,7 @@ import numpy as np
 import simplejpeg
 
 from slidemill.records import RecordWriter, encode_example
-from slidemill.slides import open_slide
+from slidemill.slides import open_slide, read_square
 from slidemill.slides.synthetic import Recipe, synthesize_slide
 from slidemill.training.backend import configure, tf
 from slidemill.training.input import train_batches
@@ -67,9 +67,7 @@ def write_shards(folder: Path, jpeg: Path, float32: Path) -> None:
         generator = np.random.default_rng(0)
         for number in range(TILES):
             x, y = generator.integers(0, 3000, 2).tolist()
-            rgb = np.ascontiguousarray(
-                reader.read_tile(SlidePixels(x), SlidePixels(y), extent=SlidePixels(SIDE), size=TilePixels(SIDE))
-            )
+            rgb = read_square(reader, SlidePixels(x), SlidePixels(y), extent=SlidePixels(SIDE), size=TilePixels(SIDE))
             features = {"image/class/label": number % 3, "slide/id": "slide"}
             encoded = simplejpeg.encode_jpeg(rgb, quality=85, colorsubsampling="420")
             writers[0].write(encode_example(features | {"image/encoded": encoded}))

@@ -17,7 +17,7 @@ import numpy as np
 
 from slidemill.records import RecordWriter, encode_example
 from slidemill.sharding import Balance, plan_shards
-from slidemill.sharding.copy import write_shard
+from slidemill.sharding.copy import Selection, write_shard
 from slidemill.splits import SplitRow, write_splits
 from slidemill.tiling.store import StoreSummary, TileStore, store_paths, write_store
 from slidemill.units import SlidePixels
@@ -54,17 +54,9 @@ def time_against_cp(folder: Path, *, slides: int, tiles: int) -> None:
 
     def shard() -> None:
         for part in plan:
-            for number in range(2):
+            for number, selection in enumerate(Selection.of(part, range(2), folder, exclude=())):
                 target = folder / part.shard_name(number)
-                write_shard(
-                    target,
-                    part,
-                    number,
-                    tiles=folder,
-                    classes=CLASSES,
-                    exclude=(),
-                    buffer_bytes=BUFFER_MB * 1_000_000,
-                )
+                write_shard(target, part, selection, tiles=folder, classes=CLASSES, buffer_bytes=BUFFER_MB * 1_000_000)
 
     def copy() -> None:
         for path in records:

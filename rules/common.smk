@@ -170,7 +170,6 @@ SCORES = [
 ]
 RANKS = config["ranks"]["nodes"] * config["ranks"]["per_node"]
 SHARDS = RANKS * config["shards"]["per_rank"]
-MPIRUN = "mpirun --map-by :oversubscribe --bind-to none"
 
 
 wildcard_constraints:
@@ -181,6 +180,10 @@ wildcard_constraints:
 def script(name):
     """Path of a program under scripts/, for a shell command."""
     return shlex.quote(str(BASE / "scripts" / name))
+
+
+# mpirun itself kills its ranks a quarter of a second after SIGTERM.
+MPIRUN = f"python {script('mpirun.py')} --map-by :oversubscribe --bind-to none"
 
 
 def set_resources(name):

@@ -27,10 +27,12 @@ rule train:
         checkpoint=f"{RUN}/checkpoints/train",
         training=options("training", *config["training"]),
         log_folder=of_run("logs/train"),
+        tracking="results/mlflow",
         seed=options(None, "seed"),
         threads=threads_per_rank,
     shell:
         "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
         " --plan {input.plan:q} {params.training} {params.seed} --threads {params.threads}"
-        " --checkpoint {params.checkpoint:q} --log-folder {params.log_folder:q} --model {output.model:q}"
+        " --checkpoint {params.checkpoint:q} --log-folder {params.log_folder:q}"
+        " --tracking-folder {params.tracking:q} --model {output.model:q}"
         " --history {output.history:q} &> {log:q}"

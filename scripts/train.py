@@ -7,6 +7,7 @@ import click
 
 from slidemill.command import run
 from slidemill.training.parameters import CHOICES, TrainingOutputs, TrainingParameters
+from slidemill.training.tracking import tracking_uri
 
 _FILE = click.Path(path_type=Path)
 
@@ -26,6 +27,8 @@ def _choice(name: str) -> click.Choice[str]:
 @click.option("--history", type=_FILE, required=True, help="Written: history.tsv.")
 @click.option("--checkpoint", type=_FILE, required=True, help="Written after each epoch.")
 @click.option("--log-folder", type=_FILE, help="Written: a log of each rank.")
+@click.option("--tracking", help="MLflow: auto, the URL of a server, or a folder. Off where it is not given.")
+@click.option("--tracking-folder", type=_FILE, default=Path("mlflow"), help="Written: MLflow's files for auto.")
 @click.option("--architecture", required=True, help="small_cnn, or a keras.applications model.")
 @click.option("--weights", type=_FILE, help="Read: weights to start from, .keras or .weights.h5.")
 @click.option("--frozen-epochs", type=int, default=0, help="Epochs in which only the head learns.")
@@ -59,6 +62,8 @@ def main(
     history: Path,
     checkpoint: Path,
     log_folder: Path | None,
+    tracking: str | None,
+    tracking_folder: Path,
     **chosen: Any,
 ) -> None:
     """Train a tile classifier on the shards of a plan."""
@@ -67,7 +72,8 @@ def main(
     # TensorFlow takes seconds to import: only once the arguments are right.
     from slidemill.training.session import RankSetup, train
 
-    train(plan, outputs, parameters, RankSetup(expect_ranks, threads, fifo_folder, log_folder))
+    setup = RankSetup(expect_ranks, threads, fifo_folder, log_folder, tracking_uri(tracking, tracking_folder))
+    train(plan, outputs, parameters, setup)
 
 
 if __name__ == "__main__":

@@ -63,12 +63,11 @@ def read_zarr_zip(path: Path, names: Collection[str] | None = None) -> ZarrConte
     """Read the attributes and the named arrays (None: all) of a file that `write_zarr_zip` wrote.
 
     Raises:
-        ZarrZipError: the file is missing, cut short or something else.
+        ZarrZipError: the file is missing, cut short or something else, or has no such array.
     """
     with _opened(path) as group:
-        arrays = {
-            name: np.asarray(array[...]) for name, array in sorted(group.arrays()) if names is None or name in names
-        }
+        wanted = sorted(group.array_keys() if names is None else names)
+        arrays = {name: np.asarray(group[name][...]) for name in wanted}
         return ZarrContent(arrays=arrays, attributes=dict(group.attrs))
 
 

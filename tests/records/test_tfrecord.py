@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slidemill.records import DamagedRecordError, RecordWriter, read_record, read_records
+from slidemill.records import DamagedRecordError, RecordWriter, extend_record, read_record, read_records
 
 payloads = st.lists(st.binary(max_size=50), max_size=8)
 
@@ -55,3 +55,26 @@ def test_a_wrong_place_is_noticed(offset, length):
     assert places == [(0, 20)]
     with pytest.raises(DamagedRecordError):
         read_record(Path("x"), file, offset=offset, length=length)
+
+
+@given(payload=st.binary(max_size=50), more=st.binary(max_size=50))
+def test_an_extended_record_is_the_record_of_the_longer_payload(payload, more):
+    content = written([payload])[0].getvalue()
+    buffer = memoryview(bytearray(content + bytes(len(more))))
+    extend_record(Path("x"), buffer, offset=0, length=len(content), more=more)
+    assert bytes(buffer) == written([payload + more])[0].getvalue()
+
+
+@given(payload=st.binary(max_size=50), data=st.data())
+def test_a_damaged_record_is_not_extended(payload, data):
+    content = bytearray(written([payload])[0].getvalue())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(DamagedRecordError, match="the record at byte 7"):
+        extend_record(Path("x"), memoryview(content + b"more"), offset=7, length=len(content), more=b"more")
+
+
+@pytest.mark.parametrize("length", [0, 5, 15, 19, 21])
+def test_a_record_of_another_length_is_not_extended(length):
+    buffer = memoryview(bytearray(written([b"four"])[0].getvalue() + bytes(10)))
+    with pytest.raises(DamagedRecordError):
+        extend_record(Path("x"), buffer, offset=0, length=length, more=b"")

@@ -1,5 +1,7 @@
 import itertools
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,7 +48,8 @@ def plan():
 
 
 def written(plan, tiles, target, buffer_bytes):
-    sha256 = write_shard(target, plan, 0, tiles=tiles, classes=CLASSES, exclude=(), buffer_bytes=buffer_bytes)
+    (selection,) = Selection.of(plan, [0], tiles, exclude=())
+    sha256 = write_shard(target, plan, selection, tiles=tiles, classes=CLASSES, buffer_bytes=buffer_bytes)
     return target.read_bytes(), sha256
 
 
@@ -62,14 +65,15 @@ def test_windows_cover_the_shard_in_order_and_hold_no_more_than_the_buffer(lengt
 def test_the_buffer_changes_the_reading_and_not_the_shard(plan, tiles, tmp_path, monkeypatch):
     sizes = []
 
-    def counted(plan, sources, selection, window):
+    def counted(self, window, buffer):
         sizes.append(len(window))
-        return read_window(plan, sources, selection, window)
+        return read(self, window, buffer)
 
-    read_window = copying._read_window
-    monkeypatch.setattr(copying, "_read_window", counted)
+    read = copying._Copying.read
+    monkeypatch.setattr(copying._Copying, "read", counted)
     whole = written(plan, tiles, tmp_path / "whole", 10**9)
     assert sizes == [plan.tiles.shape[1]]
+    monkeypatch.setattr(copying, "_FLUSHED_BYTES", 100)
     parts = written(plan, tiles, tmp_path / "parts", 1000)
     assert len(sizes) > 10
     assert parts == whole
@@ -78,18 +82,17 @@ def test_the_buffer_changes_the_reading_and_not_the_shard(plan, tiles, tmp_path,
 def test_each_record_is_read_once_and_each_file_opened_once_for_a_window(plan, tiles, tmp_path, monkeypatch):
     reads = []
 
-    def counted(path, file, *, offset, length):
-        reads.append((path, id(file), offset))
-        return read_record(path, file, offset=offset, length=length)
+    def counted(descriptor, buffers, offset):
+        reads.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), offset))
+        return preadv(descriptor, buffers, offset)
 
-    read_record = copying.read_record
-    monkeypatch.setattr(copying, "read_record", counted)
+    preadv = os.preadv
+    monkeypatch.setattr(copying.os, "preadv", counted)
     written(plan, tiles, tmp_path / "shard", 10**9)
-    assert len(reads) == len({(path, offset) for path, _, offset in reads}) == plan.tiles.shape[1]
-    paths = [path for path, _, _ in reads]
+    assert len(reads) == len(set(reads)) == plan.tiles.shape[1]
+    paths = [path for path, _ in reads]
     assert sum(a != b for a, b in itertools.pairwise(paths)) == len(set(paths)) - 1
-    offsets = [(path, offset) for path, _, offset in reads]
-    assert offsets == sorted(offsets)
+    assert reads == sorted(reads)
 
 
 def test_the_shard_holds_its_tiles_in_the_planned_order(plan, tiles, tmp_path):
@@ -109,10 +112,8 @@ def test_a_tile_store_cut_short_is_named_by_its_slide(plan, tiles, tmp_path, sha
         keep = int(share * len(content)) if file.name == "s2.tfrecord" else len(content)
         (damaged / file.name).write_bytes(content[:keep])
     with pytest.raises(DamagedStoreError, match=r"slide 's2': its tile store is damaged .*Delete .*s2\.tfrecord"):
-        for shard in range(2):
-            write_shard(
-                tmp_path / f"{shard}", plan, shard, tiles=damaged, classes=CLASSES, exclude=(), buffer_bytes=10**9
-            )
+        for shard, selection in enumerate(Selection.of(plan, [0, 1], tiles, exclude=())):
+            write_shard(tmp_path / f"{shard}", plan, selection, tiles=damaged, classes=CLASSES, buffer_bytes=10**9)
     assert not (tmp_path / "1").exists()
 
 
@@ -135,15 +136,14 @@ def test_tiles_with_a_flag_to_exclude_are_in_no_shard(tiles, tmp_path):
     ]
     plan = plan_shards(rows, classes=CLASSES, shard_count=2, balance=Balance(), seed=1)[0]
     found = []
-    for shard in range(2):
+    for shard, selection in enumerate(Selection.of(plan, [0, 1], stores, exclude=("pen_marks",))):
         target = tmp_path / f"{shard}"
-        write_shard(target, plan, shard, tiles=stores, classes=CLASSES, exclude=("pen_marks",), buffer_bytes=10**9)
+        write_shard(target, plan, selection, tiles=stores, classes=CLASSES, buffer_bytes=10**9)
         found += [(e["slide/id"].decode(), e["tile/x"]) for e in map(parse_example, read_records(target))]
     assert sorted(found) == [(f"s{i}", x) for i in range(4) for x in range(TILES) if x % 4]
 
 
 def test_a_store_that_is_not_the_one_counted_is_refused(plan, tiles, tmp_path):
     stores = flagged(tiles, tmp_path / "tiles", every=4)
-    options = {"tiles": stores, "classes": CLASSES, "exclude": ("pen_marks",), "buffer_bytes": 10**9}
     with pytest.raises(ShardingError, match=r"has 30 tiles to use, splits.tsv counts 40\. Run assign_splits again"):
-        write_shard(tmp_path / "0", plan, 0, **options)
+        Selection.of(plan, [0], stores, exclude=("pen_marks",))

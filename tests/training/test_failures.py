@@ -11,22 +11,28 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+MPIRUN = Path(sys.executable).parent / "mpirun"
 STALL_SECONDS = 45
 
 
-@pytest.fixture
-def training(shard_plan, tmp_path):
+@pytest.fixture(params=[[MPIRUN]], ids=["mpirun"])
+def training(shard_plan, tmp_path, request):
     """A training on 2 ranks that would go on for long, and the process ids of its ranks, once it has begun."""
     options = "--architecture small_cnn --input-size 32 --epochs 100000 --batch-size 16 --learning-rate 0.001 --seed 1"
     files = ["--plan", shard_plan, "--model", tmp_path / "model", "--history", tmp_path / "history"]
     files += ["--checkpoint", tmp_path / "checkpoint", "--log-folder", tmp_path / "logs"]
-    command = [Path(sys.executable).parent / "mpirun", "--oversubscribe", "--bind-to", "none", "-n", "2"]
-    command += [sys.executable, SCRIPT, "--expect-ranks", "2", "--stall-seconds", str(STALL_SECONDS), *files]
+    command = [*request.param, "--oversubscribe", "--bind-to", "none", "-n", "2"]
+    command += [sys.executable, SCRIPTS / "train.py", *files]
+    command += ["--expect-ranks", "2", "--stall-seconds", str(STALL_SECONDS)]
     as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            [*command, *options.split()], env=os.environ | as_root, stderr=log, stdout=log, start_new_session=True
+            [*command, *options.split()],
+            env=os.environ | as_root | {"PATH": f"{MPIRUN.parent}:{os.environ['PATH']}"},
+            stderr=log,
+            stdout=log,
+            start_new_session=True,
         )
     while not (tmp_path / "checkpoint").exists():
         assert process.poll() is None, (tmp_path / "log").read_text()
@@ -37,17 +43,22 @@ def training(shard_plan, tmp_path):
         process.wait()
 
 
+through_our_launcher = pytest.mark.parametrize(
+    "training", [[sys.executable, SCRIPTS / "mpirun.py"]], ids=["scripts/mpirun.py"], indirect=True
+)
+
+
 def ranks_of(launcher):
-    """Process ids of the ranks, in order of rank."""
+    """Process ids of the ranks that a launcher, which leads a session, has started, in order of rank."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
             environment = (folder / "environ").read_bytes().split(b"\0")
         except OSError:  # ended meanwhile
             continue
         rank = [entry.split(b"=")[1] for entry in environment if entry.startswith(b"OMPI_COMM_WORLD_RANK=")]
-        if parent == launcher and rank:
+        if session == launcher and rank:
             found[int(rank[0])] = int(folder.name)
     return [found[rank] for rank in range(2)]
 
@@ -78,8 +89,32 @@ def test_a_rank_that_hangs_ends_the_job(training, hanging):
     assert "Traceback" not in text
 
 
-def test_sigterm_to_the_launcher_ends_all_ranks(training):
+def test_sigterm_to_mpirun_ends_all_ranks(training):
     process, ranks, _ = training
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(timeout=60) != 0
     assert not any(map(is_running, ranks))
+
+
+@through_our_launcher
+def test_sigterm_to_the_job_lets_the_ranks_save(training):
+    process, ranks, log = training
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(timeout=60) == 75
+    assert not any(map(is_running, ranks))
+    assert "stopped by a signal; saved after step" in log.read_text()
+
+
+@through_our_launcher
+def test_a_launcher_that_is_killed_leaves_no_rank_behind(training):
+    process, ranks, _ = training
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(timeout=60) != 0
+    wait_until(lambda: not any(map(is_running, ranks)))
+
+
+def wait_until(reached, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

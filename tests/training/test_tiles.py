@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import simplejpeg
+from PIL import Image
 
+from slidemill.slides import open_slide, read_square
 from slidemill.training.backend import tf
 from slidemill.training.tiles import Augmentation, TileShape, augmented_tile, decode_tile
+from slidemill.units import SlidePixels, TilePixels
 
 
 def gradient_image():
@@ -61,3 +64,25 @@ def test_colour_jitter_changes_the_tile_by_its_seed_and_keeps_glass_light():
         assert (changed <= 255).all()
         assert 2 < np.abs(changed - plain).max() < 80
         assert np.abs(changed - plain)[-100:].max() < 12  # the light half
+
+
+@pytest.mark.parametrize("model", [20, 37, 50])
+def test_training_sees_the_pixels_that_prediction_sees(model):
+    """But for their orientation; what is scored is `decode_tile` too (tests/inference)."""
+    jpeg, shape = jpeg_of(gradient_image()), TileShape(64, model)
+    upright = decode_tile(jpeg, shape).numpy()
+    turned = [np.rot90(side, turns) for side in (upright, upright.transpose(1, 0, 2)) for turns in range(4)]
+    for seed in range(10):
+        tile = augmented_tile(jpeg, shape, Augmentation(), tf.constant([seed, 1], tf.int64)).numpy()
+        assert any(np.array_equal(tile, one) for one in turned)
+
+
+@pytest.mark.parametrize("model", [299, 384, 448])
+def test_shrinking_by_less_than_two_is_near_to_a_lanczos_filter(draw_slide, model):
+    with open_slide(draw_slide("glands 20x 0.6x0.6mm")) as reader:
+        rgb = read_square(reader, SlidePixels(300), SlidePixels(300), extent=SlidePixels(512), size=TilePixels(512))
+    jpeg = simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), quality=85)
+    ideal = Image.fromarray(tf.io.decode_jpeg(jpeg).numpy()).resize((model, model), Image.Resampling.LANCZOS)
+    difference = decode_tile(jpeg, TileShape(512, model)).numpy() - np.asarray(ideal, np.float32)
+    assert 10 * np.log10(255**2 / np.mean(difference**2)) > 30  # dB
+    assert abs(difference.mean()) < 0.5

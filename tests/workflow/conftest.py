@@ -77,6 +77,22 @@ class Workspace:
             os.kill(pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
 
+    def signal_when(
+        self, reached: Callable[[], bool], number: int, program: str, *arguments: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end, and send a signal to the one program of this name as soon as `reached` says so."""
+        log = self.folder / "snakemake.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                self._command(arguments), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        while not reached():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.02)
+        (pid,) = (pid for pid in _session_members(process.pid) if _runs(pid, program))
+        os.kill(pid, number)
+        return subprocess.CompletedProcess(process.args, process.wait(), log.read_text())
+
     def contents(self, *patterns: str) -> dict[str, bytes]:
         """The files under results/ that match, by name."""
         results = self.folder / "results"
@@ -97,6 +113,14 @@ def _session_members(session: int) -> list[int]:
         if int(fields[3]) == session:
             members.append(int(stat.parent.name))
     return members
+
+
+def _runs(pid: int, program: str) -> bool:
+    try:
+        words = (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:  # ended meanwhile
+        return False
+    return len(words) > 1 and Path(words[1].decode()).name == program
 
 
 @pytest.fixture

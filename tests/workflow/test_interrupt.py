@@ -1,5 +1,7 @@
 """A run that is killed, with all its children, and finished by running it again."""
 
+import signal
+
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -29,3 +31,20 @@ def test_killed_while_training(finished, workspace):
     assert "going on after epoch" in (workspace.folder / "logs/train.log").read_text()
     assert len((workspace.folder / "results/model/history.tsv").read_text().splitlines()) == 1 + 3
     assert (workspace.folder / "results/report.html").exists()
+
+
+def test_a_training_that_is_asked_to_stop_is_started_again_and_goes_on(workspace):
+    workspace.write(training={"input_size": 64, "epochs": 12, "batch_size": 4})
+    workspace.snakemake("--cores", "2", "results/shards/plan.json")
+    checkpoints = workspace.folder / "results" / "checkpoints"
+    finished = workspace.signal_when(
+        lambda: any(checkpoints.glob("[!.]*")),
+        signal.SIGTERM,
+        "mpirun.py",
+        *("--cores", "2", "--retries", "3", "results/model/model.keras"),
+    )
+    assert finished.returncode == 0, finished.stdout
+    assert "stopped by a signal; saved after step" in finished.stdout  # Snakemake shows the log of the failed try
+    assert "Trying to restart job" in finished.stdout
+    assert "going on after epoch" in (workspace.folder / "logs/train.log").read_text()
+    assert len((workspace.folder / "results/model/history.tsv").read_text().splitlines()) == 1 + 12

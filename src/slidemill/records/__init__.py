@@ -2,7 +2,7 @@
 
 from slidemill.records.example import Example, FeatureValue, encode_example, encode_example_parts, parse_example
 from slidemill.records.fifo import FifoChannel, FifoMissingError
-from slidemill.records.tfrecord import DamagedRecordError, RecordWriter, read_record, read_records
+from slidemill.records.tfrecord import DamagedRecordError, RecordWriter, extend_record, read_record, read_records
 
 __all__ = [
     "DamagedRecordError",
@@ -13,6 +13,7 @@ __all__ = [
     "RecordWriter",
     "encode_example",
     "encode_example_parts",
+    "extend_record",
     "parse_example",
     "read_record",
     "read_records",

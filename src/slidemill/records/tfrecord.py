@@ -50,8 +50,7 @@ class RecordWriter:
         """
         offset = self._offset
         payload_length = sum(map(len, payload))
-        header = struct.pack("<Q", payload_length)
-        self._file.write(header + _FOOTER.pack(_masked_crc(header)))
+        self._file.write(_header(payload_length))
         crc = 0
         for part in payload:
             self._file.write(part)
@@ -85,6 +84,34 @@ def read_record(path: Path, file: BinaryIO, *, offset: int, length: int) -> byte
     return payload
 
 
+def extend_record(path: Path, buffer: memoryview, *, offset: int, length: int, more: bytes) -> None:
+    """Check a record in memory, and let its payload go on with more bytes, without another copy of it.
+
+    Args:
+        path, offset: name the record in errors.
+        buffer: starts with the framed record and is longer by the length of `more`; changed in place.
+        length: of the framed record in bytes, as `RecordWriter.write` gave it.
+        more: what is appended to the payload.
+
+    Raises:
+        DamagedRecordError: a checksum or the length is wrong.
+    """
+    end = length - _FOOTER.size
+    header, payload, footer = (
+        bytes(buffer[: _HEADER.size]),
+        bytes(buffer[_HEADER.size : end]),
+        bytes(buffer[end:length]),
+    )
+    if length < _HEADER.size + _FOOTER.size or _payload_length(header, path, offset) != len(payload):
+        raise DamagedRecordError(path, offset)
+    crc = google_crc32c.value(payload)
+    if _FOOTER.unpack(footer)[0] != _masked(crc):
+        raise DamagedRecordError(path, offset)
+    buffer[: _HEADER.size] = _header(len(payload) + len(more))
+    buffer[end : end + len(more)] = more
+    buffer[end + len(more) :] = _FOOTER.pack(_masked(google_crc32c.extend(crc, more)))
+
+
 def read_records(path: Path) -> Iterator[bytes]:
     """Read the payloads of all records of a file, in order.
 
@@ -116,6 +143,11 @@ def _payload_length(header: bytes, path: Path, offset: int) -> int:
 def _check_payload(payload: bytes, footer: bytes, path: Path, offset: int) -> None:
     if _FOOTER.unpack(footer)[0] != _masked_crc(payload):
         raise DamagedRecordError(path, offset)
+
+
+def _header(payload_length: int) -> bytes:
+    packed = struct.pack("<Q", payload_length)
+    return packed + _FOOTER.pack(_masked_crc(packed))
 
 
 def _masked_crc(content: bytes) -> int:

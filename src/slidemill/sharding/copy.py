@@ -1,31 +1,31 @@
 """Copy selected tiles of many slides into one shard, in a given order, with bounded memory.
 
 The order mixes slides, and reading in that order would open a file for every tile and jump about in it. So the shard is
-written in windows: the records of a window are read slide by slide, each in the order in which its file holds them,
-kept in memory, and written in the shard's order.
+written in windows: the records of a window are read slide by slide, each in the order in which its file holds them, to
+the very place in memory that they have in the shard; then the window is hashed and written as one piece, while the next
+one is read.
 """
 
 import hashlib
 import io
-from collections.abc import Collection, Iterator, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Self
 
 import numpy as np
 
 from slidemill.atomic import atomic_path
 from slidemill.errors import SlidemillError
-from slidemill.records import DamagedRecordError, RecordWriter, encode_example, read_record
+from slidemill.records import DamagedRecordError, encode_example, extend_record
 from slidemill.sharding.plan import ShardingError, SplitPlan
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_record_places, store_paths
 
-_WRITE_BUFFER_BYTES = 1 << 20
-
-# What Python adds to the bytes of a record in memory.
-_OBJECT_BYTES = 64
+# The disk starts early then, and the flush at the end of a shard has little left to wait for.
+_FLUSHED_BYTES = 32 << 20
 
 
 class DamagedStoreError(SlidemillError):
@@ -58,10 +58,22 @@ class Selection:
     length: np.ndarray
 
     @classmethod
-    def of(cls, plan: SplitPlan, shard: int, tiles: Path, exclude: Collection[QualityFlag]) -> "Selection":
-        """Look up where the tiles of a shard are; the index of each slide is read once."""
-        slide = plan.source.slide_of(plan.tiles[shard])
-        number = plan.tiles[shard] - plan.source.starts[slide]
+    def of(cls, plan: SplitPlan, shards: Sequence[int], tiles: Path, exclude: Collection[QualityFlag]) -> list[Self]:
+        """Look up where the tiles of shards are, 16 bytes a tile; the index of each slide is read once for all.
+
+        Args:
+            plan, shards: which tiles.
+            tiles: folder of tile stores.
+            exclude: tiles with one of these flags are not part of the plan.
+
+        Raises:
+            ShardingError: a tile store is not the one that splits.tsv counted.
+        """
+        if not shards:
+            return []
+        numbers = plan.tiles[list(shards)].ravel()
+        slide = plan.source.slide_of(numbers)
+        number = numbers - plan.source.starts[slide]
         offset, length = np.zeros(len(slide), np.int64), np.zeros(len(slide), np.int32)
         by_slide = np.argsort(slide, kind="stable").astype(np.uint32)
         ends = np.cumsum(np.bincount(slide, minlength=len(plan.slides)))
@@ -74,13 +86,23 @@ class Selection:
                         f"{plan.slides[index].tile_count}. Run assign_splits again."
                     )
                 offset[own], length[own] = places[number[own]].T
-        return cls(slide, offset, length)
+        parts = (np.split(array, len(shards)) for array in (slide, offset, length))
+        return [cls(*own) for own in zip(*parts, strict=True)]
 
-    def windows(self, buffer_bytes: int) -> Iterator[range]:
-        """Cut the shard into parts whose records fit into a buffer; a record that is larger is a part of its own."""
+    def bytes_in(self, window: range) -> int:
+        """Bytes of the framed records of a part."""
+        return int(self.length[window.start : window.stop].sum(dtype=np.int64))
+
+    def windows(self, buffer_bytes: int, *, added_bytes: int = 0) -> Iterator[range]:
+        """Cut the shard into parts whose records fit into a buffer; a record that is larger is a part of its own.
+
+        Args:
+            buffer_bytes: of the buffer.
+            added_bytes: by which records grow at most.
+        """
         start = used = 0
         for position, length in enumerate(self.length):
-            size = int(length) + _OBJECT_BYTES
+            size = int(length) + added_bytes
             if used + size > buffer_bytes and position > start:
                 yield range(start, position)
                 start, used = position, 0
@@ -90,23 +112,15 @@ class Selection:
 
 
 def write_shard(
-    target: Path,
-    plan: SplitPlan,
-    shard: int,
-    *,
-    tiles: Path,
-    classes: Sequence[str],
-    exclude: Collection[QualityFlag],
-    buffer_bytes: int,
+    target: Path, plan: SplitPlan, selection: Selection, *, tiles: Path, classes: Sequence[str], buffer_bytes: int
 ) -> str:
     """Write one shard, atomically; each record is read once and written once.
 
     Args:
         target: the shard's file.
-        plan, shard: which tiles it holds.
+        plan, selection: which tiles it holds.
         tiles: folder of tile stores.
         classes: the config's classes.
-        exclude: tiles with one of these flags are not part of the plan.
         buffer_bytes: of records that are held in memory.
 
     Returns:
@@ -114,76 +128,103 @@ def write_shard(
 
     Raises:
         DamagedStoreError: a record's checksum or length is wrong.
-        ShardingError: a tile store is not the one that splits.tsv counted.
     """
-    selection = Selection.of(plan, shard, tiles, exclude)
-    sources = [store_paths(tiles, slide.slide_id)[0] for slide in plan.slides]
     # Appended to a record these merge into it (slidemill.records.encode_example).
     labelled = {name: _class_features(name, number) for number, name in enumerate(classes)}
-    features = [labelled[slide.label] for slide in plan.slides]
-    with atomic_path(target) as temporary, temporary.open("wb", buffering=0) as file:
-        hashing = _HashingFile(file)
-        with io.BufferedWriter(hashing, _WRITE_BUFFER_BYTES) as buffered:
-            writer = RecordWriter(buffered)
-            for window in selection.windows(buffer_bytes):
-                for position, payload in zip(window, _read_window(plan, sources, selection, window), strict=True):
-                    writer.write(payload + features[selection.slide[position]])
-    return hashing.hexdigest()
+    copying = _Copying(plan, [store_paths(tiles, slide.slide_id)[0] for slide in plan.slides], selection, labelled)
+    added_bytes = max(map(len, labelled.values()), default=0)
+    windows = list(selection.windows(buffer_bytes // 2, added_bytes=added_bytes))
+    room = max((selection.bytes_in(window) + added_bytes * len(window) for window in windows), default=0)
+    buffers = [memoryview(np.empty(room, np.uint8)) for _ in range(2)]  # one is read to while the other is written
+    with atomic_path(target) as temporary, temporary.open("wb", buffering=0) as file, _HashedFile(file) as hashed:
+        for window in windows:
+            hashed.write(copying.read(window, buffers[0]))
+            buffers.reverse()
+    return hashed.hexdigest()
 
 
 def _class_features(name: str, number: int) -> bytes:
     return encode_example({"image/class/label": number, "image/class/text": name})
 
 
-def _read_window(plan: SplitPlan, sources: Sequence[Path], selection: Selection, window: range) -> list[bytes]:
-    part = slice(window.start, window.stop)
-    slide, offset, length = selection.slide[part], selection.offset[part], selection.length[part]
-    payloads = [b""] * len(window)
-    order = np.lexsort((offset, slide))
-    for own in np.split(order, np.flatnonzero(np.diff(slide[order])) + 1):
-        index = int(slide[own[0]])
-        records = sources[index]
-        try:
-            with records.open("rb", buffering=0) as file:
-                for place in own.tolist():
-                    payloads[place] = read_record(records, file, offset=int(offset[place]), length=int(length[place]))
-        except DamagedRecordError as error:
-            raise DamagedStoreError(plan.slides[index].slide_id, records, error.offset) from error
-    return payloads
+@dataclass(frozen=True, slots=True)
+class _Copying:
+    plan: SplitPlan
+    sources: Sequence[Path]
+    selection: Selection
+    labelled: Mapping[str, bytes]
+
+    def read(self, window: range, buffer: memoryview) -> memoryview:
+        """Read a part of the shard into a buffer; returns what is filled of it."""
+        part = slice(window.start, window.stop)
+        slide, offset, length = self.selection.slide[part], self.selection.offset[part], self.selection.length[part]
+        features = [self.labelled[one.label] for one in self.plan.slides]
+        ends = np.cumsum(length + np.array([len(more) for more in features])[slide])
+        filled = buffer[: int(ends[-1])]
+        places = np.column_stack([np.append(0, ends[:-1]), ends, offset, length])
+        order = np.lexsort((offset, slide))
+        for own in np.split(order, np.flatnonzero(np.diff(slide[order])) + 1):
+            index = int(slide[own[0]])
+            try:
+                self._read_slide(self.sources[index], filled, places[own].tolist(), features[index])
+            except DamagedRecordError as error:
+                raise DamagedStoreError(self.plan.slides[index].slide_id, error.path, error.offset) from error
+        return filled
+
+    @staticmethod
+    def _read_slide(records: Path, filled: memoryview, places: list[list[int]], more: bytes) -> None:
+        with records.open("rb", buffering=0) as file:
+            for start, end, offset, length in places:
+                record = filled[start:end]
+                if os.preadv(file.fileno(), [record[:length]], offset) != length:
+                    raise DamagedRecordError(records, offset)
+                extend_record(records, record, offset=offset, length=length, more=more)
 
 
-class _HashingFile(io.RawIOBase):
-    """An unbuffered file that hashes what is written to it, on a thread beside the writing."""
+class _HashedFile:
+    """A file that is hashed, written and now and then flushed to disk on threads."""
 
-    def __init__(self, file: BinaryIO | io.FileIO) -> None:
+    def __init__(self, file: io.FileIO) -> None:
         self._file = file
         self._sha256 = hashlib.sha256()
-        self._thread = ThreadPoolExecutor(1)
-        self._hashed: Future[None] | None = None
+        self._threads = ThreadPoolExecutor(3)
+        self._working: list[Future[None]] = []
+        self._flushing: Future[None] = self._threads.submit(lambda: None)
+        self._unflushed_bytes = 0
 
-    def writable(self) -> bool:
-        return True
+    def __enter__(self) -> Self:
+        """Write; all is written when the block ends."""
+        return self
 
-    def write(self, content: Any, /) -> int:
-        chunk = bytes(content)  # the buffer behind `content` is used again
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait for the threads."""
+        try:
+            if kind is None:
+                self._wait()
+                self._flushing.result()
+        finally:
+            self._threads.shutdown()
+
+    def write(self, content: memoryview) -> None:
+        """Begin to write, once what came before is written; `content` must not change before the next call."""
         self._wait()
-        self._hashed = self._thread.submit(self._sha256.update, chunk)
-        self._write_all(memoryview(chunk))
-        return len(chunk)
-
-    def close(self) -> None:
-        self._thread.shutdown()
-        super().close()
+        work = (self._sha256.update, self._write_all)
+        self._working = [self._threads.submit(one, content) for one in work]
 
     def hexdigest(self) -> str:
         """The SHA-256 of all that was written."""
-        self._wait()
         return self._sha256.hexdigest()
 
-    def _write_all(self, chunk: memoryview) -> None:
-        while chunk:
-            chunk = chunk[self._file.write(chunk) :]
+    def _write_all(self, content: memoryview) -> None:
+        while content:
+            written = self._file.write(content[:_FLUSHED_BYTES])
+            content = content[written:]
+            self._unflushed_bytes += written
+            if self._unflushed_bytes >= _FLUSHED_BYTES and self._flushing.done():
+                self._flushing.result()  # the system tells once that a disk has failed
+                self._flushing = self._threads.submit(os.fdatasync, self._file.fileno())
+                self._unflushed_bytes = 0
 
     def _wait(self) -> None:
-        if self._hashed is not None:
-            self._hashed.result()
+        for one in self._working:
+            one.result()

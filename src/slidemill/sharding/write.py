@@ -16,7 +16,7 @@ from mpi4py import MPI
 
 from slidemill.atomic import write_text
 from slidemill.sharding.balance import Balance
-from slidemill.sharding.copy import write_shard
+from slidemill.sharding.copy import Selection, write_shard
 from slidemill.sharding.plan import ShardingError, SplitPlan, plan_shards
 from slidemill.splits import read_splits
 from slidemill.tiling.quality import QualityFlag
@@ -63,18 +63,14 @@ def shard_tiles(
     all_shards = [(plan, shard) for plan in plans for shard in range(shard_count)]
     own_shards = all_shards[world.rank :: world.size]
     checksums = {}
-    for plan, shard in own_shards:
-        name = plan.shard_name(shard)
-        checksums[name] = write_shard(
-            output / name,
-            plan,
-            shard,
-            tiles=tiles,
-            classes=classes,
-            exclude=exclude,
-            buffer_bytes=buffer_mb * 1_000_000,
-        )
-        _LOG.info("%s: %d tiles", name, plan.tiles.shape[1])
+    for plan in plans:
+        shards = [shard for of_plan, shard in own_shards if of_plan is plan]
+        for shard, selection in zip(shards, Selection.of(plan, shards, tiles, exclude), strict=True):
+            name = plan.shard_name(shard)
+            checksums[name] = write_shard(
+                output / name, plan, selection, tiles=tiles, classes=classes, buffer_bytes=buffer_mb * 1_000_000
+            )
+            _LOG.info("%s: %d tiles", name, plan.tiles.shape[1])
     gathered = world.gather(checksums, root=0)
     if gathered is not None:
         merged = {name: checksum for part in gathered for name, checksum in part.items()}

@@ -1,4 +1,4 @@
-"""SIGTERM: what SLURM, spot instances and people send before they kill."""
+"""SIGTERM: what SLURM, spot instances and people send before they kill. mpirun passes it on as SIGUSR1."""
 
 import signal
 from types import FrameType
@@ -20,21 +20,22 @@ class PreemptedError(SlidemillError):
         self.step = step
 
     def __str__(self) -> str:
-        return f"stopped by SIGTERM; saved after step {self.step} of epoch {self.epoch}. Run again to go on."
+        return f"stopped by a signal; saved after step {self.step} of epoch {self.epoch}. Run again to go on."
 
 
 class StopRequest:
-    """Whether this process got SIGTERM since `listen`."""
+    """Whether this process was asked to stop since `listen`."""
 
     def __init__(self) -> None:
         self._came = False
 
     def listen(self) -> None:
-        """Remember SIGTERM from now on instead of ending at once."""
-        signal.signal(signal.SIGTERM, self._remember)
+        """Remember the signals from now on instead of ending at once."""
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._remember)
 
     def came(self) -> bool:
-        """Whether the signal came."""
+        """Whether a signal came."""
         return self._came
 
     def _remember(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002

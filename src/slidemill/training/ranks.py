@@ -42,6 +42,8 @@ def connect(expected: int, *, stall_seconds: int = 600) -> None:
     """
     os.environ["HOROVOD_STALL_CHECK_TIME_SECONDS"] = str(max(1, stall_seconds // 5))
     os.environ["HOROVOD_STALL_SHUTDOWN_TIME_SECONDS"] = str(stall_seconds)
+    # Horovod's thread shares cores with the computation: while it waits in Open MPI it must not keep one busy.
+    os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
     hvd.init()
     check_world_size(hvd.size(), expected)
     gpus = tf.config.list_physical_devices("GPU")

@@ -1,7 +1,7 @@
 """One training, from a shard plan to a model file, on one of the ranks."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from slidemill.training import ranks
@@ -20,6 +20,7 @@ from slidemill.training.source import FifoShards, FileShards, Shards
 from slidemill.training.state import Phase, TrainingState, software, weights_sha256
 from slidemill.training.step import Loss, StepOptions, class_weights, train_step, validation_step
 from slidemill.training.tiles import Augmentation, TileShape
+from slidemill.training.tracking import TrackedRun, Tracker
 from slidemill.training.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
@@ -36,12 +37,14 @@ class RankSetup:
         threads: CPU threads of this rank.
         fifo_folder: folder of the FIFOs from which tiles come, `train_0_0` and so on; None for the plan's files.
         log_folder: gets a log of each rank, `rank-0.log` and so on; None for none.
+        tracking: where rank 0 tells MLflow of the training, as `tracking_uri` gives it; None for nowhere.
     """
 
     expect_ranks: int
     threads: int = 1
     fifo_folder: Path | None = None
     log_folder: Path | None = None
+    tracking: str | None = None
 
 
 def train(plan_file: Path, outputs: TrainingOutputs, parameters: TrainingParameters, setup: RankSetup) -> None:
@@ -73,14 +76,16 @@ def train(plan_file: Path, outputs: TrainingOutputs, parameters: TrainingParamet
     _log_of_rank(setup.log_folder)
     configure(setup.threads)
     tf.config.experimental.enable_op_determinism()
-    with Watchdog(parameters.stall_seconds) as watchdog, ranks.exchange():
-        plan = read_plan(plan_file, ranks=setup.expect_ranks)
-        _check_crop(plan, parameters)
-        training = _Training.of(plan, outputs, parameters, setup, stop, watchdog)
-        training.resume()
-        training.run()
-    if ranks.is_first():
-        training.write()
+    with Tracker(setup.tracking if ranks.is_first() else None) as tracker:
+        with Watchdog(parameters.stall_seconds) as watchdog, ranks.exchange():
+            plan = read_plan(plan_file, ranks=setup.expect_ranks)
+            _check_crop(plan, parameters)
+            training = _Training.of(plan, outputs, parameters, setup, stop, watchdog, tracker)
+            training.resume()
+            training.run()
+        if ranks.is_first():
+            training.write()
+            tracker.keep(outputs.model, plan_file, outputs.history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class _Training:
     setup: RankSetup
     stop: StopRequest
     watchdog: Watchdog
+    tracker: Tracker
     state: TrainingState
     train_shards: Shards
     validation_shards: Shards
@@ -105,6 +111,7 @@ class _Training:
         setup: RankSetup,
         stop: StopRequest,
         watchdog: Watchdog,
+        tracker: Tracker,
     ) -> "_Training":
         state = TrainingState.fresh(parameters, class_count=len(plan.classes))
         own = fingerprint(
@@ -114,7 +121,7 @@ class _Training:
             software=software(),
         )
         train, validation = (_shards(kind, part, setup) for kind, part in plan.parts())
-        return cls(plan, outputs, parameters, setup, stop, watchdog, state, train, validation, own)
+        return cls(plan, outputs, parameters, setup, stop, watchdog, tracker, state, train, validation, own)
 
     def resume(self) -> None:
         """Take up the state of a checkpoint, if rank 0 has a fitting one, and share it with all ranks."""
@@ -126,6 +133,7 @@ class _Training:
         if checkpoint:
             epochs, step = len(checkpoint.history), checkpoint.step
             _log.info("going on after epoch %d%s", epochs, f" and {step} steps" if step else "")
+        self.tracker.begin(self._tracked_run(goes_on=checkpoint is not None), self.state.history)
 
     def run(self) -> None:
         """Run the epochs that are left."""
@@ -156,6 +164,7 @@ class _Training:
             self.outputs.step_checkpoint.unlink(missing_ok=True)
             scores = (row.train_loss, row.train_accuracy, row.validation_loss, row.validation_accuracy)
             _log.info(_EPOCH_LINE, row.epoch, self.parameters.epochs, *scores, row.validation_auc)
+            self.tracker.report(self.state.history)
         self.watchdog.report()
 
     def _is_exhausted(self) -> bool:
@@ -240,6 +249,19 @@ class _Training:
             decay=chosen.decay,
             decay_epochs=chosen.decay_epochs,
             decay_factor=chosen.decay_factor,
+        )
+
+    def _tracked_run(self, *, goes_on: bool) -> TrackedRun:
+        return TrackedRun(
+            name=f"{self.parameters.architecture} {self.fingerprint[:8]}",
+            fingerprint=self.fingerprint,
+            goes_on=goes_on,
+            parameters=asdict(self.parameters) | {"classes": ", ".join(self.plan.classes)},
+            tags={
+                "slidemill.ranks": str(ranks.count()),
+                "slidemill.training_data_sha256": self.plan.sha256,
+                **{f"version.{name}": number for name, number in software().items()},
+            },
         )
 
     def _description(self) -> ModelDescription:

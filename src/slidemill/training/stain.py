@@ -18,6 +18,8 @@ def _stain_matrix() -> np.ndarray:
 _DENSITY_OF_STAIN = _stain_matrix().astype(np.float32)
 _STAIN_OF_DENSITY = np.linalg.inv(_stain_matrix()).astype(np.float32)
 
+_LOG_WHITE = np.float32(np.log(256.0))
+
 
 def jitter_stains(rgb: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
     """Change how strongly a tile is stained, as scanners and laboratories do.
@@ -40,8 +42,10 @@ def jitter_stains(rgb: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor
         return rgb
     random = tf.random.stateless_uniform([2, 3], seed, -strength, strength)
     factors, shifts = 1.0 + random[0], 0.1 * random[1]
-    density = -tf.math.log((rgb + 1.0) / 256.0)
     mixing = tf.matmul(_STAIN_OF_DENSITY * factors, _DENSITY_OF_STAIN)
     shift = tf.linalg.matvec(_DENSITY_OF_STAIN, shifts, transpose_a=True)
-    changed = tf.tensordot(density, mixing, axes=1) + shift
-    return tf.clip_by_value(256.0 * tf.exp(-changed) - 1.0, 0.0, 255.0)
+    # Densities are _LOG_WHITE - log(rgb + 1): their constant part is mixed once and not for every pixel.
+    constant = _LOG_WHITE * (1.0 - tf.reduce_sum(mixing, axis=0)) - shift
+    logarithms = tf.reshape(tf.math.log(rgb + 1.0), (-1, 3))
+    changed = tf.exp(tf.matmul(logarithms, mixing) + constant) - 1.0
+    return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), rgb.shape)

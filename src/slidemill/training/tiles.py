@@ -41,7 +41,12 @@ def decode_tile(jpeg: tf.Tensor, shape: TileShape, *, corner: tf.Tensor | None =
     """Decode a JPEG tile at the size of the model's input.
 
     To be resized, the image is decoded at the smallest of the scales 1/8, 1/4, 1/2 and 1 that is not below the model's
-    input, and averaged over areas to the exact size. To be cropped, only the part that is kept is decoded.
+    input. The decoder reaches a scale by leaving out the frequencies above it, so nothing is aliased. What is left, a
+    factor of less than two, is interpolated between neighbours: no pixel is skipped, and on real tissue the result is
+    as near to a Lanczos filter as the mean over areas, in half the time (docs/benchmarks.md). Tiles at least 16 times
+    as large are averaged over areas. To be cropped, only the part that is kept is decoded.
+
+    Training, validation and prediction all decode here, so that a model sees the same pixels in all of them.
 
     Args:
         jpeg: (), string.
@@ -59,7 +64,7 @@ def decode_tile(jpeg: tf.Tensor, shape: TileShape, *, corner: tf.Tensor | None =
     image = tf.ensure_shape(image, (decoded_side, decoded_side, 3))
     if decoded_side == shape.model:
         return tf.cast(image, tf.float32)
-    method = "area" if decoded_side > shape.model else "bilinear"
+    method = "area" if decoded_side >= 2 * shape.model else "bilinear"
     return tf.image.resize(image, (shape.model, shape.model), method=method)
 
 

@@ -1,0 +1,50 @@
+"""mpirun that lets its ranks save before they end.
+
+Open MPI 5 answers SIGTERM by sending it to the ranks and SIGKILL a quarter of a second later; the time is fixed in its
+launcher (PRRTE 3, odls_base_default_fns.c), and the parameter that used to set it has no effect. But mpirun passes
+SIGUSR1 on to the ranks of all hosts and then waits for them as ever. So mpirun runs here in a process group of its own,
+where a signal to the whole job does not reach it, and gets SIGUSR1 in the place of SIGTERM.
+"""
+
+import ctypes
+import signal
+import subprocess
+from collections.abc import Sequence
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+
+
+def run_mpirun(arguments: Sequence[str]) -> int:
+    """Run mpirun to its end.
+
+    The first SIGTERM asks the ranks to stop, a second one ends them as mpirun does; so does SIGINT.
+
+    Args:
+        arguments: of mpirun.
+
+    Returns:
+        mpirun's exit code, which is that of the first rank that failed; 128 and more for the signal that killed it.
+    """
+    mpirun = subprocess.Popen(
+        ["mpirun", *arguments],
+        stdin=subprocess.DEVNULL,  # a process group in the background would be stopped when it reads a terminal
+        process_group=0,
+        preexec_fn=_end_with_parent,
+    )
+    asked = False
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        nonlocal asked
+        mpirun.send_signal(signal.SIGTERM if asked else signal.SIGUSR1)
+        asked = True
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, lambda number, frame: mpirun.send_signal(signal.SIGTERM))  # noqa: ARG005
+    code = mpirun.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _end_with_parent() -> None:
+    """Let Linux end mpirun when this process is killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
