@@ -33,6 +33,7 @@ if TRAINED_MODEL is None and not SHEET_TO_SELECT:
 
     include: "rules/split.smk"
     include: "rules/shard.smk"
+    include: "rules/channels.smk"
     include: "rules/train.smk"
     include: "rules/evaluate.smk"
     include: "rules/report.smk"

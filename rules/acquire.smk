@@ -1,12 +1,26 @@
-# Slides: drawn for the demo, or downloaded. A user's own slides are read where they lie.
+# The sheet, and slides: drawn for the demo, or downloaded. A user's own slides are read where they lie.
+
+
+# Jobs take the sheet from among the results, wherever these are.
+rule keep_sheet:
+    input:
+        local(SHEET),
+    output:
+        "results/slides.tsv",
+    log:
+        "logs/keep_sheet.log",
+    benchmark:
+        "results/benchmarks/keep_sheet.tsv"
+    conda:
+        "../envs/slides.yaml"
+    localrule: True
+    shell:
+        "cp {input:q} {output:q} 2> {log:q}"
 
 
 if DRAWN_SLIDES:
 
     rule synthesize_slide:
-        input:
-            # The text of a recipe stands in the sheet, but a change in one row does not draw all slides again.
-            ancient(SHEET),
         output:
             "results/slides/{slide_id}.svs",
         log:

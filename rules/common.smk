@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from slidemill.cohort import read_sheet
+from slidemill.cohort import is_address, read_sheet
 from slidemill.cohort.gdc.selection import Selection
 from slidemill.cohort.validation import (
     check_cells,
@@ -242,7 +242,24 @@ def slide_file(wildcards):
     if slide_id not in COHORT:
         # An error raised here would come with a traceback; a missing input of this name says the same without.
         return f"(no slide '{slide_id}' in {SHEET}: correct the name of the target)"
-    return COHORT[slide_id].path or f"results/slides/{slide_id}.svs"
+    return own_file(COHORT[slide_id].path) or f"results/slides/{slide_id}.svs"
+
+
+def storage_address(path):
+    """Where a result is kept: below the address of the default storage, if there is one."""
+    prefix = workflow.storage_settings.default_storage_prefix
+    return f"{prefix.rstrip('/')}/{path}" if prefix else path
+
+
+def own_file(path):
+    """A file of the user's own, where it lies: on a disk, or in a storage (s3://bucket/key)."""
+    return storage(path) if path and is_address(path) else path
+
+
+def training_options(wildcards, input):
+    """The training section of the config as command line options, with the weights where this job finds them."""
+    weights = f" --weights {shlex.quote(input.weights)}" if input.weights else ""
+    return options("training", *filter("weights".__ne__, config["training"])) + weights
 
 
 def sheet_options(wildcards):

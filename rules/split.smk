@@ -3,7 +3,7 @@
 
 rule assign_splits:
     input:
-        sheet=SHEET,
+        sheet=rules.keep_sheet.output,
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
     output:
         "results/splits.tsv",

@@ -7,7 +7,8 @@ rule train:
         plan=rules.shard_tiles.output.plan,
         train=rules.shard_tiles.output.train,
         validation=rules.shard_tiles.output.validation,
-        weights=config["training"]["weights"] or [],
+        weights=own_file(config["training"]["weights"]) or [],
+        fifos=FIFO_LISTS,
     output:
         model="results/model/model.keras",
         history="results/model/history.tsv",
@@ -22,15 +23,18 @@ rule train:
     resources:
         mpi=MPIRUN,
         tasks=RANKS,
+        checkpoints="results/checkpoints",
+        sagemaker_instance_count=config["ranks"]["nodes"],
+        sagemaker_channels=shard_channels(),
     params:
         script=script("train.py"),
-        checkpoint="results/checkpoints/train",
-        training=options("training", *config["training"]),
+        training=training_options,
+        fifos=f"--fifo-folder {FIFOS}" if FIFOS else "",
         log_folder="logs/train",
         seed=options(None, "seed"),
         threads=threads_per_rank,
     shell:
         "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
-        " --plan {input.plan:q} {params.training} {params.seed} --threads {params.threads}"
-        " --checkpoint {params.checkpoint:q} --log-folder {params.log_folder:q} --model {output.model:q}"
+        " --plan {input.plan:q} {params.fifos} {params.training} {params.seed} --threads {params.threads}"
+        " --checkpoint {resources.checkpoints}/train --log-folder {params.log_folder:q} --model {output.model:q}"
         " --history {output.history:q} &> {log:q}"

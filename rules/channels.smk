@@ -1,0 +1,45 @@
+# How shards reach ranks that share no file system: by channels of the job, and not by a download before it.
+# A channel gives all shards as files that are read as they are needed. Where the profile names a folder for FIFOs
+# (`set-resources: {train: {fifos: FOLDER}}`), each rank of a host has a channel of its own for each kind of shard.
+
+FIFOS = set_resources("train").get("fifos")
+FIFO_NAMES = expand(
+    "{kind}_{number}",
+    kind=["train", "validation"],
+    number=range(config["ranks"]["per_node"]) if FIFOS else [],
+)
+FIFO_LISTS = expand("results/shards/channels/{name}.manifest", name=FIFO_NAMES)
+
+
+def shard_channels():
+    """The channels, as the executor plugin for SageMaker takes them."""
+    lists = (
+        f"{name}={storage_address(path)},type=ManifestFile,mode=Pipe,distribution=ShardedByS3Key"
+        for name, path in zip(FIFO_NAMES, FIFO_LISTS)
+    )
+    return " ".join([f"shards={storage_address('results/shards/')}", *lists])
+
+
+if FIFOS:
+
+    # Which shards come through each FIFO: every host gets its share of each list.
+    rule list_fifos:
+        input:
+            rules.shard_tiles.output.plan,
+        output:
+            FIFO_LISTS,
+        log:
+            "logs/list_fifos.log",
+        benchmark:
+            "results/benchmarks/list_fifos.tsv"
+        conda:
+            "../envs/training.yaml"
+        localrule: True
+        params:
+            script=script("list_fifos.py"),
+            fifos=config["ranks"]["per_node"],
+            address=storage_address("results/shards/"),
+            output=lambda wildcards, output: folder_of(output),
+        shell:
+            "python {params.script} --plan {input:q} --fifos {params.fifos} --address {params.address:q}"
+            " --output {params.output} &> {log:q}"
