@@ -27,6 +27,8 @@ if DRAWN_SLIDES:
             "logs/synthesize_slide/{slide_id}.log",
         benchmark:
             "results/benchmarks/synthesize_slide/{slide_id}.tsv"
+        group:
+            "slides"
         conda:
             "../envs/slides.yaml"
         params:
@@ -46,6 +48,8 @@ else:
             "logs/download_slide/{slide_id}.log",
         benchmark:
             "results/benchmarks/download_slide/{slide_id}.tsv"
+        group:
+            "slides"
         conda:
             "../envs/download.yaml"
         resources:

@@ -20,6 +20,8 @@ rule heatmap:
         "logs/heatmap/{slide_id}.log",
     benchmark:
         "results/benchmarks/heatmap/{slide_id}.tsv"
+    group:
+        "pictures"
     conda:
         "../envs/evaluation.yaml"
     params:
@@ -42,6 +44,8 @@ rule overlay:
         "logs/overlay/{slide_id}.log",
     benchmark:
         "results/benchmarks/overlay/{slide_id}.tsv"
+    group:
+        "pictures"
     conda:
         "../envs/evaluation.yaml"
     params:

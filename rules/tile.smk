@@ -11,6 +11,8 @@ rule tile_slide:
         "logs/tile_slide/{slide_id}.log",
     benchmark:
         "results/benchmarks/tile_slide/{slide_id}.tsv"
+    group:
+        "slides"
     conda:
         "../envs/slides.yaml"
     threads: 2
