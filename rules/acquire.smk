@@ -11,9 +11,9 @@ rule keep_sheet:
         "logs/keep_sheet.log",
     benchmark:
         "results/benchmarks/keep_sheet.tsv"
+    localrule: True
     conda:
         "../envs/slides.yaml"
-    localrule: True
     shell:
         "cp {input:q} {output:q} 2> {log:q}"
 

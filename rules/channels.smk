@@ -12,12 +12,12 @@ FIFO_LISTS = expand("results/shards/channels/{name}.manifest", name=FIFO_NAMES)
 
 
 def shard_channels():
-    """The channels, as the executor plugin for SageMaker takes them."""
+    """The channels, as the executor plugin for SageMaker takes them; paths are those in the default storage."""
     lists = (
-        f"{name}={storage_address(path)},type=ManifestFile,mode=Pipe,distribution=ShardedByS3Key"
+        f"{name}={path},type=ManifestFile,mode=Pipe,distribution=ShardedByS3Key"
         for name, path in zip(FIFO_NAMES, FIFO_LISTS)
     )
-    return " ".join([f"shards={storage_address('results/shards/')}", *lists])
+    return " ".join(["shards=results/shards/", *lists])
 
 
 if FIFOS:
@@ -32,9 +32,9 @@ if FIFOS:
             "logs/list_fifos.log",
         benchmark:
             "results/benchmarks/list_fifos.tsv"
+        localrule: True
         conda:
             "../envs/training.yaml"
-        localrule: True
         params:
             script=script("list_fifos.py"),
             fifos=config["ranks"]["per_node"],

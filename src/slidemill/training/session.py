@@ -34,8 +34,8 @@ class RankSetup:
     Attributes:
         expect_ranks: number of ranks that the launcher was asked for.
         threads: CPU threads of this rank.
-        fifo_folder: folder of the FIFOs from which tiles come, `train_0_0` and so on, the first number that of a rank on
-            its host and the second that of the pass; None for the plan's files.
+        fifo_folder: folder of the FIFOs from which tiles come, `train_0_0` and so on: the number of a rank on its host,
+            and of the pass. None for the plan's files.
         log_folder: gets a log of each rank, `rank-0.log` and so on; None for none.
     """
 

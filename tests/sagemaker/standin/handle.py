@@ -76,9 +76,12 @@ class StandIn:
         return {entry[f"{kind}JobName"]: entry[f"{kind}JobStatus"] for entry in entries}
 
     def log_lines(self, kind: str, name: str) -> list[str]:
-        """What all hosts of a job have printed, host after host."""
+        """What all hosts of a job have printed so far, host after host."""
         group = f"/aws/sagemaker/{kind}Jobs"
-        streams = self.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
+        try:
+            streams = self.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
+        except self.logs.exceptions.ResourceNotFoundException:  # no job has printed anything
+            return []
         lines = []
         for stream in sorted(entry["logStreamName"] for entry in streams):
             events = self.logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)["events"]

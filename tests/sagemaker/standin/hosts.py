@@ -100,6 +100,7 @@ class Host:
     address: str
     read_only: dict[str, Path] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
+    _killed: bool = False
 
     @property
     def opt_ml(self) -> Path:
@@ -137,8 +138,13 @@ class Host:
             )
 
     def exit_code(self) -> int | None:
-        """None while the container runs."""
-        return self._process.poll() if self._process else None
+        """As Docker tells it: 128 more than the signal's number where a signal ended it. None while it runs."""
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return None
+        if self._killed:  # unshare hides it
+            return 128 + signal.SIGKILL
+        return code if code >= 0 else 128 - code
 
     def wait(self) -> int:
         """Wait for the container to end."""
@@ -149,6 +155,7 @@ class Host:
         """Send a signal to the container's first process, if it runs. Like every process number 1 it only gets what it
         listens to, SIGKILL apart."""
         assert self._process
+        self._killed |= number == signal.SIGKILL
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         try:
             for pid in children.read_text().split():
