@@ -76,15 +76,14 @@ def test_hosts_share_nothing_and_know_each_other(sagemaker):
     outputs = [{"OutputName": "o", "S3Output": {"LocalPath": "/opt/ml/processing/o", "S3UploadMode": "EndOfJob"}}]
     outputs[0]["S3Output"]["S3Uri"] = output
     program = (
-        "echo mine > /root/mine; ls /tmp > /opt/ml/processing/o/tmp-$(hostname); sleep 0.5;"
-        "getent hosts algo-1 algo-2 > /opt/ml/processing/o/names-$(hostname);"
-        'python -c \'import json; print(json.load(open("/opt/ml/config/resourceconfig.json"))["current_host"])\''
-        " > /opt/ml/processing/o/told-$(hostname)"
+        "cd /opt/ml/processing/o; echo mine > /root/mine; ls /tmp > tmp-$(hostname); sleep 0.5;"
+        " getent hosts algo-1 algo-2 > names-$(hostname);"
+        " grep current_host /opt/ml/config/resourceconfig.json > told-$(hostname)"
     )
     request = processing(program, instances=2, ProcessingOutputConfig={"Outputs": outputs})
     assert run(sagemaker, "Processing", request)["ProcessingJobStatus"] == "Completed"
     for host in ("algo-1", "algo-2"):
-        assert read(sagemaker, f"{output}told-{host}").strip() == host
+        assert read(sagemaker, f"{output}told-{host}").strip() == f'"current_host": "{host}",'
         assert read(sagemaker, f"{output}names-{host}").split()[1::2] == ["algo-1", "algo-2"]
         assert "pytest" not in read(sagemaker, f"{output}tmp-{host}")
 
@@ -116,8 +115,8 @@ def test_sharded_objects_go_to_one_host_each_more_than_a_thousand_of_them(sagema
 
 def test_what_a_failing_host_says_is_the_reason_and_the_others_are_ended(sagemaker):
     program = (
-        "test $(hostname) = algo-1 && { trap 'exit 0' TERM; sleep 60 & wait; }; mkdir -p /opt/ml/output; echo too few slides >"
-        " /opt/ml/output/failure; exit 7"
+        "test $(hostname) = algo-1 && { trap 'exit 0' TERM; sleep 60 & wait; };"
+        " echo too few slides > /opt/ml/output/failure; exit 7"
     )
     request = training(program, instances=2)
     facts = run(sagemaker, "Training", request)
