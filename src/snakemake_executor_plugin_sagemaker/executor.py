@@ -90,6 +90,10 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
                 yield info
         self._pace(changed=changed)
 
+    def additional_general_args(self) -> str:
+        """Leave out of the job's log what Snakemake says here already. (The interface joins texts, and no lists.)"""
+        return "--quiet host progress rules"
+
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:  # noqa: ARG002
         """Stop all that may be running, also what is being asked after just now and is in no list of Snakemake's."""
         self._poller.close()
@@ -118,6 +122,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         follow = self._settings.follow_logs
         running = Running(
             job,
+            submission.label,
             submission.resources.instance_type,
             JobLog(self._logs, job),
             follow=follow == "all" or (follow == "training" and job.kind == TRAINING),

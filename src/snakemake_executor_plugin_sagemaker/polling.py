@@ -32,6 +32,7 @@ class Running:
     """A job that was submitted.
 
     Attributes:
+        label: short name for log lines.
         waiting: set while the account may run no more instances: what is to be submitted.
         own_checkpoints: to be removed once the job is done.
         silent_polls: polls in a row that got no answer.
@@ -39,6 +40,7 @@ class Running:
     """
 
     job: JobId
+    label: str
     instance_type: str
     log: JobLog
     follow: bool
@@ -140,7 +142,7 @@ class Poller:
 
     def _show_log(self, running: Running) -> None:
         for line in running.log.new_lines():
-            self._show(f"[{running.job.name}] {line}")
+            self._show(f"[{running.label}] {line}")
         if running.log.problem and not running.lines_lost:
             running.lines_lost = True
             self._show(running.log.problem)

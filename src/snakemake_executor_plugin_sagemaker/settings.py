@@ -16,6 +16,7 @@ _VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 def _option(default: Any, text: str, **metadata: Any) -> Any:
+    # Snakemake cannot read `str | None`: such options name their type.
     if metadata.get("nargs"):
         return field(default_factory=list, metadata={"help": text, "required": False, **metadata})
     return field(default=default, metadata={"help": text, "required": False, **metadata})
@@ -29,17 +30,21 @@ class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
         None,
         "ARN of the role that jobs run as. It needs the bucket, the image and CloudWatch Logs. Jobs get no other "
         "credentials.",
+        type=str,
         env_var=True,
         required=True,
     )
     image: str | None = _option(
-        None, "Image for jobs whose rule sets no sagemaker_image. It holds Snakemake, this plugin and the S3 plugin."
+        None,
+        "Image for jobs whose rule sets no sagemaker_image. It holds Snakemake, this plugin and the S3 plugin.",
+        type=str,
     )
-    region: str | None = _option(None, "AWS region. Default: that of your AWS configuration.")
+    region: str | None = _option(None, "AWS region. Default: that of your AWS configuration.", type=str)
     staging: str | None = _option(
         None,
         "S3 location for the plugin's own objects: commands of jobs, checkpoints. Default: .sagemaker below the "
         "default storage prefix.",
+        type=str,
     )
     instance_type: str = _option("ml.m5.xlarge", "Instance type of jobs without sagemaker_instance_type.")
     volume_gb: int = _option(

@@ -41,6 +41,7 @@ class Submission:
     """
 
     job: JobId
+    label: str
     identity: str
     request: dict[str, Any]
     spec: Spec
@@ -102,7 +103,7 @@ class SubmissionBuilder:
             raise JobError(describe(job), problems)
         checkpoints = resources.training.checkpoints if resources.training else None
         own = checkpoints if checkpoints == self._settings.staging.child(f"checkpoints/{identity}") else None
-        return Submission(JobId(kind, name), identity, request, spec, uri, resources, own)
+        return Submission(JobId(kind, name), label_of(job), identity, request, spec, uri, resources, own)
 
     def _spec(
         self, job: JobExecutorInterface, resources: JobResources, command: str, environment: dict[str, str]
