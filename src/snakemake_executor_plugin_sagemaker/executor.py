@@ -26,8 +26,8 @@ from snakemake_executor_plugin_sagemaker.submission import (
     plain_environment,
 )  # fmt: skip
 
-_MAX_PAUSE_SECONDS = 60.0
 _PAUSE_GROWTH = 1.5
+_MAX_PAUSE = 6  # times the usual one, which is 10 s
 
 
 class Executor(RemoteExecutor):  # type: ignore[misc]
@@ -179,5 +179,4 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         """Ask less often while nothing happens."""
         usual = self.workflow.remote_execution_settings.seconds_between_status_checks
         now = self.next_seconds_between_status_checks or usual
-        pause = min(now * _PAUSE_GROWTH, max(usual, _MAX_PAUSE_SECONDS))
-        self.next_seconds_between_status_checks = usual if changed else pause
+        self.next_seconds_between_status_checks = usual if changed else min(now * _PAUSE_GROWTH, usual * _MAX_PAUSE)

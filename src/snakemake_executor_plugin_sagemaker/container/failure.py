@@ -6,19 +6,19 @@ from pathlib import Path
 
 from snakemake_executor_plugin_sagemaker.container.layout import MAX_REASON
 
-_RULED = re.compile(r"-{40,}\s*$")
+# What Open MPI says when a rank has failed: lines in a frame of two ruled lines, and lines with three asterisks.
+_FRAME = re.compile(r"^-{40,}\n(?:(?!-{40,}$).*\n){1,20}-{40,}$", re.MULTILINE)
+_LAUNCHER = re.compile(r"prterun|mpirun|mpiexec|orterun|MPI_ABORT|Primary job", re.IGNORECASE)
+_ABORT = re.compile(r"^\[[^\]\n]+:\d+\] \*\*\* .*$", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TAIL_BYTES = 20_000
 
 
 def last_lines(text: str) -> str:
-    """The last lines that fit, without what Open MPI says about them between two ruled lines."""
-    kept: list[str] = []
-    inside = False
-    for line in text.splitlines():
-        if _RULED.match(line):
-            inside = not inside
-        elif not inside and line.strip():
-            kept.append(line.rstrip())
+    """The last lines that fit, without what Open MPI adds to those of the rank that failed."""
+    text = _CONTROL.sub("", text.replace("\r", "\n"))
+    text = _FRAME.sub(lambda frame: "" if _LAUNCHER.search(frame[0]) else frame[0], _ABORT.sub("", text))
+    kept = [line.rstrip() for line in text.split("\n") if line.strip()]
     chosen: list[str] = []
     room = MAX_REASON
     for line in reversed(kept):
