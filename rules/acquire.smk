@@ -17,6 +17,9 @@ if DRAWN_SLIDES:
             "slides"
         conda:
             "../envs/slides.yaml"
+        resources:
+            mem_mb=slide_memory,
+            runtime=slide_minutes,
         params:
             script=script("synthesize_slide.py"),
             recipe=lambda wildcards: COHORT[wildcards.slide_id].synthetic,
@@ -40,6 +43,8 @@ else:
             "../envs/download.yaml"
         resources:
             gdc_connections=config["acquire"]["connections"],
+            mem_mb=slide_memory,
+            runtime=slide_minutes,
         params:
             file=file_options,
             # What came of a slide so far; a run that was interrupted goes on from it.

@@ -15,22 +15,21 @@ rule train:
         "logs/train.log",
     benchmark:
         "results/benchmarks/train.tsv"
-    retries: 3
+    retries: TRAIN_RETRIES
     conda:
         "../envs/training.yaml"
     threads: RANKS
     resources:
-        mpi=MPIRUN,
-        tasks=RANKS,
+        **ranks_evenly(),
+        mem_mb=train_memory,
     params:
         script=script("train.py"),
         checkpoint="results/checkpoints/train",
         training=options("training", *config["training"]),
         log_folder="logs/train",
         seed=options(None, "seed"),
-        threads=threads_per_rank,
     shell:
-        "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
-        " --plan {input.plan:q} {params.training} {params.seed} --threads {params.threads}"
+        LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
+        " --plan {input.plan:q} {params.training} {params.seed} --threads {resources.cpus_per_task}"
         " --checkpoint {params.checkpoint:q} --log-folder {params.log_folder:q} --model {output.model:q}"
         " --history {output.history:q} &> {log:q}"
