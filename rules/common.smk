@@ -2,6 +2,7 @@
 import gc
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -164,12 +165,6 @@ def script(name):
     return shlex.quote(str(BASE / "scripts" / name))
 
 
-def set_resources(name):
-    """What `--set-resources NAME:RESOURCE=VALUE` and profiles say, for rules that stand for one of this name."""
-    resources = workflow.resource_settings.overwrite_resources.get(name, {})
-    return {key: getattr(value, "value", value) for key, value in resources.items()}
-
-
 def options(section, *keys):
     """Values of the config as command line options: tile_size: 512 gives --tile-size 512, and null gives none."""
     values = config[section] if section else config
@@ -272,11 +267,6 @@ def sheet_options(wildcards):
 def folder_of(files):
     """Folder of a rule's files. Lists of 20,000 files go to programs as a folder, not as 20,000 arguments."""
     return shlex.quote(str(Path(files[0]).parent))
-
-
-def threads_per_rank(wildcards, threads):
-    """Threads for each rank on a node."""
-    return max(1, threads // config["ranks"]["per_node"])
 
 
 def final_outputs(wildcards):
