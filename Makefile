@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything that is needed is installed into .uv and .venv, in this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast check format clean
+.PHONY: help env demo test test-fast sagemaker-local check format clean
 
 UV_VERSION := 0.13.8
 ENVIRONMENT := .venv/.complete
@@ -26,6 +26,9 @@ test: $(ENVIRONMENT) ## run all tests
 
 test-fast: $(ENVIRONMENT) ## run the tests that take seconds
 	$(BIN)/pytest -m "not slow"
+
+sagemaker-local: $(ENVIRONMENT) ## serve SageMaker and S3 on this machine, to try --profile sagemaker (root)
+	$(BIN)/python -m tests.sagemaker.standin
 
 check: $(ENVIRONMENT) ## check format, lint and types
 	$(BIN)/ruff format --check

@@ -15,6 +15,8 @@ configfile: Path(workflow.basedir) / "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/groups.smk"
+include: "rules/resources.smk"
 include: "rules/select.smk"
 
 
@@ -33,6 +35,7 @@ if TRAINED_MODEL is None and not SHEET_TO_SELECT:
 
     include: "rules/split.smk"
     include: "rules/shard.smk"
+    include: "rules/channels.smk"
     include: "rules/train.smk"
     include: "rules/evaluate.smk"
     include: "rules/report.smk"

@@ -1,20 +1,39 @@
-# Slides: drawn for the demo, or downloaded. A user's own slides are read where they lie.
+# The sheet, and slides: drawn for the demo, or downloaded. A user's own slides are read where they lie.
+
+
+# Jobs take the sheet from among the results, wherever these are.
+rule keep_sheet:
+    input:
+        local(SHEET),
+    output:
+        "results/slides.tsv",
+    log:
+        "logs/keep_sheet.log",
+    benchmark:
+        "results/benchmarks/keep_sheet.tsv"
+    localrule: True
+    conda:
+        "../envs/slides.yaml"
+    shell:
+        "cp {input:q} {output:q} 2> {log:q}"
 
 
 if DRAWN_SLIDES:
 
     rule synthesize_slide:
-        input:
-            # The text of a recipe stands in the sheet, but a change in one row does not draw all slides again.
-            ancient(SHEET),
         output:
             "results/slides/{slide_id}.svs",
         log:
             "logs/synthesize_slide/{slide_id}.log",
         benchmark:
             "results/benchmarks/synthesize_slide/{slide_id}.tsv"
+        group:
+            "slides"
         conda:
             "../envs/slides.yaml"
+        resources:
+            mem_mb=slide_memory,
+            runtime=slide_minutes,
         params:
             script=script("synthesize_slide.py"),
             recipe=lambda wildcards: COHORT[wildcards.slide_id].synthetic,
@@ -32,10 +51,14 @@ else:
             "logs/download_slide/{slide_id}.log",
         benchmark:
             "results/benchmarks/download_slide/{slide_id}.tsv"
+        group:
+            "slides"
         conda:
             "../envs/download.yaml"
         resources:
             gdc_connections=config["acquire"]["connections"],
+            mem_mb=slide_memory,
+            runtime=slide_minutes,
         params:
             file=file_options,
             # What came of a slide so far; a run that was interrupted goes on from it.

@@ -2,6 +2,7 @@
 import gc
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from slidemill.cohort import read_sheet
+from slidemill.cohort import is_address, read_sheet
 from slidemill.cohort.gdc.selection import Selection
 from slidemill.cohort.validation import (
     check_cells,
@@ -186,12 +187,6 @@ def script(name):
 MPIRUN = f"python {script('mpirun.py')} --map-by :oversubscribe --bind-to none"
 
 
-def set_resources(name):
-    """What `--set-resources NAME:RESOURCE=VALUE` and profiles say, for rules that stand for one of this name."""
-    resources = workflow.resource_settings.overwrite_resources.get(name, {})
-    return {key: getattr(value, "value", value) for key, value in resources.items()}
-
-
 def options(section, *keys):
     """Values of the config as command line options: tile_size: 512 gives --tile-size 512, and null gives none."""
     values = config[section] if section else config
@@ -276,7 +271,24 @@ def slide_file(wildcards):
     if slide_id not in COHORT:
         # An error raised here would come with a traceback; a missing input of this name says the same without.
         return f"(no slide '{slide_id}' in {SHEET}: correct the name of the target)"
-    return COHORT[slide_id].path or f"results/slides/{slide_id}.svs"
+    return own_file(COHORT[slide_id].path) or f"results/slides/{slide_id}.svs"
+
+
+def storage_address(path):
+    """Where a result is kept: below the address of the default storage, if there is one."""
+    prefix = workflow.storage_settings.default_storage_prefix
+    return f"{prefix.rstrip('/')}/{path}" if prefix else path
+
+
+def own_file(path):
+    """A file of the user's own, where it lies: on a disk, or in a storage (s3://bucket/key)."""
+    return storage(path) if path and is_address(path) else path
+
+
+def training_options(wildcards, input):
+    """The training section of the config as command line options, with the weights where this job finds them."""
+    weights = f" --weights {shlex.quote(input.weights)}" if input.weights else ""
+    return options("training", *filter("weights".__ne__, config["training"])) + weights
 
 
 def sheet_options(wildcards):
@@ -308,9 +320,9 @@ def folders_of(name, files):
     return repeated_option(name, folders)
 
 
-def threads_per_rank(wildcards, threads):
-    """Threads for each rank on a node."""
-    return max(1, threads // config["ranks"]["per_node"])
+def checkpoint_folder(wildcards):
+    """Where a training keeps its state; a profile may name a place that outlives the job."""
+    return f"{RUN.format(**wildcards)}/checkpoints"
 
 
 def final_outputs(wildcards):

@@ -24,6 +24,8 @@ rule evaluate:
         "results/benchmarks/evaluate.tsv"
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=cohort_memory,
     params:
         script=script("evaluate.py"),
         splits=lambda wildcards, input: repeated_option("splits", input.splits),

@@ -20,8 +20,13 @@ rule heatmap:
         "logs/heatmap/{slide_id}.log",
     benchmark:
         "results/benchmarks/heatmap/{slide_id}.tsv"
+    group:
+        "pictures"
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=slide_memory,
+        runtime=slide_minutes,
     params:
         script=script("heatmap.py"),
         mpp=options("heatmap", "mpp"),
@@ -42,8 +47,13 @@ rule overlay:
         "logs/overlay/{slide_id}.log",
     benchmark:
         "results/benchmarks/overlay/{slide_id}.tsv"
+    group:
+        "pictures"
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=slide_memory,
+        runtime=slide_minutes,
     params:
         script=script("overlay.py"),
         mpp=lambda wildcards: config["heatmap"]["overlay_mpp"] or 2.0,

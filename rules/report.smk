@@ -43,6 +43,8 @@ rule report:
         "results/benchmarks/report.tsv"
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=cohort_memory,
     params:
         script=script("report.py"),
         splits=lambda wildcards, input: repeated_option("splits", input.splits),

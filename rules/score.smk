@@ -9,7 +9,7 @@ rule score:
 
 rule score_slides:
     input:
-        sheet=SHEET,
+        sheet=rules.keep_sheet.output,
         predictions=SCORES,
     output:
         "results/scores.tsv",

@@ -3,7 +3,7 @@
 
 rule select_slides:
     input:
-        SHEET,
+        local(SHEET),
     localrule: True
 
 
@@ -11,9 +11,9 @@ if SHEET_TO_SELECT:
 
     rule query_gdc:
         output:
-            sheet=SHEET,
-            manifest=beside_sheet(SHEET)[0],
-            left_out=beside_sheet(SHEET)[1],
+            sheet=local(SHEET),
+            manifest=local(beside_sheet(SHEET)[0]),
+            left_out=local(beside_sheet(SHEET)[1]),
         log:
             "logs/query_gdc.log",
         benchmark:

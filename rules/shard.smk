@@ -28,8 +28,8 @@ rule shard_tiles:
         "../envs/training.yaml"
     threads: RANKS
     resources:
-        mpi=MPIRUN,
-        tasks=RANKS,
+        **ranks_evenly(),
+        mem_mb=shard_memory,
     params:
         script=script("shard_tiles.py"),
         tiles=lambda wildcards, input: folder_of(input.stores),
@@ -40,6 +40,7 @@ rule shard_tiles:
         shards=options("shards", "balance", "max_tiles_per_slide", "buffer_mb"),
         seed=options(None, "seed"),
     shell:
-        "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
-        " --splits {input.splits:q} --tiles {params.tiles} {params.classes} {params.exclude} --shard-count {params.shard_count}"
+        LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
+        " --splits {input.splits:q} --tiles {params.tiles} {params.classes} {params.exclude}"
+        " --shard-count {params.shard_count}"
         " {params.shards} {params.seed} --output {params.output} &> {log:q}"

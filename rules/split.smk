@@ -3,7 +3,7 @@
 
 rule assign_splits:
     input:
-        sheet=SHEET,
+        sheet=rules.keep_sheet.output,
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
     output:
         f"{RUN}/splits.tsv",
@@ -13,6 +13,8 @@ rule assign_splits:
         of_run("results/benchmarks/assign_splits.tsv")
     conda:
         "../envs/slides.yaml"
+    resources:
+        mem_mb=cohort_memory,
     params:
         script=script("assign_splits.py"),
         tiles=lambda wildcards, input: folder_of(input.stores),

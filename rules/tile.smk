@@ -11,9 +11,14 @@ rule tile_slide:
         "logs/tile_slide/{slide_id}.log",
     benchmark:
         "results/benchmarks/tile_slide/{slide_id}.tsv"
+    group:
+        "slides"
     conda:
         "../envs/slides.yaml"
     threads: 2
+    resources:
+        mem_mb=slide_memory,
+        runtime=slide_minutes,
     params:
         script=script("tile_slide.py"),
         slide=sheet_options,

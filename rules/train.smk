@@ -7,7 +7,8 @@ rule train:
         plan=rules.shard_tiles.output.plan,
         train=rules.shard_tiles.output.train,
         validation=rules.shard_tiles.output.validation,
-        weights=config["training"]["weights"] or [],
+        weights=own_file(config["training"]["weights"]) or [],
+        fifos=FIFO_LISTS,
     output:
         model=f"{RUN}/model/model.keras",
         history=f"{RUN}/model/history.tsv",
@@ -15,24 +16,26 @@ rule train:
         of_run("logs/train.log"),
     benchmark:
         of_run("results/benchmarks/train.tsv")
-    retries: 3
+    retries: TRAIN_RETRIES
     conda:
         "../envs/training.yaml"
     threads: RANKS
     resources:
-        mpi=MPIRUN,
-        tasks=RANKS,
+        **ranks_evenly(),
+        mem_mb=train_memory,
+        checkpoints=checkpoint_folder,
+        sagemaker_instance_count=config["ranks"]["nodes"],
+        sagemaker_channels=shard_channels,
     params:
         script=script("train.py"),
-        checkpoint=f"{RUN}/checkpoints/train",
-        training=options("training", *config["training"]),
+        training=training_options,
+        fifos=f"--fifo-folder {FIFOS}" if FIFOS else "",
         log_folder=of_run("logs/train"),
         tracking="results/mlflow",
         seed=options(None, "seed"),
-        threads=threads_per_rank,
     shell:
-        "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
-        " --plan {input.plan:q} {params.training} {params.seed} --threads {params.threads}"
-        " --checkpoint {params.checkpoint:q} --log-folder {params.log_folder:q}"
+        LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
+        " --plan {input.plan:q} {params.fifos} {params.training} {params.seed} --threads {resources.cpus_per_task}"
+        " --checkpoint {resources.checkpoints}/train --log-folder {params.log_folder:q}"
         " --tracking-folder {params.tracking:q} --model {output.model:q}"
         " --history {output.history:q} &> {log:q}"

@@ -30,7 +30,7 @@ class Slide:
     Attributes:
         slide_id: names the slide's outputs.
         patient_id, site, label: as written, else from the TCGA barcode in slide_id.
-        path: file of a slide that is read where it lies.
+        path: file of a slide that is read where it lies, or its address in a storage, such as s3://bucket/key.svs.
         file_id, filename, md5, size: of a slide that is downloaded.
         mpp: microns per level-0 pixel, used when the file states none.
         annotation: file with annotated regions.
@@ -43,7 +43,7 @@ class Slide:
     patient_id: str
     site: str | None
     label: str | None
-    path: Path | None
+    path: str | None
     file_id: str | None
     filename: str | None
     md5: str | None
@@ -98,6 +98,15 @@ def _filled_cells(row: Mapping[str | None, str | list[str] | None]) -> dict[str,
     return {name: str(cell).strip() for name, cell in cells.items() if cell and str(cell).strip()}
 
 
+def is_address(path: str) -> bool:
+    """Whether a path is the address of an object in a storage, such as s3://bucket/key, and no file's."""
+    return "://" in path
+
+
+def _expanded(path: str) -> str:
+    return path if is_address(path) else str(Path(path).expanduser())
+
+
 def _slide(path: Path, line: int, row: Mapping[str, str], problems: list[str]) -> Slide | None:
     where = f"{path}, line {line}"
     slide_id = row.get("slide_id")
@@ -120,7 +129,7 @@ def _slide(path: Path, line: int, row: Mapping[str, str], problems: list[str]) -
             patient_id=patient_id,
             site=row.get("site") or (barcode.site if barcode else None),
             label=row.get("label") or (NORMAL if barcode and barcode.is_normal else None),
-            path=Path(row["path"]).expanduser() if "path" in row else None,
+            path=_expanded(row["path"]) if "path" in row else None,
             file_id=row.get("file_id"),
             filename=row.get("filename"),
             md5=row.get("md5"),

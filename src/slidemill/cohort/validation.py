@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from slidemill.cohort.sheet import SheetError, Slide, read_rows
+from slidemill.cohort.sheet import SheetError, Slide, is_address, read_rows
 from slidemill.errors import ConfigError
 
 _OF_A_FILE = ("filename", "md5", "size")  # what a slide that is downloaded needs besides its file_id
@@ -141,7 +141,7 @@ def _source_problems(sheet: Path, slide: Slide) -> Iterator[str]:
             f"{where} has a file_id and no {', '.join(missing)}. Copy them from the GDC manifest: without them nobody "
             "could tell whether the file arrived whole."
         )
-    elif slide.path is not None and not slide.path.is_file():
+    elif slide.path is not None and not is_address(slide.path) and not Path(slide.path).is_file():
         yield (
             f"{where}: there is no file {slide.path}. Correct its path; a relative one starts in the folder in which "
             "snakemake runs."

@@ -37,6 +37,15 @@ class ShardSet:
     tiles_per_shard: int
     files: tuple[Path, ...]
 
+    def of_fifo(self, number: int, fifos: int) -> tuple[Path, ...]:
+        """The shards that come through the FIFOs of this number on all hosts together, one for each of their ranks.
+
+        Args:
+            number: of a rank on its host, from 0.
+            fifos: ranks on each host.
+        """
+        return self.files[number::fifos]
+
     def of_rank(self, rank: int, ranks: int) -> "RankShards":
         """The shards that one of the ranks reads."""
         own = self.files[rank::ranks]

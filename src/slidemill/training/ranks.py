@@ -56,6 +56,11 @@ def rank() -> int:
     return int(hvd.rank())
 
 
+def local_rank() -> int:
+    """The number of this rank among those on its host, from 0 on."""
+    return int(hvd.local_rank())
+
+
 def count() -> int:
     """The number of ranks."""
     return int(hvd.size())

@@ -35,7 +35,8 @@ class RankSetup:
     Attributes:
         expect_ranks: number of ranks that the launcher was asked for.
         threads: CPU threads of this rank.
-        fifo_folder: folder of the FIFOs from which tiles come, `train_0_0` and so on; None for the plan's files.
+        fifo_folder: folder of the FIFOs from which tiles come, `train_0_0` and so on: the number of a rank on its host,
+            and of the pass. None for the plan's files.
         log_folder: gets a log of each rank, `rank-0.log` and so on; None for none.
         tracking: where rank 0 tells MLflow of the training, as `tracking_uri` gives it; None for nowhere.
     """
@@ -280,8 +281,7 @@ class _Training:
 def _shards(kind: str, part: ShardSet, setup: RankSetup) -> Shards:
     if setup.fifo_folder is None:
         return FileShards(part.of_rank(ranks.rank(), ranks.count()).files)
-    numbers = range(ranks.rank(), len(part.files), ranks.count())
-    return FifoShards.of([setup.fifo_folder / f"{kind}_{number}" for number in numbers])
+    return FifoShards.of([setup.fifo_folder / f"{kind}_{ranks.local_rank()}"])
 
 
 def _check_crop(plan: ShardPlan, parameters: TrainingParameters) -> None:

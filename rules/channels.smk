@@ -1,0 +1,50 @@
+# How shards reach ranks that share no file system: by channels of the job, and not by a download before it.
+# A channel gives all shards as files that are read as they are needed. Where the profile names a folder for FIFOs
+# (`set-resources: {train: {fifos: FOLDER}}`), each rank of a host has a channel of its own for each kind of shard.
+
+FIFOS = profile_resource("train", "fifos")
+FIFO_NAMES = expand(
+    "{kind}_{number}",
+    kind=["train", "validation"],
+    number=range(config["ranks"]["per_node"]) if FIFOS else [],
+)
+FIFO_LISTS = [f"{RUN}/shards/channels/{name}.manifest" for name in FIFO_NAMES]
+
+
+def shard_channels(wildcards):
+    """The channels, as the executor plugin for SageMaker takes them; paths are those in the default storage."""
+    lists = (
+        f"{name}={path},type=ManifestFile,mode=Pipe,distribution=ShardedByS3Key"
+        for name, path in zip(FIFO_NAMES, FIFO_LISTS)
+    )
+    return " ".join([f"shards={RUN}/shards/", *lists]).format(**wildcards)
+
+
+def shard_address(wildcards):
+    """Where the shards lie in the default storage."""
+    return storage_address(f"{RUN}/shards/".format(**wildcards))
+
+
+if FIFOS:
+
+    # Which shards come through each FIFO: every host gets its share of each list.
+    rule list_fifos:
+        input:
+            rules.shard_tiles.output.plan,
+        output:
+            FIFO_LISTS,
+        log:
+            of_run("logs/list_fifos.log"),
+        benchmark:
+            of_run("results/benchmarks/list_fifos.tsv")
+        localrule: True
+        conda:
+            "../envs/training.yaml"
+        params:
+            script=script("list_fifos.py"),
+            fifos=config["ranks"]["per_node"],
+            address=shard_address,
+            output=lambda wildcards, output: folder_of(output),
+        shell:
+            "python {params.script} --plan {input:q} --fifos {params.fifos} --address {params.address:q}"
+            " --output {params.output} &> {log:q}"

@@ -1,0 +1,18 @@
+"""The stand-in, started once for all tests of this folder."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .standin import StandIn
+from .standin.hosts import why_impossible
+
+
+@pytest.fixture(scope="session")
+def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """SageMaker, S3 and CloudWatch Logs on this machine."""
+    problem = why_impossible()
+    if problem:
+        pytest.skip(f"the stand-in of SageMaker cannot run here: {problem}")
+    with StandIn(tmp_path_factory.mktemp("sagemaker")) as service:
+        yield service

@@ -1,0 +1,181 @@
+"""The workflow on SageMaker, by the command that a user types, on a tiny cohort."""
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ..workflow.conftest import CONFIG, REPOSITORY, SNAKEMAKE, Workspace
+from .standin import StandIn
+from .standin.handle import BUCKET
+
+pytestmark = pytest.mark.slow
+
+CHANGES = {"ranks": {"nodes": 2, "per_node": 2}}
+STORES = ("tiles/*", "splits.tsv", "shards/*.*")
+
+
+@dataclass
+class Checkout:
+    """A clone of the repository, with the tiny cohort in it, whose profile is filled in."""
+
+    folder: Path
+    service: StandIn
+
+    @property
+    def prefix(self) -> str:
+        """Where files are kept."""
+        return f"s3://{BUCKET}/{self.folder.parent.name}"
+
+    def configure(self, **changes: object) -> None:
+        """Write the config, which is the tiny one with changes."""
+        config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+        for key, value in {**CONFIG, **CHANGES, **changes}.items():
+            config[key] = {**config[key], **value} if isinstance(value, dict) else value
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def edit_profile(self, pattern: str, replacement: str) -> None:
+        """Change a line of the profile."""
+        profile = self.folder / "profiles/sagemaker/profile.yaml"
+        text, count = re.subn(pattern, replacement, profile.read_text(), flags=re.MULTILINE)
+        assert count == 1
+        profile.write_text(text)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `snakemake --profile sagemaker`."""
+        environment = os.environ | self.service.environment
+        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        return subprocess.Popen(
+            [SNAKEMAKE, "--profile", "sagemaker", *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def snakemake(self, *arguments: str) -> str:
+        """Run `snakemake --profile sagemaker` to its end, which has to be a good one, and give what it printed."""
+        process = self.start(*arguments)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        return output
+
+    def read(self, name: str) -> bytes:
+        """A result."""
+        bucket, key = self.prefix.removeprefix("s3://").split("/", 1)
+        return b"".join(self.service.storage.read(bucket, f"{key}/results/{name}"))
+
+    def history(self) -> list[dict[str, str]]:
+        """The epochs of the training."""
+        return list(csv.DictReader(self.read("model/history.tsv").decode().splitlines(), delimiter="\t"))
+
+
+def training_requests(service: StandIn) -> list[dict]:
+    return [request for operation, request in service.calls() if operation == "CreateTrainingJob"]
+
+
+@pytest.fixture(scope="module")
+def checkout(sagemaker, tmp_path_factory) -> Checkout:
+    """A clone where nothing has run yet."""
+    folder = tmp_path_factory.mktemp("clone") / "slidemill"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    for name in tracked.decode().split("\0")[:-1]:
+        if not name.startswith(("tests/", "benchmarks/", "docs/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
+    Workspace(folder).write()
+    (folder / "my_config.yaml").unlink()
+    for arguments in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    checkout = Checkout(folder, sagemaker)
+    checkout.configure()
+    checkout.edit_profile(r"^default-storage-prefix:.*", f"default-storage-prefix: {checkout.prefix}")
+    checkout.edit_profile(r"group-components:.*", "group-components: [slides=5, pictures=10]")
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def finished(checkout) -> str:
+    """What the workflow printed, run to its end once for all tests."""
+    return checkout.snakemake()
+
+
+def test_every_output_is_in_s3_and_nothing_is_left_on_this_machine(checkout, finished):
+    bucket, prefix = checkout.prefix.removeprefix("s3://").split("/", 1)
+    names = {key.removeprefix(f"{prefix}/") for key in checkout.service.storage.keys(f"s3://{bucket}/{prefix}/")}
+    assert {"results/report.html", "results/model/model.keras", "results/slides.tsv", "logs/train.log"} <= names
+    assert not [path for path in (checkout.folder / "results").rglob("*") if path.is_file()]
+    assert len(checkout.history()) == 3
+
+
+def test_jobs_are_few_and_done(checkout, finished):
+    statuses = checkout.service.jobs("Processing") | checkout.service.jobs("Training")
+    assert set(statuses.values()) == {"Completed"}
+    requests = [request for operation, request in checkout.service.calls() if operation == "CreateProcessingJob"]
+    cluster = [request["ProcessingResources"]["ClusterConfig"] for request in requests]
+    assert [one["InstanceType"] for one in cluster].count("ml.c5.4xlarge") == 2  # 10 slides, 5 in a job
+    assert len(requests) <= 9
+
+
+def test_stores_splits_and_shards_are_those_of_one_machine(checkout, finished, tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.write(**CHANGES)
+    workspace.snakemake("--cores", "2", "results/shards/plan.json")
+    expected = workspace.contents(*STORES)
+    assert len(expected) == 2 * 10 + 1 + 1 + 2 * 4
+    assert {name: checkout.read(name) for name in expected} == expected
+
+
+def test_shards_come_by_a_channel_to_both_hosts(checkout, finished):
+    [request] = training_requests(checkout.service)
+    assert request["ResourceConfig"]["InstanceCount"] == 2
+    [channel] = request["InputDataConfig"]
+    assert (channel["ChannelName"], channel["InputMode"]) == ("shards", "FastFile")
+    assert "4 ranks with" in "\n".join(checkout.service.log_lines("Training", request["TrainingJobName"]))
+
+
+def test_a_second_run_does_nothing(checkout, finished):
+    assert "Nothing to be done" in checkout.snakemake()
+
+
+def test_training_by_fifos(checkout, finished):
+    profile = checkout.folder / "profiles/sagemaker/profile.yaml"
+    before = profile.read_text()
+    checkout.edit_profile(r"# fifos: ", "fifos: ")
+    output = checkout.snakemake("results/model/model.keras")
+    profile.write_text(before)
+    assert set(re.findall(r"^(?:local)?rule (\w+):", output, re.M)) == {"list_fifos", "train"}
+    channels = {c["ChannelName"]: c["InputMode"] for c in training_requests(checkout.service)[-1]["InputDataConfig"]}
+    fifos = [f"{kind}_{rank}" for kind in ("train", "validation") for rank in range(2)]
+    assert channels == {"shards": "FastFile", **dict.fromkeys(fifos, "Pipe")}
+    assert len(checkout.history()) == 3
+
+
+def test_a_spot_interruption_in_the_training_is_resumed(checkout, finished):
+    epochs = 20
+    checkout.configure(training={**CONFIG["training"], "epochs": epochs})
+    before = len(training_requests(checkout.service))
+    process = checkout.start("results/model/model.keras")
+    with process:
+        while len(training_requests(checkout.service)) == before:
+            assert process.poll() is None, process.stdout.read()
+        request = training_requests(checkout.service)[-1]
+        name, kept = request["TrainingJobName"], request["CheckpointConfig"]["S3Uri"]
+        storage = checkout.service.storage
+        checkout.service.wait("Training", name, until=lambda facts: storage.keys(kept) != [])
+        checkout.service.interrupt(name)
+        output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert request["EnableManagedSpotTraining"] is True
+    steps = [step["Status"] for step in checkout.service.describe("Training", name)["SecondaryStatusTransitions"]]
+    assert steps.count("Training") == 2
+    assert "going on after epoch" in "\n".join(checkout.service.log_lines("Training", name))
+    assert [row["epoch"] for row in checkout.history()] == [str(number + 1) for number in range(epochs)]
