@@ -1,11 +1,12 @@
 import json
+import shutil
 import statistics
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from slidemill.evaluation.aggregate import Aggregation
+from slidemill.evaluation.aggregate import Aggregation, PredictionsError
 from slidemill.evaluation.cross_validation import LEVELS
 from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
 from slidemill.evaluation.scored_split import FoldsError
@@ -120,6 +121,17 @@ def test_a_class_that_one_fold_lacks_has_no_mean(tmp_path, folds):
     assert metrics["cross_validation"]["folds"][0]["slide"]["auc_macro"]["value"] is None
     assert metrics["cross_validation"]["mean"]["slide"]["auc_macro"] is None
     assert metrics["cross_validation"]["mean"]["slide"]["accuracy"] is not None
+
+
+def test_thresholds_of_another_model_are_refused(tmp_path, folds):
+    mixed = FoldFiles(folds[0].splits, tmp_path / "mixed")
+    shutil.copytree(folds[1].predictions, mixed.predictions)
+    for path in sorted(folds[0].predictions.iterdir()):
+        patient = int(path.name[1:3])
+        if patient % FOLDS == 0:  # tested in fold 0
+            shutil.copy2(path, mixed.predictions)
+    with pytest.raises(PredictionsError, match="another model gave them than those of the validation slides"):
+        _evaluate(tmp_path, [mixed])
 
 
 def test_a_slide_that_two_folds_test_is_refused(tmp_path, folds):

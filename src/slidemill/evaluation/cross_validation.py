@@ -12,7 +12,6 @@ import numpy as np
 
 from slidemill.evaluation.aggregate import Method
 from slidemill.evaluation.bootstrap import patient_draws
-from slidemill.evaluation.levels import Cohort
 from slidemill.evaluation.metrics import main_metrics
 from slidemill.evaluation.scored_split import ScoredSplit
 
@@ -42,14 +41,10 @@ def _fold(number: int, fold: ScoredSplit, method: Method, seed: int) -> dict[str
         "slides": len(fold.rows),
         "slides_scored": len(cohort.slides),
         "patients_scored": len(cohort.patients),
-        **{level: main_metrics(_samples(cohort, level, method), draws) for level in LEVELS},
+        "tile": main_metrics(cohort.tiles(), draws),
+        "slide": main_metrics(cohort.slides_by(method), draws),
+        "patient": main_metrics(cohort.patients_by(method), draws),
     }
-
-
-def _samples(cohort: Cohort, level: str, method: Method) -> Any:
-    if level == "tile":
-        return cohort.tiles()
-    return cohort.slides_by(method) if level == "slide" else cohort.patients_by(method)
 
 
 def _over(folds: Sequence[dict[str, Any]], statistic: Callable[[np.ndarray], float]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from slidemill.atomic import write_text
-from slidemill.evaluation.aggregate import METHODS, Aggregation
+from slidemill.evaluation.aggregate import METHODS, Aggregation, PredictionsError
 from slidemill.evaluation.bootstrap import CONFIDENCE, DRAWS, patient_draws
 from slidemill.evaluation.cross_validation import cross_validation
 from slidemill.evaluation.curves import precision_recall_curves, roc_curves
@@ -96,6 +96,8 @@ def _load(files: FoldFiles, classes: Sequence[str], aggregation: Aggregation, nu
         load_split((row for row in rows if row.split == split), files.predictions, classes, aggregation, number)
         for split in ("validation", "test")
     )
+    if validation.model and test.model and validation.model != test.model:
+        raise PredictionsError(test.scored[0].slide_id, "another model gave them than those of the validation slides")
     return _Fold(validation, test)
 
 

@@ -40,8 +40,9 @@ def youden_threshold(is_positive: np.ndarray, scores: np.ndarray) -> float | Non
 def _operating_point(
     validation: Sequence[Samples], test: Sequence[Samples], place: int, draws: np.ndarray
 ) -> dict[str, Any] | None:
-    thresholds = [youden_threshold(fold.is_true(place), fold.scores[:, place]) for fold in validation]
-    if None in thresholds:
+    chosen = [youden_threshold(fold.is_true(place), fold.scores[:, place]) for fold in validation]
+    thresholds = [threshold for threshold in chosen if threshold is not None]
+    if len(thresholds) < len(validation):
         return None
     patients = 1 + max(int(fold.patient.max(initial=0)) for fold in validation)
     return {
@@ -51,7 +52,7 @@ def _operating_point(
     }
 
 
-def _rates(folds: Sequence[Samples], place: int, thresholds: Sequence[Any], draws: np.ndarray) -> dict[str, Any]:
+def _rates(folds: Sequence[Samples], place: int, thresholds: Sequence[float], draws: np.ndarray) -> dict[str, Any]:
     """Each fold's slides are called by its own threshold, and counted together."""
     samples = Samples.joined(folds)
     is_positive = samples.is_true(place)
