@@ -8,14 +8,14 @@ nearest to the resolution asked for; only where these do not give it exactly are
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from slidemill.slides.jpeg import SCALES
+from slidemill.slides.layout import Layout, Square
 from slidemill.slides.ordered import map_in_order
 from slidemill.slides.reader import (
     ReaderName,
@@ -23,7 +23,6 @@ from slidemill.slides.reader import (
     SlideReader,
     UnreadableSlideError,
     overview_size,
-    resampling_margin,
 )
 from slidemill.slides.segments import read_segments
 from slidemill.slides.shared_tiles import SharedTiles
@@ -59,29 +58,6 @@ class _Source:
     def size(self) -> tuple[int, int]:
         """Height and width of the decoded level; the last pixels may be cut by its edge."""
         return -(-self.level.height // self.scale), -(-self.level.width // self.scale)
-
-
-class _Square(NamedTuple):
-    """An output tile: its number, the decoded pixels that it touches, and the source tiles that these are in."""
-
-    number: int
-    left: int
-    top: int
-    right: int
-    bottom: int
-    first_column: int
-    first_row: int
-    end_column: int
-    end_row: int
-
-
-class _Part(NamedTuple):
-    """What a square takes of one source tile, counted in rows and columns of tiles from the square's first one."""
-
-    row: int
-    column: int
-    target: tuple[slice, slice]  # in the square
-    origin: tuple[slice, slice]  # in the source tile
 
 
 def direct_reader(path: Path, file: TiffFile, slide: TiffSlide) -> SlideReader:
@@ -187,26 +163,25 @@ class _Cutter:
         self._reader = reader
         self._source = source
         self._tile_shape = source.tile_shape
-        self._limits = source.size
         self._size = size
         self._side = extent / source.downsample  # of an output tile, in decoded pixels
         self._corners = corners / source.downsample
-        self._squares = self._find_squares()
-        self._shared = SharedTiles(self._uses())
-        self._layouts: dict[tuple[int, int, int, int], list[_Part]] = {}
+        self._layout = Layout(
+            self._corners,
+            self._side,
+            size,
+            tile_shape=source.tile_shape,
+            grid_shape=(source.level.rows, source.level.columns),
+            limits=source.size,
+        )
+        self._shared = SharedTiles(np.where(source.level.counts > 0, self._layout.uses(), 0))
         self._scratch = threading.local()
 
-    def batches(self) -> Iterator[list[_Square]]:
+    def batches(self) -> Iterator[list[Square]]:
         """Neighbours in a row, a few at a time."""
-        tops = self._squares[:, 1]
-        breaks = np.flatnonzero(np.diff(tops, prepend=-1, append=-1)).tolist()
-        for start, end in pairwise(breaks):
-            for first in range(start, end, _TILES_PER_BATCH):
-                last = min(first + _TILES_PER_BATCH, end)
-                places = self._squares[first:last].tolist()
-                yield [_Square(number, *place) for number, place in enumerate(places, first)]
+        return self._layout.batches(_TILES_PER_BATCH)
 
-    def cut(self, batch: list[_Square], finish: Callable[[int, np.ndarray], _Result]) -> list[_Result]:
+    def cut(self, batch: list[Square], finish: Callable[[int, np.ndarray], _Result]) -> list[_Result]:
         """Read, decode, assemble and finish a few output tiles."""
         columns = self._source.level.columns
         needed = {
@@ -220,45 +195,14 @@ class _Cutter:
         )
         return [finish(square.number, self._resampled(square, self._region(square, segments))) for square in batch]
 
-    def _find_squares(self) -> np.ndarray:
-        """(tiles, 8) int64, what a `_Square` holds after its number."""
-        level, (height, width) = self._source.level, self._tile_shape
-        limits = np.array(self._limits[::-1])
-        slack = 1e-6  # of a pixel; what floating point arithmetic may add
-        starts = np.floor(self._corners + slack).astype(np.int64)
-        ends = np.ceil(self._corners + self._side - slack).astype(np.int64)
-        # Pixels beside a tile that is resampled weigh as they would without a border: no seam between neighbours.
-        margin = np.where((ends - starts == self._size).all(axis=1), 0, resampling_margin(self._side, self._size))
-        starts = np.where(starts >= 0, np.maximum(starts - margin[:, None], 0), starts)
-        ends = np.where(ends <= limits, np.minimum(ends + margin[:, None], limits), ends)
-        tile, most = np.array([width, height]), np.array([level.columns, level.rows])
-        first = np.clip(starts // tile, 0, most)
-        end = np.clip(-(-ends // tile), 0, most)
-        return np.concatenate([starts, ends, first, end], axis=1)
-
-    def _uses(self) -> np.ndarray:
-        """For each source tile, how many output tiles take a part of it; none of one that the file leaves out."""
-        level = self._source.level
-        # At the corners of each rectangle of source tiles, so that sums along both sides count the rectangles.
-        changes = np.zeros((level.rows + 1, level.columns + 1), np.int32)
-        first_column, first_row, end_column, end_row = self._squares[:, 4:].T
-        np.add.at(changes, (first_row, first_column), 1)
-        np.add.at(changes, (end_row, end_column), 1)
-        np.add.at(changes, (first_row, end_column), -1)
-        np.add.at(changes, (end_row, first_column), -1)
-        uses = np.cumsum(np.cumsum(changes, axis=0), axis=1)[:-1, :-1].ravel()
-        return np.asarray(np.where(level.counts > 0, uses, 0))
-
-    def _region(self, square: _Square, segments: dict[int, memoryview]) -> np.ndarray:
+    def _region(self, square: Square, segments: dict[int, memoryview]) -> np.ndarray:
         """The decoded pixels that a square touches, white where the slide has none."""
-        _, left, top, right, bottom, first_column, first_row, _, _ = square
-        limit_y, limit_x = self._limits
-        region = self._array("region", (bottom - top, right - left, 3))
-        if right > limit_x or bottom > limit_y or left < 0 or top < 0:
+        region = self._array("region", (square.bottom - square.top, square.right - square.left, 3))
+        if self._layout.reaches_out(square):
             region.fill(_WHITE)
         columns = self._source.level.columns
-        first = first_row * columns + first_column
-        for part in self._layout(square):
+        first = square.first_row * columns + square.first_column
+        for part in self._layout.parts(square):
             index = first + part.row * columns + part.column
             if self._shared.is_shared(index):
                 pixels = self._shared.take(index, lambda index: self._decode_again(index, segments))
@@ -270,28 +214,13 @@ class _Cutter:
             region[part.target] = pixels[part.origin]
         return region
 
-    def _layout(self, square: _Square) -> list[_Part]:
-        """The parts of a square. Most squares of a slide lie alike over their source tiles."""
-        height, width = self._tile_shape
-        top, left = square.top - square.first_row * height, square.left - square.first_column * width
-        rows = min(square.bottom, self._limits[0]) - square.top
-        columns = min(square.right, self._limits[1]) - square.left
-        known = self._layouts.get((top, left, rows, columns))
-        if known is None:
-            known = self._layouts[top, left, rows, columns] = [
-                _Part(row, column, (target_y, target_x), (origin_y, origin_x))
-                for row, target_y, origin_y in _overlaps(top, rows, height)
-                for column, target_x, origin_x in _overlaps(left, columns, width)
-            ]
-        return known
-
     def _decode_again(self, index: int, segments: dict[int, memoryview]) -> np.ndarray:
         """A source tile that several output tiles need, which may have been kept when the batch was read."""
         if index not in segments:
             segments.update(self._reader.segments(self._source.level, [index]))
         return self._reader.decode(self._source, segments[index])
 
-    def _resampled(self, square: _Square, region: np.ndarray) -> np.ndarray:
+    def _resampled(self, square: Square, region: np.ndarray) -> np.ndarray:
         if region.shape[0] == region.shape[1] == self._size and abs(self._side - self._size) < 1e-6:
             return region
         left, top = np.maximum(self._corners[square.number] - (square.left, square.top), 0.0).tolist()
@@ -306,13 +235,3 @@ class _Cutter:
             array = np.empty(shape, np.uint8)
             setattr(self._scratch, name, array)
         return array
-
-
-def _overlaps(start: int, length: int, tile: int) -> Iterator[tuple[int, slice, slice]]:
-    """The tiles that a stretch along a side meets, of which the first begins at 0: number, part of stretch, of tile.
-
-    The stretch may begin before the first tile.
-    """
-    for number in range(-(-(start + length) // tile)):
-        first, last = max(start, number * tile), min(start + length, (number + 1) * tile)
-        yield number, slice(first - start, last - start), slice(first - number * tile, last - number * tile)

@@ -1,8 +1,8 @@
 """The directories of a TIFF file, classic or BigTIFF, read without trust in any number that the file states.
 
-Only what a slide reader needs is read, and an array of numbers only when it is asked for: tifffile would do, but its
-import alone takes as long as cutting a hundred tiles. Every count and offset is checked against the size of the file
-before memory is set aside, so that a damaged file costs no more memory than it has bytes.
+tifffile would do for sound files. Here every count and offset is checked against the size of the file before memory is
+set aside, so that a damaged file costs no more memory than it has bytes; only what a slide reader needs is read, and an
+array of numbers only when it is asked for.
 
 Source: TIFF revision 6.0 (Adobe, 1992); BigTIFF by its description in LibTIFF.
 """
