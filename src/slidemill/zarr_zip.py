@@ -67,7 +67,7 @@ def read_zarr_zip(path: Path, names: Collection[str] | None = None) -> ZarrConte
     """
     with _opened(path) as group:
         wanted = sorted(group.array_keys() if names is None else names)
-        arrays = {name: np.asarray(group[name][...]) for name in wanted}
+        arrays = {name: _read_array(group, name) for name in wanted}
         return ZarrContent(arrays=arrays, attributes=dict(group.attrs))
 
 
@@ -85,6 +85,15 @@ def _opened(path: Path) -> Iterator["zarr.Group"]:
             store.close()
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ZarrZipError(path, str(error)) from error
+
+
+def _read_array(group: "zarr.Group", name: str) -> np.ndarray:
+    import zarr
+
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise KeyError(name)
+    return np.asarray(array[...])
 
 
 def _array_metadata(array: np.ndarray) -> dict[str, Any]:

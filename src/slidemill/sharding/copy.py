@@ -135,7 +135,7 @@ def write_shard(
     added_bytes = max(map(len, labelled.values()), default=0)
     windows = list(selection.windows(buffer_bytes // 2, added_bytes=added_bytes))
     room = max((selection.bytes_in(window) + added_bytes * len(window) for window in windows), default=0)
-    buffers = [memoryview(np.empty(room, np.uint8)) for _ in range(2)]  # one is read to while the other is written
+    buffers = [np.empty(room, np.uint8).data for _ in range(2)]  # one is read to while the other is written
     with atomic_path(target) as temporary, temporary.open("wb", buffering=0) as file, _HashedFile(file) as hashed:
         for window in windows:
             hashed.write(copying.read(window, buffers[0]))

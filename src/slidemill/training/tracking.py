@@ -38,6 +38,7 @@ _START_TAG = "slidemill.start"
 
 # How long the end of a training waits for what is still to be sent, and how often that is tried.
 _LAST_SECONDS = 20.0
+_LAST_SECONDS_OF_FAILED = 3.0  # the error is shown after that, and other ranks may have ended
 _RETRY_SECONDS = 1.0
 
 _SETTINGS = {
@@ -145,10 +146,11 @@ class Tracker:
         if self._thread is None:
             return
         self._tell(replace(self._last, status=_status(error)))
-        self._thread.join(_LAST_SECONDS)
+        seconds = _LAST_SECONDS_OF_FAILED if error else _LAST_SECONDS
+        self._thread.join(seconds)
         self._over.set()
         if self._thread.is_alive():
-            _log.warning("MLflow did not take the end of the training within %g s; not waiting longer", _LAST_SECONDS)
+            _log.warning("MLflow did not take the end of the training within %g s; not waiting longer", seconds)
 
     def _tell(self, news: _News) -> None:
         self._last = news
