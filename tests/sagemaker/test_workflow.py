@@ -99,6 +99,7 @@ def checkout(sagemaker, tmp_path_factory) -> Checkout:
     checkout.configure()
     checkout.edit_profile(r"^default-storage-prefix:.*", f"default-storage-prefix: {checkout.prefix}")
     checkout.edit_profile(r"group-components:.*", "group-components: [slides=5, pictures=10]")
+    checkout.edit_profile(r"^executor:", "seconds-between-status-checks: 2\nexecutor:")
     return checkout
 
 
@@ -160,7 +161,7 @@ def test_training_by_fifos(checkout, finished):
 
 
 def test_a_spot_interruption_in_the_training_is_resumed(checkout, finished):
-    epochs = 20
+    epochs = 8
     checkout.configure(training={**CONFIG["training"], "epochs": epochs})
     before = len(training_requests(checkout.service))
     process = checkout.start("results/model/model.keras")
