@@ -31,9 +31,9 @@ class FakeService:
 def adopt(jobs, recorded=(), *, current=True):
     service = FakeService()
     service.jobs = dict(jobs)
-    leftovers = Leftovers(service, "snakemake", log=lambda text: None, sleep=lambda seconds: None)
-    found = leftovers.adopt(IDENTITY, "spec", recorded, lambda created: current)
-    return found, service
+    found = Leftovers(service, "snakemake").find(IDENTITY, "spec", recorded, lambda created: current)
+    assert found.stopping == service.stopped
+    return found.adopted, service
 
 
 def test_the_same_work_that_still_runs_is_adopted():
@@ -69,7 +69,7 @@ def test_failed_and_foreign_jobs_are_left_alone():
 
 def test_jobs_are_listed_once():
     service = FakeService()
-    leftovers = Leftovers(service, "snakemake", log=print)
+    leftovers = Leftovers(service, "snakemake")
     for identity in ("a", "b", "c"):
-        leftovers.adopt(identity, "spec", [], lambda created: True)
+        leftovers.find(identity, "spec", [], lambda created: True)
     assert service.listed == 1

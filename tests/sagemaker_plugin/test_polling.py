@@ -144,6 +144,14 @@ def test_a_job_waits_for_room(shown):
     assert job.waiting is None
 
 
+def test_a_job_waits_for_one_that_writes_the_same(shown):
+    asked = poller(shown, status(State.RUNNING, "Stopping", stopping=True), status(State.FAILED, "Stopped"), None)
+    job = running(waiting=submission())
+    job.blockers = [JobId(TRAINING, "older")]
+    assert [asked.poll(job), asked.poll(job)] == [Verdict.SAME, Verdict.CHANGED]
+    assert job.waiting is None
+
+
 def test_nothing_is_started_after_the_end(shown):
     service = FakeService(None)
     asked = Poller(service, FakeS3(), "r", shown.append)
