@@ -49,3 +49,7 @@ rule all:
 
 localrules:
     all,
+
+
+onerror:
+    print(failed_jobs(), file=sys.stderr)

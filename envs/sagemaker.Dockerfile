@@ -2,6 +2,7 @@
 #
 #   docker build --file envs/sagemaker.Dockerfile --tag slidemill .
 #
+# For GPUs: --build-arg PROJECT=envs/gpu --build-arg BASE=an image with Python 3.11, the CUDA toolkit and NCCL's headers.
 # BASE may be pinned by its digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:...
 ARG BASE=python:3.11-slim-bookworm
 
@@ -9,10 +10,13 @@ FROM ${BASE} AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc g++ make && rm -rf /var/lib/apt/lists/*
 COPY pyproject.toml uv.lock README.md LICENSE /slidemill/
 COPY tools/horovod-buildfix /slidemill/tools/horovod-buildfix
+COPY envs/gpu /slidemill/envs/gpu
 COPY src /slidemill/src
 WORKDIR /slidemill
 ENV UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
-RUN pip install --no-cache-dir uv==0.13.8 && uv sync --locked --no-dev --no-editable
+ENV UV_PROJECT_ENVIRONMENT=/slidemill/.venv
+ARG PROJECT=.
+RUN python3 -m pip install --no-cache-dir uv==0.13.8 && uv sync --locked --no-dev --no-editable --project ${PROJECT}
 
 FROM ${BASE}
 # Ranks on several hosts are started over ssh; sshd refuses to run without its folder.

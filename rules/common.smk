@@ -136,6 +136,8 @@ try:
     read_numbers()
     check_config(config, BASE / "schemas" / "config.schema.yaml")
     SHEET = find_sheet(config["slides"])
+    # Jobs on machines without this file system get the sheet with the sources, as they get configs.
+    workflow.configfiles.append(SHEET)
     # `snakemake select_slides` is still to write it; nothing else can be done before.
     SHEET_TO_SELECT = config["select"] is not None and not SHEET.exists()
     COHORT = {} if SHEET_TO_SELECT else read_cohort(SHEET)

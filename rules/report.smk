@@ -10,6 +10,7 @@ rule write_config:
         "results/benchmarks/write_config.tsv"
     conda:
         "../envs/evaluation.yaml"
+    localrule: True
     params:
         config=json.dumps(config),
     shell:

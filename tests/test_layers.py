@@ -22,6 +22,8 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"tensorflow", "keras", "horovod"}
 MODULES = sorted(LIBRARY.rglob("*.py"))
+PLUGIN = LIBRARY.with_name("snakemake_executor_plugin_sagemaker")
+PLUGIN_MODULES = sorted(PLUGIN.rglob("*.py"))
 
 
 def imported(module):
@@ -39,12 +41,17 @@ def test_imports_point_downwards(module):
     names = list(imported(module))
     for name in names:
         top, _, rest = name.partition(".")
-        assert top != "snakemake"
+        assert not top.startswith("snakemake")
         assert top not in HEAVY or own in ("training", "inference")
         if top == "slidemill" and rest:
             below = rest.split(".")[0]
             assert own == below or LEVEL[below] < LEVEL[own], f"{own} imports {below}"
 
 
+def test_the_executor_plugin_stands_alone():
+    for module in PLUGIN_MODULES:
+        assert [name for name in imported(module) if name.partition(".")[0] in ("slidemill", "snakemake")] == []
+
+
 def test_modules_are_small():
-    assert [m.name for m in MODULES if len(m.read_text().splitlines()) > 300] == []
+    assert [m.name for m in MODULES + PLUGIN_MODULES if len(m.read_text().splitlines()) > 300] == []

@@ -12,7 +12,7 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 
 from snakemake_executor_plugin_sagemaker.errors import JobError, SettingError
-from snakemake_executor_plugin_sagemaker.leftovers import Leftovers
+from snakemake_executor_plugin_sagemaker.leftovers import Found, Leftovers
 from snakemake_executor_plugin_sagemaker.logs import JobLog
 from snakemake_executor_plugin_sagemaker.naming import describe
 from snakemake_executor_plugin_sagemaker.polling import Poller, Running, Verdict
@@ -48,7 +48,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         s3, sagemaker, self._logs = (session.client(name, config=RETRIES) for name in ("s3", "sagemaker", "logs"))
         self._service = Service(sagemaker)
         self._poller = Poller(self._service, s3, self._region, self.logger.info)
-        self._leftovers = Leftovers(self._service, self._settings.job_name_prefix, log=self.logger.info)
+        self._leftovers = Leftovers(self._service, self._settings.job_name_prefix)
         self._environment = plain_environment(dict(self.envvars()), self._settings)
         self._submissions: SubmissionBuilder | None = None
         # Everything that may be running, from before it is created until it is known to have ended.
@@ -58,13 +58,11 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         """Submit a job, or adopt what an earlier run submitted for the same."""
         try:
             submission = self._builder().build(job, self.format_job_exec(job), self._environment)
-            adopted = self._leftovers.adopt(
+            found = self._leftovers.find(
                 submission.identity, str(submission.spec_uri), self._recorded(job), lambda at: self._is_current(job, at)
             )
-            running = self._track(submission, adopted)
-            if adopted:
-                self.logger.info(f"Waiting for {adopted} of an earlier run, which does the same.")
-            else:
+            running = self._track(submission, found)
+            if running.waiting is None and found.adopted is None:
                 self._start(job, submission, running)
         except (JobError, ClientError, BotoCoreError) as error:
             self._fail(SubmittedJobInfo(job), f"{error}\n")
@@ -91,7 +89,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         self._pace(changed=changed)
 
     def additional_general_args(self) -> str:
-        """Leave out of the job's log what Snakemake says here already. (The interface joins texts, and no lists.)"""
+        """Leave out of the job's log what Snakemake says here already. A text: Snakemake does not join lists."""
         return "--quiet host progress rules"
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:  # noqa: ARG002
@@ -117,8 +115,12 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             )
         return self._submissions
 
-    def _track(self, submission: Submission, adopted: JobId | None) -> Running:
-        job = adopted or submission.job
+    def _track(self, submission: Submission, found: Found) -> Running:
+        for old in found.stopping:
+            self.logger.info(f"Stopping {old} of an earlier run: it makes the same outputs in another way.")
+        if found.adopted:
+            self.logger.info(f"Waiting for {found.adopted} of an earlier run, which does the same.")
+        job = found.adopted or submission.job
         follow = self._settings.follow_logs
         running = Running(
             job,
@@ -127,6 +129,8 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
             JobLog(self._logs, job),
             follow=follow == "all" or (follow == "training" and job.kind == TRAINING),
             own_checkpoints=submission.own_checkpoints,
+            waiting=submission if found.stopping and not found.adopted else None,
+            blockers=found.stopping,
         )
         self._running[job] = running
         return running

@@ -4,16 +4,26 @@ A job that was submitted for the same outputs and would do the same is adopted: 
 that still runs for these outputs is stopped, and is gone before a new one starts, so that no two write one file.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from snakemake_executor_plugin_sagemaker.naming import identity_in
 from snakemake_executor_plugin_sagemaker.service import JobId, Service, State
 
-_STOP_SECONDS = 300.0
-_POLL_SECONDS = 5.0
+
+@dataclass
+class Found:
+    """What there was for a job.
+
+    Attributes:
+        adopted: does what the job would do.
+        stopping: write the same outputs, and were told to stop.
+    """
+
+    adopted: JobId | None = None
+    stopping: list[JobId] = field(default_factory=list)
 
 
 class Leftovers:
@@ -21,22 +31,15 @@ class Leftovers:
 
     Args:
         prefix: how names of jobs begin.
-        sleep: waits so many seconds; tests give their own.
     """
 
-    def __init__(
-        self, service: Service, prefix: str, *, log: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, service: Service, prefix: str) -> None:
         self._service = service
         self._prefix = prefix
-        self._log = log
-        self._sleep = sleep
         self._running: dict[str, list[JobId]] | None = None
 
-    def adopt(
-        self, identity: str, spec: str, recorded: Iterable[str], is_current: Callable[[datetime], bool]
-    ) -> JobId | None:
-        """The job of an earlier run that does what a new one would do; all others for these outputs are stopped.
+    def find(self, identity: str, spec: str, recorded: Iterable[str], is_current: Callable[[datetime], bool]) -> Found:
+        """Find the job of an earlier run that does what a new one would do; all others for these outputs are stopped.
 
         Args:
             identity: of what the job makes.
@@ -44,17 +47,18 @@ class Leftovers:
             recorded: what Snakemake noted of earlier submissions whose end it did not see.
             is_current: whether a job that was created then, and has ended since, saw the inputs as they are now.
         """
-        adopted = None
+        found = Found()
         for job in self._candidates(identity, recorded):
             status = self._service.describe(job)
             if status is None:
                 continue
-            same = status.spec == spec and not status.stopping and adopted is None
+            same = status.spec == spec and not status.stopping and found.adopted is None
             if same and (status.state is State.RUNNING or (status.state is State.DONE and is_current(status.created))):
-                adopted = job
+                found.adopted = job
             elif status.state is State.RUNNING:
-                self._stop(job)
-        return adopted
+                self._service.stop(job)
+                found.stopping.append(job)
+        return found
 
     def _candidates(self, identity: str, recorded: Iterable[str]) -> list[JobId]:
         if self._running is None:
@@ -69,14 +73,3 @@ class Leftovers:
                 continue
         # Each is looked at once: retries in this run are not leftovers.
         return list(dict.fromkeys([*self._running.pop(identity, []), *noted]))
-
-    def _stop(self, job: JobId) -> None:
-        self._log(f"Stopping {job} of an earlier run: it makes the same outputs in another way.")
-        self._service.stop(job)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while time.monotonic() < deadline:
-            status = self._service.describe(job)
-            if status is None or status.state is not State.RUNNING:
-                return
-            self._sleep(_POLL_SECONDS)
-        self._log(f"{job} has not stopped after {_STOP_SECONDS:g} s.")

@@ -33,7 +33,8 @@ class Running:
 
     Attributes:
         label: short name for log lines.
-        waiting: set while the account may run no more instances: what is to be submitted.
+        waiting: what is to be submitted once there is room and no blocker: set until then.
+        blockers: jobs of an earlier run that write the same outputs and are stopping.
         own_checkpoints: to be removed once the job is done.
         silent_polls: polls in a row that got no answer.
         detail: what the service last said of it.
@@ -46,6 +47,7 @@ class Running:
     follow: bool
     own_checkpoints: S3Uri | None = None
     waiting: Submission | None = None
+    blockers: list[JobId] = field(default_factory=list)
     silent_polls: int = 0
     detail: str = ""
     lines_lost: bool = field(default=False, repr=False)
@@ -112,12 +114,19 @@ class Poller:
 
     def _start_again(self, running: Running) -> Verdict:
         assert running.waiting is not None  # noqa: S101
+        running.blockers = [job for job in running.blockers if self._is_running(job)]
+        if running.blockers:
+            return Verdict.SAME
         try:
             self.start(running.waiting)
         except QuotaError:
             return Verdict.SAME
         running.waiting = None
         return Verdict.CHANGED
+
+    def _is_running(self, job: JobId) -> bool:
+        status = self._service.describe(job)
+        return status is not None and status.state is State.RUNNING
 
     def _ask(self, running: Running) -> Verdict:
         status = self._service.describe(running.job)

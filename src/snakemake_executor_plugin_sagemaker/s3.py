@@ -37,8 +37,8 @@ class S3Uri:
 
 
 def write_text(s3: Any, uri: S3Uri, text: str) -> None:
-    """Store a text, encrypted by S3's own keys."""
-    s3.put_object(Bucket=uri.bucket, Key=uri.key, Body=text.encode(), ServerSideEncryption="AES256")
+    """Store a text. The bucket says how it is encrypted."""
+    s3.put_object(Bucket=uri.bucket, Key=uri.key, Body=text.encode())
 
 
 def read_text(s3: Any, uri: S3Uri) -> str | None:

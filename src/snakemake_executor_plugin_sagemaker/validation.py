@@ -33,8 +33,15 @@ SOURCES = {
     "S3OutputPath": "--sagemaker-staging",
     "Environment": "--sagemaker-staging",
 }
-_CLASSES = {r"\p{L}": "a-zA-Z\u00c0-\uffdc", r"\p{Z}": " \u00a0\u2000-\u200a", r"\p{N}": "0-9", r"\p{M}": "",
-            r"\p{Alnum}": "a-zA-Z0-9"}  # fmt: skip
+# What Java writes otherwise than Python in a set of characters.
+_JAVA = {
+    r"\p{L}": "a-zA-Z\u00c0-\uffdc",
+    r"\p{Z}": " \u00a0\u2000-\u200a",
+    r"\p{N}": "0-9",
+    r"\p{M}": "",
+    r"\p{Alnum}": "a-zA-Z0-9",
+    r"\uD800\uDC00-\uDBFF\uDFFF": "\U00010000-\U0010ffff",
+}
 _NUMBERS = ("integer", "long", "float", "double")
 
 
@@ -117,7 +124,6 @@ def _check_size(shape: Shape, size: float, path: str, unit: str) -> Iterator[tup
 
 @functools.cache
 def _pattern(pattern: str) -> re.Pattern[str]:
-    """The model's patterns are Java's; these are the character classes that Python writes otherwise."""
-    for java, python in _CLASSES.items():
+    for java, python in _JAVA.items():
         pattern = pattern.replace(java, python)
     return re.compile(pattern)

@@ -4,8 +4,10 @@ import csv
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,14 +93,15 @@ def checkout(sagemaker, tmp_path_factory) -> Checkout:
         if not name.startswith(("tests/", "benchmarks/", "docs/")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
-    Workspace(folder).write()
-    (folder / "my_config.yaml").unlink()
     for arguments in (["init", "--quiet"], ["add", "--all"]):
         subprocess.run(["git", *arguments], cwd=folder, check=True)
+    Workspace(folder).write()  # a sheet that git does not know
+    (folder / "my_config.yaml").unlink()
     checkout = Checkout(folder, sagemaker)
     checkout.configure()
     checkout.edit_profile(r"^default-storage-prefix:.*", f"default-storage-prefix: {checkout.prefix}")
     checkout.edit_profile(r"group-components:.*", "group-components: [slides=5, pictures=10]")
+    checkout.edit_profile(r"^executor:", "seconds-between-status-checks: 2\nexecutor:")
     return checkout
 
 
@@ -159,23 +162,41 @@ def test_training_by_fifos(checkout, finished):
     assert len(checkout.history()) == 3
 
 
-def test_a_spot_interruption_in_the_training_is_resumed(checkout, finished):
-    epochs = 20
+def test_a_training_goes_on_after_ctrl_c_and_after_a_spot_interruption(checkout, finished):
+    epochs, service = 10, checkout.service
     checkout.configure(training={**CONFIG["training"], "epochs": epochs})
-    before = len(training_requests(checkout.service))
-    process = checkout.start("results/model/model.keras")
-    with process:
-        while len(training_requests(checkout.service)) == before:
-            assert process.poll() is None, process.stdout.read()
-        request = training_requests(checkout.service)[-1]
-        name, kept = request["TrainingJobName"], request["CheckpointConfig"]["S3Uri"]
-        storage = checkout.service.storage
-        checkout.service.wait("Training", name, until=lambda facts: storage.keys(kept) != [])
-        checkout.service.interrupt(name)
+
+    with checkout.start("results/model/model.keras") as process:
+        name = until_a_checkpoint(checkout, process)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    assert process.returncode != 0
+    assert service.wait("Training", name)["TrainingJobStatus"] == "Stopped"
+    assert not {"InProgress", "Stopping"} & {*service.jobs("Training").values(), *service.jobs("Processing").values()}
+
+    with checkout.start("results/model/model.keras") as process:
+        again = until_a_checkpoint(checkout, process)
+        service.interrupt(again)
         output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert request["EnableManagedSpotTraining"] is True
-    steps = [step["Status"] for step in checkout.service.describe("Training", name)["SecondaryStatusTransitions"]]
+    assert again != name
+    steps = [step["Status"] for step in service.describe("Training", again)["SecondaryStatusTransitions"]]
     assert steps.count("Training") == 2
-    assert "going on after epoch" in "\n".join(checkout.service.log_lines("Training", name))
+    assert "\n".join(service.log_lines("Training", again)).count("going on after epoch") == 2
     assert [row["epoch"] for row in checkout.history()] == [str(number + 1) for number in range(epochs)]
+
+
+def until_a_checkpoint(checkout: Checkout, process: subprocess.Popen[str]) -> str:
+    """The name of the next training job, as soon as it has finished an epoch more."""
+    service, before = checkout.service, len(training_requests(checkout.service))
+    while len(training_requests(service)) == before:
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.2)
+    name = training_requests(service)[-1]["TrainingJobName"]
+
+    def has_finished_an_epoch(facts: dict) -> bool:
+        assert facts["TrainingJobStatus"] == "InProgress", service.log_lines("Training", name)
+        return any("INFO epoch " in line for line in service.log_lines("Training", name))
+
+    service.wait("Training", name, until=has_finished_an_epoch)
+    return name

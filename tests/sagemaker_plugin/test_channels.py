@@ -64,7 +64,9 @@ def test_inputs_under_a_prefix_come_by_channel():
 @pytest.mark.parametrize(("mode", "distribution"), [("Pipe", "FullyReplicated"), ("File", "ShardedByS3Key")])
 def test_not_every_host_has_a_file_of_such_a_channel(mode, distribution):
     channel = Channel("c", "s3://b/shards/train-", mode, distribution)
-    assert list(channel_files([("l", "s3://b/shards/train-0")], (channel,))) == [ChannelFile("l", "c", "train-0", False)]
+    assert list(channel_files([("l", "s3://b/shards/train-0")], (channel,))) == [
+        ChannelFile("l", "c", "train-0", False)
+    ]
 
 
 def test_a_manifest_links_no_inputs():

@@ -21,7 +21,13 @@ def test_a_plain_job_is_a_processing_job_by_the_settings():
 def test_a_job_overrides_settings():
     settings = make_settings(tags=["a=b", "c=d"], subnets=["s-1"], security_groups=["sg-1"])
     resources = read(
-        settings, instance_type="ml.p3.2xlarge", volume_gb=9, runtime=5, image="other", tags="c=e,f=g", subnets="s-2, s-3"
+        settings,
+        instance_type="ml.p3.2xlarge",
+        volume_gb=9,
+        runtime=5,
+        image="other",
+        tags="c=e,f=g",
+        subnets="s-2, s-3",
     )
     assert (resources.instance_type, resources.volume_gb, resources.runtime) == ("ml.p3.2xlarge", 9, 5)
     assert (resources.image, resources.tags) == ("other", {"a": "b", "c": "e", "f": "g"})

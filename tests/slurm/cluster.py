@@ -30,6 +30,7 @@ SlurmdPidFile={folder}/run/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd-%n.log
 SlurmdParameters=config_overrides
+TmpFS={folder}/tmp/%n
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SwitchType=switch/none
@@ -76,7 +77,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start all daemons and wait until both nodes are idle."""
-        for name in ("state", "run", *(f"spool/{node}" for node in NODES)):
+        for name in ("state", "run", *(f"{kind}/{node}" for node in NODES for kind in ("spool", "tmp"))):
             (self.folder / name).mkdir(parents=True)
         for number in range(GPUS_PER_NODE):
             os.mknod(self.folder / f"gpu{number}", 0o20600, os.makedev(195, number))

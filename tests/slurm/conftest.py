@@ -14,7 +14,19 @@ from ..workflow.conftest import REPOSITORY, Workspace
 from .cluster import Cluster, missing
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-CHECKOUT = ("Snakefile", "config.yaml", "cohorts", "docs", "envs", "profiles", "rules", "schemas", "scripts", "slurm", "src")
+CHECKOUT = (
+    "Snakefile",
+    "config.yaml",
+    "cohorts",
+    "docs",
+    "envs",
+    "profiles",
+    "rules",
+    "schemas",
+    "scripts",
+    "slurm",
+    "src",
+)
 # Small jobs for a small machine; checks follow each other quickly.
 SMALL = (
     *("--cores", "2", "--group-components", "slides=5", "pictures=5"),
@@ -95,5 +107,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def on_slurm(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The tiny cohort, run to the report on the cluster once for all tests, which leave it as it is."""
     checkout = check_out(tmp_path_factory.mktemp("on-slurm"))
+    profile = checkout.folder / "profiles/slurm/profile.yaml"
+    profile.write_text(profile.read_text().replace("gpus_per_node: 0 ", "gpus_per_node: 1 "))
     (checkout.folder / "output.txt").write_text(checkout.slurm())
     return checkout

@@ -1,11 +1,12 @@
 """The whole workflow on two nodes, and that it gives what one machine gives."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
 
-from ..workflow.conftest import Workspace
+from ..workflow.conftest import REPOSITORY, Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -53,5 +54,14 @@ def test_a_job_handles_many_slides(on_slurm):
 
 
 def test_the_ranks_trained_on_two_nodes_with_a_gpu_each(on_slurm, cluster):
-    jobs = cluster.ask("squeue", "--states=all", "--noheader", "--format=%D %C %k")
-    assert re.search(r"^2 2 rule_train$", jobs, re.M), jobs
+    jobs = cluster.ask("squeue", "--states=all", "--noheader", "--format=%D %C %b %k")
+    assert re.search(r"^2 2 gres:gpu:1 rule_train$", jobs, re.M), jobs
+
+
+def test_the_doctor_examines_an_allocation(cluster):
+    doctor = [sys.executable, str(REPOSITORY / "scripts/doctor.py"), "--expect-ranks", "4"]
+    options = ["--nodes=2", "--ntasks-per-node=2", "--gres=gpu:2", "--mpi=pmix", "--mem=8000"]
+    output = cluster.ask("srun", *options, *doctor)
+    ranks = re.findall(r"^rank (\d): .* local rank (\d), .*CUDA_VISIBLE_DEVICES=0,1\)$", output, re.M)
+    assert ranks == [("0", "0"), ("1", "1"), ("2", "0"), ("3", "1")]
+    assert re.search(r"allreduce of 64 MB over 4 ranks: [\d.]+ ms, [\d.]+ GB/s", output)

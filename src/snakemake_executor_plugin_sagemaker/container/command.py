@@ -32,17 +32,19 @@ def run_command(command: str, *, folder: Path, environment: Mapping[str, str], l
         cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace",
     )  # fmt: skip
-    signal.signal(signal.SIGTERM, lambda *_: stop_workers(process.pid))
+    before = signal.signal(signal.SIGTERM, lambda *_: stop_workers(process.pid))
     last: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
     ended = threading.Event()
     followers = [threading.Thread(target=_follow, args=(log, ended), daemon=True) for log in logs]
     for follower in followers:
         follower.start()
     assert process.stdout is not None  # noqa: S101
-    for line in process.stdout:
-        last.append(line)
-        _show(line)
+    with process.stdout as output:
+        for line in output:
+            last.append(line)
+            _show(line)
     code = process.wait()
+    signal.signal(signal.SIGTERM, before)
     ended.set()
     for follower in followers:
         follower.join()
