@@ -73,7 +73,6 @@ class Selection:
             return []
         numbers = plan.tiles[list(shards)].ravel()
         slide = plan.source.slide_of(numbers)
-        number = numbers - plan.source.starts[slide]
         offset, length = np.zeros(len(slide), np.int64), np.zeros(len(slide), np.int32)
         by_slide = np.argsort(slide, kind="stable").astype(np.uint32)
         ends = np.cumsum(np.bincount(slide, minlength=len(plan.slides)))
@@ -85,7 +84,7 @@ class Selection:
                         f"slide '{plan.slides[index].slide_id}' has {len(places)} tiles to use, splits.tsv counts "
                         f"{plan.slides[index].tile_count}. Run assign_splits again."
                     )
-                offset[own], length[own] = places[number[own]].T
+                offset[own], length[own] = places[numbers[own] - plan.source.starts[index]].T
         parts = (np.split(array, len(shards)) for array in (slide, offset, length))
         return [cls(*own) for own in zip(*parts, strict=True)]
 
