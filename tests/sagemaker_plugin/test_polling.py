@@ -195,4 +195,6 @@ def test_a_done_job_leaves_no_checkpoints_however_many():
     job = running()
     job.own_checkpoints = S3Uri("bucket", "checkpoints/abc")
     assert asked.poll(job) is Verdict.DONE
-    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="bucket")["Contents"]] == ["checkpoints/abcd/of-another"]
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="bucket")["Contents"]] == [
+        "checkpoints/abcd/of-another"
+    ]
