@@ -139,13 +139,13 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         try:
             self._poller.start(submission)
         except QuotaError as error:
-            others = [other for other in self._running.values() if other is not running and other.waiting is None]
-            if running.instance_type not in {other.instance_type for other in others}:
+            self._running.pop(running.job)
+            if not any(other.waiting is None and other.quota == running.quota for other in self._running.values()):
                 # Nothing of ours will end and make room.
-                self._running.pop(running.job)
                 raise JobError(describe(job), [str(error)]) from error
             self.logger.info(f"{submission.job.name} waits: {error}")
             running.waiting = submission
+            self._running[running.job] = running
         except (ClientError, BotoCoreError) as error:
             self._running.pop(running.job)
             if is_passing(error):

@@ -52,6 +52,11 @@ class Running:
     detail: str = ""
     lines_lost: bool = field(default=False, repr=False)
 
+    @property
+    def quota(self) -> tuple[str, str]:
+        """Jobs that are equal in this share a quota of instances."""
+        return self.job.kind, self.instance_type
+
 
 class Poller:
     """Starts jobs and asks after them.
