@@ -137,6 +137,18 @@ def test_stores_splits_and_shards_are_those_of_one_machine(checkout, finished, t
     assert {name: checkout.read(name) for name in expected} == expected
 
 
+def test_slides_that_lie_in_s3_are_read_by_any_engine(checkout, finished, tmp_path, monkeypatch):
+    for name, value in checkout.service.environment.items():
+        monkeypatch.setenv(name, value)
+    workspace = Workspace(tmp_path)
+    workspace.write()
+    header, *rows = (line.split("\t")[:3] for line in (tmp_path / "slides.tsv").read_text().splitlines())
+    rows = [[*row, f"{checkout.prefix}/results/slides/{row[0]}.svs"] for row in rows]
+    (tmp_path / "slides.tsv").write_text("\n".join("\t".join(row) for row in [[*header, "path"], *rows]))
+    workspace.snakemake("--cores", "2", "results/tiles/LUAD-0.zarr.zip")
+    assert workspace.contents("tiles/*.tfrecord") == {"tiles/LUAD-0.tfrecord": checkout.read("tiles/LUAD-0.tfrecord")}
+
+
 def test_shards_come_by_a_channel_to_both_hosts(checkout, finished):
     [request] = training_requests(checkout.service)
     assert request["ResourceConfig"]["InstanceCount"] == 2
