@@ -18,7 +18,7 @@ from ..workflow.conftest import CONFIG, REPOSITORY, SNAKEMAKE, Workspace
 from .standin import StandIn
 from .standin.handle import BUCKET
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CHANGES = {"ranks": {"nodes": 2, "per_node": 2}}
 STORES = ("tiles/*", "splits.tsv", "shards/*.*")
