@@ -18,7 +18,7 @@ from ..workflow.conftest import CONFIG, REPOSITORY, SNAKEMAKE, Workspace
 from .standin import StandIn
 from .standin.handle import BUCKET
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CHANGES = {"ranks": {"nodes": 2, "per_node": 2}}
 STORES = ("tiles/*", "splits.tsv", "shards/*.*")
@@ -135,6 +135,18 @@ def test_stores_splits_and_shards_are_those_of_one_machine(checkout, finished, t
     expected = workspace.contents(*STORES)
     assert len(expected) == 2 * 10 + 1 + 1 + 2 * 4
     assert {name: checkout.read(name) for name in expected} == expected
+
+
+def test_slides_that_lie_in_s3_are_read_by_any_engine(checkout, finished, tmp_path, monkeypatch):
+    for name, value in checkout.service.environment.items():
+        monkeypatch.setenv(name, value)
+    workspace = Workspace(tmp_path)
+    workspace.write()
+    header, *rows = (line.split("\t")[:3] for line in (tmp_path / "slides.tsv").read_text().splitlines())
+    rows = [[*row, f"{checkout.prefix}/results/slides/{row[0]}.svs"] for row in rows]
+    (tmp_path / "slides.tsv").write_text("\n".join("\t".join(row) for row in [[*header, "path"], *rows]))
+    workspace.snakemake("--cores", "2", "results/tiles/LUAD-0.zarr.zip")
+    assert workspace.contents("tiles/*.tfrecord") == {"tiles/LUAD-0.tfrecord": checkout.read("tiles/LUAD-0.tfrecord")}
 
 
 def test_shards_come_by_a_channel_to_both_hosts(checkout, finished):
