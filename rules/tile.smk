@@ -27,5 +27,6 @@ rule tile_slide:
         ),
         exclude=repeated_option("exclude", config["tiling"]["exclude"]),
     shell:
+        # SCRATCH is no param: with or without copies the tiles are the same.
         "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling} {params.exclude}"
-        " --threads {threads} --records {output.records:q} --store {output.store:q} &> {log:q}"
+        " --threads {threads} {SCRATCH} --records {output.records:q} --store {output.store:q} &> {log:q}"
