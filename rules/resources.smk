@@ -93,7 +93,6 @@ def start_one_rank_alone():
 
 MPI_RULES = {"shard_tiles", "train"}
 LAUNCH = "{resources.mpi} -n {resources.tasks} " if RANKS > 1 else ""
-SCRATCH = options(None, "scratch")
 # Retries are counted where the jobs are sent from, and not inside a job once more.
 TRAIN_RETRIES = 3 if workflow.is_main_process else 0
 
