@@ -7,6 +7,7 @@ from typing import get_args
 import click
 
 from slidemill.command import run
+from slidemill.scratch import slide_on_scratch
 from slidemill.slides import ReaderChoice
 from slidemill.tiling.cut import tile_slide
 from slidemill.tiling.source import SlideSource, TilingParameters
@@ -28,6 +29,7 @@ from slidemill.units import TilePixels
     required=True,
     help="direct: decode the tiles of TIFF files; openslide: all formats; auto: the faster one that is right.",
 )
+@click.option("--scratch", help="Folder on a local disk: the slide is copied there first.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--records", type=Path, required=True, help="TFRecord file to write.")
 @click.option("--store", type=Path, required=True, help="Zarr zip file to write: the index of the records.")
@@ -41,24 +43,26 @@ def main(
     max_background: float,
     jpeg_quality: int,
     reader: ReaderChoice,
+    scratch: str | None,
     threads: int,
     records: Path,
     store: Path,
 ) -> None:
     gc.freeze()  # modules stay for as long as the process: they need no looking through
-    tile_slide(
-        SlideSource(path=slide, slide_id=slide_id, patient_id=patient_id, sheet_mpp=sheet_mpp),
-        TilingParameters(
-            mpp=mpp,
-            tile_size=TilePixels(tile_size),
-            max_background=max_background,
-            jpeg_quality=jpeg_quality,
-            reader=reader,
-        ),
-        records=records,
-        store=store,
-        threads=threads,
-    )
+    with slide_on_scratch(slide, scratch) as local:
+        tile_slide(
+            SlideSource(path=local, slide_id=slide_id, patient_id=patient_id, sheet_mpp=sheet_mpp),
+            TilingParameters(
+                mpp=mpp,
+                tile_size=TilePixels(tile_size),
+                max_background=max_background,
+                jpeg_quality=jpeg_quality,
+                reader=reader,
+            ),
+            records=records,
+            store=store,
+            threads=threads,
+        )
 
 
 if __name__ == "__main__":
