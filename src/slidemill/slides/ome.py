@@ -1,5 +1,7 @@
 """The resolution in the XML that OME-TIFF files carry as their description."""
 
+from slidemill.slides.xml_text import parse_xml
+
 _UM_PER_UNIT = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
 
 
@@ -7,17 +9,8 @@ def ome_um_per_px(description: str) -> tuple[float, float] | None:
     """Microns per pixel along x and y of the first image; None where the text is no OME-XML or states none."""
     if "<OME" not in description[:4096]:
         return None
-    # Imported here because few slides have it; defusedxml, because the file may come from anywhere.
-    import xml.etree.ElementTree as ElementTree
-
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        root = fromstring(description.encode())
-    except (ElementTree.ParseError, DefusedXmlException, ValueError):
-        return None
-    pixels = root.find("{*}Image/{*}Pixels")
+    root = parse_xml(description)
+    pixels = None if root is None else root.find("{*}Image/{*}Pixels")
     if pixels is None:
         return None
     sides = []

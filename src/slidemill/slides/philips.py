@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from slidemill.slides.xml_text import parse_xml
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -35,18 +37,11 @@ def philips_facts(description: str) -> PhilipsFacts | None:
     """Read the description of a file's first image; None where it is not what Philips' files are known to hold."""
     if "DPUfsImport" not in description[:4096]:
         return None
-    # Imported here because few slides have it; defusedxml, because the file may come from anywhere.
-    import xml.etree.ElementTree as ElementTree
-
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        root = fromstring(description.encode())
-    except (ElementTree.ParseError, DefusedXmlException, ValueError):
+    root = parse_xml(description)
+    if root is None or root.tag != "DataObject" or root.get("ObjectType") != "DPUfsImport":
         return None
     images = [image for image in _objects(root, "PIM_DP_SCANNED_IMAGES") if _text(image, "PIM_DP_IMAGE_TYPE") == "WSI"]
-    if root.tag != "DataObject" or root.get("ObjectType") != "DPUfsImport" or len(images) != 1:
+    if len(images) != 1:
         return None
     levels = _objects(images[0], "PIIM_PIXEL_DATA_REPRESENTATION_SEQUENCE")
     spacings = [_spacing_mm(_text(level, "DICOM_PIXEL_SPACING")) for level in levels]

@@ -1,8 +1,8 @@
 """Connected pieces of a mask.
 
-scipy.ndimage.label would do, but importing scipy.ndimage takes 0.16 s of CPU, more than all other imports of a tiling
-job without NumPy's and as long as cutting 80 tiles; the job of every slide would pay it. Here pieces are joined from
-the runs of their rows; the tests compare the two.
+scipy.ndimage.label would do, but importing scipy.ndimage takes 0.16 s of CPU, as long as all other imports of a tiling
+job together and as cutting 80 tiles; the job of every slide would pay it. Here pieces are joined from the runs of their
+rows; the tests compare the two.
 """
 
 import numpy as np
