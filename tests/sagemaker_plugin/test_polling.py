@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from snakemake_executor_plugin_sagemaker.polling import MAX_SILENT_POLLS, Poller, Running, Verdict
@@ -182,6 +183,16 @@ def test_the_end_waits_for_what_is_being_started(shown):
     start.join()
     close.join()
     assert order == ["created", "closed"]
+
+
+def test_a_done_job_is_done_also_where_its_checkpoints_cannot_be_removed(shown):
+    s3 = client("s3")
+    asked, job = Poller(FakeService(status(State.DONE)), s3, "r", shown.append), running()
+    job.own_checkpoints = S3Uri("bucket", "checkpoints/abc")
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("list_objects_v2", "AccessDenied")
+        assert asked.poll(job) is Verdict.DONE
+    assert shown[0].startswith("s3://bucket/checkpoints/abc: remove it before the job runs again")
 
 
 @mock_aws
