@@ -1,10 +1,13 @@
 # `make` lists the targets. Everything that is needed is installed into .uv and .venv, in this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast check format clean
+.PHONY: help env demo test test-fast sagemaker-local check format clean
 
 UV_VERSION := 0.13.8
-ENVIRONMENT := .venv/.complete
+# GPU=1 sets up the environment of a machine with GPUs (docs/slurm.md), which then stays; GPU=0 the other one again.
+GPU ?= $(if $(wildcard .venv/.complete-gpu),1,0)
+PROJECT := $(if $(filter 1,$(GPU)),envs/gpu,.)
+ENVIRONMENT := .venv/.complete$(if $(filter 1,$(GPU)),-gpu)
 BIN := .venv/bin
 
 export UV_PYTHON ?= python3
@@ -15,7 +18,7 @@ export UV_COMPILE_BYTECODE := 1
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-env: $(ENVIRONMENT) ## set up the environment in .venv
+env: $(ENVIRONMENT) ## set up the environment in .venv (with GPU=1: for GPUs)
 
 demo: $(ENVIRONMENT) ## run the demo cohort to results/report.html
 	$(BIN)/snakemake --cores all --quiet rules
@@ -26,6 +29,9 @@ test: $(ENVIRONMENT) ## run all tests
 
 test-fast: $(ENVIRONMENT) ## run the tests that take seconds
 	$(BIN)/pytest -m "not slow"
+
+sagemaker-local: $(ENVIRONMENT) ## serve SageMaker and S3 on this machine, to try --profile sagemaker (root)
+	$(BIN)/python -m tests.sagemaker.standin
 
 check: $(ENVIRONMENT) ## check format, lint and types
 	$(BIN)/ruff format --check
@@ -47,6 +53,7 @@ clean: ## remove the demo's results, keep the environment
 	python3 -m venv .uv
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-$(ENVIRONMENT): pyproject.toml uv.lock tools/horovod-buildfix/pyproject.toml | .uv/bin/uv
-	.uv/bin/uv sync --locked
+$(ENVIRONMENT): $(PROJECT)/pyproject.toml $(PROJECT)/uv.lock tools/horovod-buildfix/pyproject.toml | .uv/bin/uv
+	UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv .uv/bin/uv sync --locked --project $(PROJECT)
+	@rm -f .venv/.complete .venv/.complete-gpu
 	@touch $@

@@ -16,6 +16,7 @@ configfile: Path(workflow.basedir) / "config.yaml"
 
 include: "rules/common.smk"
 include: "rules/groups.smk"
+include: "rules/resources.smk"
 include: "rules/select.smk"
 
 
@@ -48,3 +49,7 @@ rule all:
 
 localrules:
     all,
+
+
+onerror:
+    print(failed_jobs(), file=sys.stderr)

@@ -31,6 +31,9 @@ if DRAWN_SLIDES:
             "slides"
         conda:
             "../envs/slides.yaml"
+        resources:
+            mem_mb=slide_memory,
+            runtime=slide_minutes,
         params:
             script=script("synthesize_slide.py"),
             recipe=lambda wildcards: COHORT[wildcards.slide_id].synthetic,
@@ -54,6 +57,8 @@ else:
             "../envs/download.yaml"
         resources:
             gdc_connections=config["acquire"]["connections"],
+            mem_mb=slide_memory,
+            runtime=slide_minutes,
         params:
             file=file_options,
             # What came of a slide so far; a run that was interrupted goes on from it.

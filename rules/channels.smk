@@ -2,7 +2,10 @@
 # A channel gives all shards as files that are read as they are needed. Where the profile names a folder for FIFOs
 # (`set-resources: {train: {fifos: FOLDER}}`), each rank of a host has a channel of its own for each kind of shard.
 
-FIFOS = set_resources("train").get("fifos")
+TRAIN_RESOURCES = workflow.resource_settings._parsed_overwrite_resources.get(
+    "train", {}
+)
+FIFOS = TRAIN_RESOURCES["fifos"].raw if "fifos" in TRAIN_RESOURCES else None
 FIFO_NAMES = expand(
     "{kind}_{number}",
     kind=["train", "validation"],

@@ -2,6 +2,7 @@
 import gc
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -131,6 +132,8 @@ try:
     read_numbers()
     check_config(config, BASE / "schemas" / "config.schema.yaml")
     SHEET = find_sheet(config["slides"])
+    # Jobs on machines without this file system get the sheet with the sources, as they get configs.
+    workflow.configfiles.append(SHEET)
     # `snakemake select_slides` is still to write it; nothing else can be done before.
     SHEET_TO_SELECT = config["select"] is not None and not SHEET.exists()
     COHORT = {} if SHEET_TO_SELECT else read_cohort(SHEET)
@@ -162,12 +165,6 @@ wildcard_constraints:
 def script(name):
     """Path of a program under scripts/, for a shell command."""
     return shlex.quote(str(BASE / "scripts" / name))
-
-
-def set_resources(name):
-    """What `--set-resources NAME:RESOURCE=VALUE` and profiles say, for rules that stand for one of this name."""
-    resources = workflow.resource_settings.overwrite_resources.get(name, {})
-    return {key: getattr(value, "value", value) for key, value in resources.items()}
 
 
 def options(section, *keys):
@@ -272,11 +269,6 @@ def sheet_options(wildcards):
 def folder_of(files):
     """Folder of a rule's files. Lists of 20,000 files go to programs as a folder, not as 20,000 arguments."""
     return shlex.quote(str(Path(files[0]).parent))
-
-
-def threads_per_rank(wildcards, threads):
-    """Threads for each rank on a node."""
-    return max(1, threads // config["ranks"]["per_node"])
 
 
 def final_outputs(wildcards):

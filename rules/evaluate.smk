@@ -26,6 +26,8 @@ rule evaluate:
         "results/benchmarks/evaluate.tsv"
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=cohort_memory,
     params:
         script=script("evaluate.py"),
         predictions=lambda wildcards, input: folder_of(input.predictions),

@@ -18,3 +18,21 @@ class GroupArguments(SpawnedJobArgsFactory):
 
 # Snakemake has no setting for it, and reads no profile in jobs.
 type(workflow).spawned_job_args_factory = property(GroupArguments)
+
+
+def failed_jobs():
+    """Rule, slide and log of each job that failed and did not give its outputs, for the end of what is printed."""
+    jobs = sorted(
+        (
+            job
+            for failed in workflow.scheduler.failed
+            for job in (failed if failed.is_group() else [failed])
+        ),
+        key=str,
+    )
+    lines = [
+        f"  {job.rule.name} {' '.join(job.wildcards)}: {job.log[0] if Path(job.log[0]).exists() else 'not started'}"
+        for job in jobs
+        if not all(Path(file).exists() for file in job.output)
+    ]
+    return "\n".join(["These jobs failed; the log of each says why:", *lines])

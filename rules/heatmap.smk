@@ -24,6 +24,9 @@ rule heatmap:
         "pictures"
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=slide_memory,
+        runtime=slide_minutes,
     params:
         script=script("heatmap.py"),
         mpp=options("heatmap", "mpp"),
@@ -48,6 +51,9 @@ rule overlay:
         "pictures"
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=slide_memory,
+        runtime=slide_minutes,
     params:
         script=script("overlay.py"),
         mpp=lambda wildcards: config["heatmap"]["overlay_mpp"] or 2.0,

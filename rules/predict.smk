@@ -21,7 +21,7 @@ for number, batch in enumerate(prediction_batches()):
             "../envs/training.yaml"
         threads: workflow.resource_settings.overwrite_threads.get("predict_slides", 1)
         resources:
-            **set_resources("predict_slides"),
+            **{"mem_mb": predict_memory, **set_resources("predict_slides")},
         params:
             script=script("predict_slides.py"),
             slides=" ".join(f"--slide {shlex.quote(slide_id)}" for slide_id in batch),

@@ -10,6 +10,7 @@ rule write_config:
         "results/benchmarks/write_config.tsv"
     conda:
         "../envs/evaluation.yaml"
+    localrule: True
     params:
         config=json.dumps(config),
     shell:
@@ -43,6 +44,8 @@ rule report:
         "results/benchmarks/report.tsv"
     conda:
         "../envs/evaluation.yaml"
+    resources:
+        mem_mb=cohort_memory,
     params:
         script=script("report.py"),
         tiles=lambda wildcards, input: folder_of(input.stores),

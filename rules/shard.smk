@@ -26,8 +26,8 @@ rule shard_tiles:
         "../envs/training.yaml"
     threads: RANKS
     resources:
-        mpi=MPIRUN,
-        tasks=RANKS,
+        **ranks_evenly(),
+        mem_mb=shard_memory,
     params:
         script=script("shard_tiles.py"),
         tiles=lambda wildcards, input: folder_of(input.stores),
@@ -37,6 +37,6 @@ rule shard_tiles:
         shards=options("shards", "balance", "max_tiles_per_slide", "buffer_mb"),
         seed=options(None, "seed"),
     shell:
-        "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
+        LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
         " --splits {input.splits:q} --tiles {params.tiles} {params.classes} --shard-count {params.shard_count}"
         " {params.shards} {params.seed} --output {params.output} &> {log:q}"

@@ -13,6 +13,8 @@ rule assign_splits:
         "results/benchmarks/assign_splits.tsv"
     conda:
         "../envs/slides.yaml"
+    resources:
+        mem_mb=cohort_memory,
     params:
         script=script("assign_splits.py"),
         tiles=lambda wildcards, input: folder_of(input.stores),

@@ -16,6 +16,9 @@ rule tile_slide:
     conda:
         "../envs/slides.yaml"
     threads: 2
+    resources:
+        mem_mb=slide_memory,
+        runtime=slide_minutes,
     params:
         script=script("tile_slide.py"),
         slide=sheet_options,

@@ -16,13 +16,13 @@ rule train:
         "logs/train.log",
     benchmark:
         "results/benchmarks/train.tsv"
-    retries: 3
+    retries: TRAIN_RETRIES
     conda:
         "../envs/training.yaml"
     threads: RANKS
     resources:
-        mpi=MPIRUN,
-        tasks=RANKS,
+        **ranks_evenly(),
+        mem_mb=train_memory,
         checkpoints="results/checkpoints",
         sagemaker_instance_count=config["ranks"]["nodes"],
         sagemaker_channels=shard_channels(),
@@ -32,9 +32,8 @@ rule train:
         fifos=f"--fifo-folder {FIFOS}" if FIFOS else "",
         log_folder="logs/train",
         seed=options(None, "seed"),
-        threads=threads_per_rank,
     shell:
-        "{resources.mpi} -n {resources.tasks} python {params.script} --expect-ranks {resources.tasks}"
-        " --plan {input.plan:q} {params.fifos} {params.training} {params.seed} --threads {params.threads}"
+        LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
+        " --plan {input.plan:q} {params.fifos} {params.training} {params.seed} --threads {resources.cpus_per_task}"
         " --checkpoint {resources.checkpoints}/train --log-folder {params.log_folder:q} --model {output.model:q}"
         " --history {output.history:q} &> {log:q}"

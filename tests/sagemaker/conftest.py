@@ -14,5 +14,5 @@ def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     problem = why_impossible()
     if problem:
         pytest.skip(f"the stand-in of SageMaker cannot run here: {problem}")
-    with StandIn(tmp_path_factory.mktemp("sagemaker")) as service:
+    with StandIn(tmp_path_factory.mktemp("sagemaker"), grace_seconds=60.0) as service:
         yield service

@@ -40,25 +40,19 @@ class Source:
     @classmethod
     def of_channel(cls, channel: dict[str, Any]) -> "Source":
         """From an entry of InputDataConfig."""
-        s3 = channel["DataSource"]["S3DataSource"]
-        return cls(
-            name=channel["ChannelName"],
-            uri=s3["S3Uri"],
-            is_manifest=s3["S3DataType"] == "ManifestFile",
-            sharded=s3.get("S3DataDistributionType") == "ShardedByS3Key",
-            shuffle_seed=channel.get("ShuffleConfig", {}).get("Seed"),
-        )
+        seed = channel.get("ShuffleConfig", {}).get("Seed")
+        return cls._of(channel["ChannelName"], channel["DataSource"]["S3DataSource"], seed)
 
     @classmethod
     def of_input(cls, entry: dict[str, Any]) -> "Source":
         """From an entry of ProcessingInputs."""
-        s3 = entry["S3Input"]
-        return cls(
-            name=entry["InputName"],
-            uri=s3["S3Uri"],
-            is_manifest=s3["S3DataType"] == "ManifestFile",
-            sharded=s3.get("S3DataDistributionType") == "ShardedByS3Key",
-        )
+        return cls._of(entry["InputName"], entry["S3Input"])
+
+    @classmethod
+    def _of(cls, name: str, s3: dict[str, Any], shuffle_seed: int | None = None) -> "Source":
+        is_manifest = s3["S3DataType"] == "ManifestFile"
+        sharded = s3.get("S3DataDistributionType") == "ShardedByS3Key"
+        return cls(name, s3["S3Uri"], is_manifest, sharded, shuffle_seed)
 
     def objects(self, storage: Storage) -> dict[str, tuple[str, str]]:
         """Bucket and key of each object by its path in the channel."""

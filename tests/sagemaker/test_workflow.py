@@ -1,0 +1,214 @@
+"""The workflow on SageMaker, by the command that a user types, on a tiny cohort."""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ..workflow.conftest import CONFIG, REPOSITORY, SNAKEMAKE, Workspace
+from .standin import StandIn
+from .standin.handle import BUCKET
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+CHANGES = {"ranks": {"nodes": 2, "per_node": 2}}
+STORES = ("tiles/*", "splits.tsv", "shards/*.*")
+
+
+@dataclass
+class Checkout:
+    """A clone of the repository, with the tiny cohort in it, whose profile is filled in."""
+
+    folder: Path
+    service: StandIn
+
+    @property
+    def prefix(self) -> str:
+        """Where files are kept."""
+        return f"s3://{BUCKET}/{self.folder.parent.name}"
+
+    def configure(self, **changes: object) -> None:
+        """Write the config, which is the tiny one with changes."""
+        config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+        for key, value in {**CONFIG, **CHANGES, **changes}.items():
+            config[key] = {**config[key], **value} if isinstance(value, dict) else value
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def edit_profile(self, pattern: str, replacement: str) -> None:
+        """Change a line of the profile."""
+        profile = self.folder / "profiles/sagemaker/profile.yaml"
+        text, count = re.subn(pattern, replacement, profile.read_text(), flags=re.MULTILINE)
+        assert count == 1
+        profile.write_text(text)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `snakemake --profile sagemaker`."""
+        environment = os.environ | self.service.environment
+        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        return subprocess.Popen(
+            [SNAKEMAKE, "--profile", "sagemaker", *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def snakemake(self, *arguments: str) -> str:
+        """Run `snakemake --profile sagemaker` to its end, which has to be a good one, and give what it printed."""
+        process = self.start(*arguments)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        return output
+
+    def read(self, name: str) -> bytes:
+        """A result."""
+        bucket, key = self.prefix.removeprefix("s3://").split("/", 1)
+        return b"".join(self.service.storage.read(bucket, f"{key}/results/{name}"))
+
+    def history(self) -> list[dict[str, str]]:
+        """The epochs of the training."""
+        return list(csv.DictReader(self.read("model/history.tsv").decode().splitlines(), delimiter="\t"))
+
+
+def training_requests(service: StandIn) -> list[dict]:
+    return [request for operation, request in service.calls() if operation == "CreateTrainingJob"]
+
+
+@pytest.fixture(scope="module")
+def checkout(sagemaker, tmp_path_factory) -> Checkout:
+    """A clone where nothing has run yet."""
+    folder = tmp_path_factory.mktemp("clone") / "slidemill"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    for name in tracked.decode().split("\0")[:-1]:
+        if not name.startswith(("tests/", "benchmarks/", "docs/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
+    for arguments in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    Workspace(folder).write()  # a sheet that git does not know
+    (folder / "my_config.yaml").unlink()
+    checkout = Checkout(folder, sagemaker)
+    checkout.configure()
+    checkout.edit_profile(r"^default-storage-prefix:.*", f"default-storage-prefix: {checkout.prefix}")
+    checkout.edit_profile(r"group-components:.*", "group-components: [slides=5, pictures=10]")
+    checkout.edit_profile(r"^executor:", "seconds-between-status-checks: 2\nexecutor:")
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def finished(checkout) -> str:
+    """What the workflow printed, run to its end once for all tests."""
+    return checkout.snakemake()
+
+
+def test_every_output_is_in_s3_and_nothing_is_left_on_this_machine(checkout, finished):
+    bucket, prefix = checkout.prefix.removeprefix("s3://").split("/", 1)
+    names = {key.removeprefix(f"{prefix}/") for key in checkout.service.storage.keys(f"s3://{bucket}/{prefix}/")}
+    assert {"results/report.html", "results/model/model.keras", "results/slides.tsv", "logs/train.log"} <= names
+    assert not [path for path in (checkout.folder / "results").rglob("*") if path.is_file()]
+    assert len(checkout.history()) == 3
+
+
+def test_jobs_are_few_and_done(checkout, finished):
+    statuses = checkout.service.jobs("Processing") | checkout.service.jobs("Training")
+    assert set(statuses.values()) == {"Completed"}
+    requests = [request for operation, request in checkout.service.calls() if operation == "CreateProcessingJob"]
+    cluster = [request["ProcessingResources"]["ClusterConfig"] for request in requests]
+    assert [one["InstanceType"] for one in cluster].count("ml.c5.4xlarge") == 2  # 10 slides, 5 in a job
+    assert len(requests) <= 9
+
+
+def test_stores_splits_and_shards_are_those_of_one_machine(checkout, finished, tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.write(**CHANGES)
+    workspace.snakemake("--cores", "2", "results/shards/plan.json")
+    expected = workspace.contents(*STORES)
+    assert len(expected) == 2 * 10 + 1 + 1 + 2 * 4
+    assert {name: checkout.read(name) for name in expected} == expected
+
+
+def test_slides_that_lie_in_s3_are_read_by_any_engine(checkout, finished, tmp_path, monkeypatch):
+    for name, value in checkout.service.environment.items():
+        monkeypatch.setenv(name, value)
+    workspace = Workspace(tmp_path)
+    workspace.write()
+    header, *rows = (line.split("\t")[:3] for line in (tmp_path / "slides.tsv").read_text().splitlines())
+    rows = [[*row, f"{checkout.prefix}/results/slides/{row[0]}.svs"] for row in rows]
+    (tmp_path / "slides.tsv").write_text("\n".join("\t".join(row) for row in [[*header, "path"], *rows]))
+    workspace.snakemake("--cores", "2", "results/tiles/LUAD-0.zarr.zip")
+    assert workspace.contents("tiles/*.tfrecord") == {"tiles/LUAD-0.tfrecord": checkout.read("tiles/LUAD-0.tfrecord")}
+
+
+def test_shards_come_by_a_channel_to_both_hosts(checkout, finished):
+    [request] = training_requests(checkout.service)
+    assert request["ResourceConfig"]["InstanceCount"] == 2
+    [channel] = request["InputDataConfig"]
+    assert (channel["ChannelName"], channel["InputMode"]) == ("shards", "FastFile")
+    assert "4 ranks with" in "\n".join(checkout.service.log_lines("Training", request["TrainingJobName"]))
+
+
+def test_a_second_run_does_nothing(checkout, finished):
+    assert "Nothing to be done" in checkout.snakemake()
+
+
+def test_training_by_fifos(checkout, finished):
+    profile = checkout.folder / "profiles/sagemaker/profile.yaml"
+    before = profile.read_text()
+    checkout.edit_profile(r"# fifos: ", "fifos: ")
+    output = checkout.snakemake("results/model/model.keras")
+    profile.write_text(before)
+    assert set(re.findall(r"^(?:local)?rule (\w+):", output, re.M)) == {"list_fifos", "train"}
+    channels = {c["ChannelName"]: c["InputMode"] for c in training_requests(checkout.service)[-1]["InputDataConfig"]}
+    fifos = [f"{kind}_{rank}" for kind in ("train", "validation") for rank in range(2)]
+    assert channels == {"shards": "FastFile", **dict.fromkeys(fifos, "Pipe")}
+    assert len(checkout.history()) == 3
+
+
+def test_a_training_goes_on_after_ctrl_c_and_after_a_spot_interruption(checkout, finished):
+    epochs, service = 10, checkout.service
+    checkout.configure(training={**CONFIG["training"], "epochs": epochs})
+
+    with checkout.start("results/model/model.keras") as process:
+        name = until_a_checkpoint(checkout, process)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    assert process.returncode != 0
+    assert service.wait("Training", name)["TrainingJobStatus"] == "Stopped"
+    assert not {"InProgress", "Stopping"} & {*service.jobs("Training").values(), *service.jobs("Processing").values()}
+
+    with checkout.start("results/model/model.keras") as process:
+        again = until_a_checkpoint(checkout, process)
+        service.interrupt(again)
+        output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert again != name
+    steps = [step["Status"] for step in service.describe("Training", again)["SecondaryStatusTransitions"]]
+    assert steps.count("Training") == 2
+    assert "\n".join(service.log_lines("Training", again)).count("going on after epoch") == 2
+    assert [row["epoch"] for row in checkout.history()] == [str(number + 1) for number in range(epochs)]
+
+
+def until_a_checkpoint(checkout: Checkout, process: subprocess.Popen[str]) -> str:
+    """The name of the next training job, as soon as it has finished an epoch more."""
+    service, before = checkout.service, len(training_requests(checkout.service))
+    while len(training_requests(service)) == before:
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.2)
+    name = training_requests(service)[-1]["TrainingJobName"]
+
+    def has_finished_an_epoch(facts: dict) -> bool:
+        assert facts["TrainingJobStatus"] == "InProgress", service.log_lines("Training", name)
+        return any("INFO epoch " in line for line in service.log_lines("Training", name))
+
+    service.wait("Training", name, until=has_finished_an_epoch)
+    return name

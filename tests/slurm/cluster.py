@@ -1,0 +1,159 @@
+"""A real SLURM of two nodes on this one machine: controller, daemons and authentication, but no accounting.
+
+The nodes claim GPUs, which are device files that nothing opens: SLURM hands them out as it does real ones.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "srun")
+CONFIGURED = Path("/etc/slurm")
+NODES = ("node1", "node2")
+GPUS_PER_NODE = 2
+
+SLURM_CONF = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool/%n
+SlurmctldPidFile={folder}/run/slurmctld.pid
+SlurmdPidFile={folder}/run/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+SlurmdParameters=config_overrides
+TmpFS={folder}/tmp/%n
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+MpiDefault=none
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000,bf_interval=2
+PriorityType=priority/basic
+ReturnToService=2
+SlurmdTimeout=30
+MinJobAge=43200
+KillWait=5
+GresTypes=gpu
+NodeName=node[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{node_ports}] CPUs=4 RealMemory=16000 \
+Gres=gpu:{gpus} State=UNKNOWN
+PartitionName=all Nodes=node[1-2] Default=YES MaxTime=UNLIMITED State=UP
+"""
+GRES_CONF = "NodeName=node[1-2] Name=gpu File={folder}/gpu[0-{last}]\n"
+CGROUP_CONF = "CgroupAutomount=no\nCgroupPlugin=cgroup/v1\n"
+
+
+def missing() -> str | None:
+    """Why no cluster can be started here, or None."""
+    absent = [program for program in PROGRAMS if shutil.which(program) is None]
+    if absent:
+        return f"SLURM is not installed (no {', '.join(absent)})"
+    if os.geteuid() != 0:
+        return "only root can start a SLURM cluster"
+    if not any(Path("/usr/lib").glob("*/libpmix.so")):
+        return "SLURM has no PMIx (libpmix2 and libpmix-dev)"
+    if (CONFIGURED / "slurm.conf").exists():
+        return f"{CONFIGURED}/slurm.conf is there: this machine belongs to a cluster"
+    return None
+
+
+@dataclass
+class Cluster:
+    """The running cluster, with its files in `folder`."""
+
+    folder: Path
+    _links: list[Path] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start all daemons and wait until both nodes are idle."""
+        for name in ("state", "run", *(f"{kind}/{node}" for node in NODES for kind in ("spool", "tmp"))):
+            (self.folder / name).mkdir(parents=True)
+        for number in range(GPUS_PER_NODE):
+            os.mknod(self.folder / f"gpu{number}", 0o20600, os.makedev(195, number))
+        self._write_configuration()
+        self._start_munge()
+        subprocess.run(["slurmctld"], check=True)
+        for node in NODES:
+            subprocess.run(["slurmd", "-N", node], check=True)
+        wait_for(lambda: self.states() == ["idle", "idle"], "both nodes are idle")
+
+    def stop(self) -> None:
+        """Cancel what still runs, and end what `start` started."""
+        subprocess.run(["scancel", "--user=root"], check=False)
+        for pid_file in (self.folder / "run").glob("*.pid"):
+            self.end(pid_file.stem)
+        for link in self._links:
+            link.unlink()
+
+    def end(self, daemon: str) -> None:
+        """End one daemon: slurmctld, slurmd-node1, ..."""
+        pid_file = self.folder / "run" / f"{daemon}.pid"
+        pid = int(pid_file.read_text())
+        os.kill(pid, 15)
+        wait_for(lambda: not Path(f"/proc/{pid}").exists(), f"{daemon} has ended")
+
+    def states(self) -> list[str]:
+        """The state of each node, "" while the controller does not answer."""
+        return self.ask("sinfo", "--noheader", "--Node", "--format=%T").split()
+
+    def ask(self, *command: str) -> str:
+        """What a command of SLURM prints."""
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    def _write_configuration(self) -> None:
+        ports = _free_ports(1 + len(NODES))
+        values = {
+            "folder": self.folder,
+            "host": socket.gethostname().split(".")[0],
+            "controller_port": ports[0],
+            "node_ports": ",".join(map(str, ports[1:])),
+            "gpus": GPUS_PER_NODE,
+            "last": GPUS_PER_NODE - 1,
+        }
+        # In /etc, because the executor plugin takes SLURM_CONF out of the environment of jobs.
+        for name, text in {"slurm": SLURM_CONF, "gres": GRES_CONF, "cgroup": CGROUP_CONF}.items():
+            file = self.folder / f"{name}.conf"
+            file.write_text(text.format(**values))
+            link = CONFIGURED / file.name
+            link.symlink_to(file)
+            self._links.append(link)
+
+    def _start_munge(self) -> None:
+        if subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode == 0:
+            return
+        key = Path("/etc/munge/munge.key")
+        if not key.exists():
+            subprocess.run(["mungekey", "--create"], check=True)
+            shutil.chown(key, "munge", "munge")
+        Path("/run/munge").mkdir(exist_ok=True)
+        shutil.chown("/run/munge", "munge", "munge")
+        Path("/run/munge").chmod(0o755)
+        subprocess.run(["runuser", "--user", "munge", "--", shutil.which("munged") or "munged"], check=True)
+        shutil.copy("/run/munge/munged.pid", self.folder / "run" / "munged.pid")
+
+
+def wait_for(reached, what: str, seconds: float = 120.0) -> None:
+    """Wait until `reached()`."""
+    end = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < end, f"after {seconds:g} s it is not so that {what}"
+        time.sleep(0.1)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in sockets]
+    for server in sockets:
+        server.close()
+    return ports

@@ -1,0 +1,167 @@
+"""What a cluster does to jobs, and what comes of the run."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from .cluster import wait_for
+
+pytestmark = pytest.mark.slow
+
+MODEL = "results/model/model.keras"
+
+# Placed on PYTHONPATH: every Python of every job reads it first.
+FAULT = """
+import os, sys, time
+arguments = " ".join(sys.orig_argv)
+if "tile_slide.py" in arguments and "--slide-id LUAD-1 " in arguments and not os.path.exists({mended!r}):
+    print("fault", file=sys.stderr, flush=True)
+    {action}
+"""
+
+
+def inject(checkout, tmp_path, action):
+    """Let tile_slide do something else on the slide LUAD-1, until the file that is returned is there."""
+    folder = tmp_path / "fault"
+    folder.mkdir()
+    mended = folder / "mended"
+    (folder / "sitecustomize.py").write_text(FAULT.format(mended=str(mended), action=action))
+    checkout.environment["PYTHONPATH"] = str(folder)
+    return mended
+
+
+@pytest.fixture
+def training(on_slurm, checkout):
+    """A checkout in which only a training is to do, of many epochs: some minutes if nobody stopped it."""
+    checkout.copy_of(on_slurm)
+    for name in ("model", "checkpoints"):
+        shutil.rmtree(checkout.folder / "results" / name)
+    checkout.write(
+        ranks={"nodes": 2, "per_node": 1},
+        training={"input_size": 64, "epochs": 40, "batch_size": 4, "checkpoint_steps": 1},
+    )
+    return checkout
+
+
+def rank_log(checkout):
+    file = checkout.folder / "logs/train/rank-0.log"
+    return file.read_text() if file.exists() else ""
+
+
+def epochs_done(checkout):
+    return len(re.findall(r"epoch \d+/40:", rank_log(checkout)))
+
+
+def train_job(cluster):
+    """The id of the training that runs."""
+    jobs = cluster.ask("squeue", "--noheader", "--states=running", "--format=%i %k").splitlines()
+    return next((job.split()[0] for job in jobs if job.endswith("rule_train")), None)
+
+
+def finished_after(process):
+    output, _ = process.communicate()
+    assert process.returncode == 0, output[-20_000:]
+    return output
+
+
+def test_a_node_taken_down_in_mid_training(cluster, training):
+    process = training.start(MODEL)
+    wait_for(lambda: epochs_done(training) >= 2, "two epochs are done")
+    job = train_job(cluster)
+    subprocess.run(["scontrol", "update", "nodename=node2", "state=down", "reason=test"], check=True)
+    wait_for(lambda: train_job(cluster) is None, "the training is not running")
+    subprocess.run(["scontrol", "update", "nodename=node2", "state=resume"], check=True)
+    finished_after(process)
+    assert "going on after epoch" in rank_log(training)
+    assert f"JobId={job} " in cluster.ask("scontrol", "show", "job", job)
+    assert "Restarts=1" in cluster.ask("scontrol", "show", "job", job)
+    assert len((training.folder / "results/model/history.tsv").read_text().splitlines()) == 1 + 40
+
+
+def test_a_cancelled_training_goes_on_in_another_job(cluster, training):
+    process = training.start(MODEL)
+    wait_for(lambda: epochs_done(training) >= 2, "two epochs are done")
+    subprocess.run(["scancel", train_job(cluster)], check=True)
+    output = finished_after(process)
+    assert "SLURM status is: 'CANCELLED'" in output
+    assert "going on after epoch" in rank_log(training)
+    assert output.count("slurm_logs/rule_train/") >= 2
+
+
+def test_a_slide_that_needs_more_time_gets_it(cluster, checkout, tmp_path):
+    mended = inject(checkout, tmp_path, "time.sleep(600)")
+    process = checkout.start(
+        "results/splits.tsv", "--set-resources", "tile_slide:runtime=1", "synthesize_slide:runtime=1"
+    )
+    wait_for(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
+    mended.touch()
+    output = finished_after(process)
+    assert "SLURM status is: 'TIMEOUT'" in output
+
+
+def read(path):
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_slide_that_fails_ends_no_other_and_is_named(cluster, checkout, tmp_path):
+    mended = inject(checkout, tmp_path, "os.kill(os.getpid(), 9)")
+    output = checkout.slurm("results/splits.tsv", "--retries", "0", check=False)
+    made = {path.name.split(".")[0] for path in checkout.folder.glob("results/tiles/*.zarr.zip")}
+    assert len(made) == 9
+    assert "LUAD-1" not in made
+    assert output.count("fault") >= 1
+    last = output[output.index("These jobs failed") :]
+    assert "  tile_slide LUAD-1: logs/tile_slide/LUAD-1.log\n" in last
+    assert last.count("  tile_slide ") == 1
+
+    mended.touch()
+    again = checkout.slurm("results/splits.tsv")
+    assert len(re.findall(r"^ *rule tile_slide:", again, re.M)) == 1
+
+
+def test_ctrl_c_cancels_the_jobs(cluster, checkout, tmp_path):
+    inject(checkout, tmp_path, "time.sleep(600)")
+    process = checkout.start("results/splits.tsv")
+    wait_for(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate()
+    assert process.returncode != 0
+    wait_for(lambda: not cluster.ask("squeue", "--noheader"), "no job is left")
+
+
+def test_a_controller_that_is_away_is_waited_for(cluster, checkout):
+    checkout.environment["SLIDEMILL_SBATCH_PAUSE"] = "1"
+    cluster.end("slurmctld")
+    process = checkout.start("results/config.json", "--retries", "0")
+    time.sleep(15)  # sbatch takes nine seconds to give up
+    subprocess.run(["slurmctld"], check=True)
+    assert "submission failed" not in finished_after(process)
+
+
+@pytest.mark.parametrize("script", ["shard_tiles.py", "train.py"])
+def test_ranks_that_do_not_find_each_other_are_refused(cluster, on_slurm, tmp_path, script):
+    results = on_slurm.folder / "results"
+    arguments = {
+        "shard_tiles.py": f"--splits {results}/splits.tsv --tiles {results}/tiles --class LUAD --class LUSC"
+        f" --class Normal --shard-count 2 --balance none --buffer-mb 64 --seed 1 --output {tmp_path}/shards",
+        "train.py": f"--plan {results}/shards/plan.json --architecture small_cnn --input-size 64 --epochs 1"
+        f" --batch-size 4 --learning-rate 0.001 --seed 1 --checkpoint {tmp_path}/checkpoint"
+        f" --model {tmp_path}/model.keras --history {tmp_path}/history.tsv",
+    }
+    program = [sys.executable, str(on_slurm.folder / "scripts" / script), "--expect-ranks", "2"]
+    run = subprocess.run(
+        ["srun", "--nodes=2", "--ntasks=2", "--mpi=none", "--mem=4000", *program, *arguments[script].split()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode != 0
+    assert "1 rank(s) are connected, 2 were expected" in run.stderr
+    assert "srun --mpi=pmix" in run.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,67 @@
+"""The whole workflow on two nodes, and that it gives what one machine gives."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from ..workflow.conftest import REPOSITORY, Workspace
+
+pytestmark = pytest.mark.slow
+
+SAME_BYTES = ("tiles/*", "splits.tsv", "shards/*")
+# Two ranks add up gradients in another order than two ranks elsewhere only if MPI chooses another algorithm.
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def on_one_machine(tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("one-machine"))
+    workspace.write(ranks={"nodes": 1, "per_node": 2})
+    workspace.snakemake("results/model/model.keras", "--cores", "2")
+    return workspace
+
+
+def test_tiles_splits_and_shards_are_those_of_one_machine(on_slurm, on_one_machine):
+    here = on_one_machine.contents(*SAME_BYTES)
+    assert len(here) == 2 * 10 + 1 + 5
+    assert on_slurm.contents(*SAME_BYTES) == here
+
+
+def test_the_model_is_that_of_one_machine(on_slurm, on_one_machine):
+    from slidemill.training.backend import keras
+
+    models = [
+        keras.saving.load_model(run.folder / "results/model/model.keras", compile=False)
+        for run in (on_slurm, on_one_machine)
+    ]
+    for there, here in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(there, here, atol=TOLERANCE)
+
+
+def test_the_run_gives_every_output(on_slurm):
+    names = set(on_slurm.contents("**/*.*"))
+    assert {"report.html", "model/model.keras", "evaluation/metrics.json"} <= names
+    assert len([name for name in names if name.startswith("heatmaps/")]) >= 6
+
+
+def test_a_job_handles_many_slides(on_slurm):
+    output = (on_slurm.folder / "output.txt").read_text()
+    submitted = re.findall(r"submitted with SLURM jobid \d+ \(log: \S+/slurm_logs/(\w+)/", output)
+    assert submitted.count("group_slides_synthesize_slide_tile_slide") == 2  # ten slides, five in a job
+    assert submitted.count("rule_train") == 1
+
+
+def test_the_ranks_trained_on_two_nodes_with_a_gpu_each(on_slurm, cluster):
+    jobs = cluster.ask("squeue", "--states=all", "--noheader", "--format=%D %C %b %k")
+    assert re.search(r"^2 2 gres:gpu:1 rule_train$", jobs, re.M), jobs
+
+
+def test_the_doctor_examines_an_allocation(cluster):
+    doctor = [sys.executable, str(REPOSITORY / "scripts/doctor.py"), "--expect-ranks", "4"]
+    options = ["--nodes=2", "--ntasks-per-node=2", "--gres=gpu:2", "--mpi=pmix", "--mem=8000"]
+    output = cluster.ask("srun", *options, *doctor)
+    ranks = re.findall(r"^rank (\d): .* local rank (\d), .*CUDA_VISIBLE_DEVICES=0,1\)$", output, re.M)
+    assert ranks == [("0", "0"), ("1", "1"), ("2", "0"), ("3", "1")]
+    assert re.search(r"allreduce of 64 MB over 4 ranks: [\d.]+ ms, [\d.]+ GB/s", output)
