@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
@@ -37,9 +38,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         """Check the settings and prepare the clients; nothing is sent."""
         storage = self.workflow.storage_settings
         if storage.default_storage_provider != "s3":
-            raise SettingError(
-                "staging", "jobs share no files with this machine: set --default-storage-provider s3 and its prefix."
-            )
+            raise WorkflowError("SageMaker jobs share no files with this machine: set --default-storage-provider s3.")
         self._settings = check(self.workflow.executor_settings, storage.default_storage_prefix)
         session = boto3.Session(region_name=self._settings.region)
         if session.region_name is None:

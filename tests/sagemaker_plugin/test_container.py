@@ -22,6 +22,7 @@ FAILED_RANK = f"""\
 epoch 1
 rank 3: the disk is full
 [algo-2:00000] *** An error occurred in Socket closed
+[algo-1:00042] PMIX ERROR: PMIX_ERR_NOT_FOUND in file pmix_server.c at line 1747
 {FRAME}
 prterun detected that one or more processes exited with non-zero status,
    Exit code:    7

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from snakemake_executor_plugin_sagemaker.polling import MAX_SILENT_POLLS, Poller, Running, Verdict
@@ -133,6 +134,14 @@ def test_a_failure_is_told_with_its_reason_its_last_lines_and_a_link(shown):
     assert "https://eu-central-1.console.aws.amazon.com" in text
 
 
+def test_lines_that_were_shown_are_not_shown_again(shown):
+    asked, job = poller(shown, status(State.FAILED, "Failed")), running(follow=True, lines=["the reason"])
+    asked.poll(job)
+    job.log.lines.append("a last word")
+    assert "the reason" not in asked.failure(job)
+    assert shown[-2:] == ["[train] the reason", "[train] a last word"]
+
+
 @pytest.mark.parametrize("follow", [True, False])
 def test_lines_are_shown_where_the_job_is_followed(shown, follow):
     poller(shown, status(State.RUNNING)).poll(running(follow=follow, lines=["algo-1: epoch 1"]))
@@ -182,6 +191,16 @@ def test_the_end_waits_for_what_is_being_started(shown):
     start.join()
     close.join()
     assert order == ["created", "closed"]
+
+
+def test_a_done_job_is_done_also_where_its_checkpoints_cannot_be_removed(shown):
+    s3 = client("s3")
+    asked, job = Poller(FakeService(status(State.DONE)), s3, "r", shown.append), running()
+    job.own_checkpoints = S3Uri("bucket", "checkpoints/abc")
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("list_objects_v2", "AccessDenied")
+        assert asked.poll(job) is Verdict.DONE
+    assert shown[0].startswith("s3://bucket/checkpoints/abc: remove it before the job runs again")
 
 
 @mock_aws
