@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
@@ -37,9 +38,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         """Check the settings and prepare the clients; nothing is sent."""
         storage = self.workflow.storage_settings
         if storage.default_storage_provider != "s3":
-            raise SettingError(
-                "staging", "jobs share no files with this machine: set --default-storage-provider s3 and its prefix."
-            )
+            raise WorkflowError("SageMaker jobs share no files with this machine: set --default-storage-provider s3.")
         self._settings = check(self.workflow.executor_settings, storage.default_storage_prefix)
         session = boto3.Session(region_name=self._settings.region)
         if session.region_name is None:
@@ -139,13 +138,13 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
         try:
             self._poller.start(submission)
         except QuotaError as error:
-            others = [other for other in self._running.values() if other is not running and other.waiting is None]
-            if running.instance_type not in {other.instance_type for other in others}:
+            self._running.pop(running.job)
+            if not any(other.waiting is None and other.quota == running.quota for other in self._running.values()):
                 # Nothing of ours will end and make room.
-                self._running.pop(running.job)
                 raise JobError(describe(job), [str(error)]) from error
             self.logger.info(f"{submission.job.name} waits: {error}")
             running.waiting = submission
+            self._running[running.job] = running
         except (ClientError, BotoCoreError) as error:
             self._running.pop(running.job)
             if is_passing(error):

@@ -50,7 +50,11 @@ class Running:
     blockers: list[JobId] = field(default_factory=list)
     silent_polls: int = 0
     detail: str = ""
-    lines_lost: bool = field(default=False, repr=False)
+
+    @property
+    def quota(self) -> tuple[str, str]:
+        """Jobs that are equal in this share a quota of instances."""
+        return self.job.kind, self.instance_type
 
 
 class Poller:
@@ -68,6 +72,7 @@ class Poller:
         self._show = show
         self._starting = threading.Lock()
         self._closed = False
+        self._told_about_logs = False
 
     def close(self) -> None:
         """Start nothing any more; what is being started now is created when this returns."""
@@ -141,7 +146,7 @@ class Poller:
         changed = status.detail != running.detail
         running.detail = status.detail
         if status.state is State.DONE:
-            self._remove(running.own_checkpoints)
+            self._clean_up(running.own_checkpoints)
             return Verdict.DONE
         if status.state is State.FAILED:
             return Verdict.FAILED
@@ -152,14 +157,21 @@ class Poller:
     def _show_log(self, running: Running) -> None:
         for line in running.log.new_lines():
             self._show(f"[{running.label}] {line}")
-        if running.log.problem and not running.lines_lost:
-            running.lines_lost = True
+        if running.log.problem and not self._told_about_logs:
+            self._told_about_logs = True
             self._show(running.log.problem)
 
-    def _remove(self, checkpoints: S3Uri | None) -> None:
+    def _clean_up(self, checkpoints: S3Uri | None) -> None:
         """A job that is done needs its checkpoints no more, and the next one for the same output must not find them."""
-        if checkpoints is None:
-            return
+        try:
+            if checkpoints:
+                self._remove(checkpoints)
+        except ClientError as error:
+            if is_passing(error):
+                raise
+            self._show(f"{checkpoints}: remove it before the job runs again, or that one goes on from there: {error}")
+
+    def _remove(self, checkpoints: S3Uri) -> None:
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=checkpoints.bucket, Prefix=f"{checkpoints.key}/"
         )

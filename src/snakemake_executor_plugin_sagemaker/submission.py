@@ -109,7 +109,7 @@ class SubmissionBuilder:
         self, job: JobExecutorInterface, resources: JobResources, command: str, environment: dict[str, str]
     ) -> Spec:
         channels = resources.training.channels if resources.training else ()
-        inputs = ((self._in_job(file), file.storage_object.query) for file in job.input if file.is_storage)
+        inputs = ((self._in_job(file), file.storage_object.query) for file in job.input if _is_downloaded(file))
         return Spec(
             command=command,
             region=self._region,
@@ -123,9 +123,14 @@ class SubmissionBuilder:
 
     def _in_job(self, file: Any) -> str:
         """Path of a file in the job's working folder."""
-        if not getattr(file, "is_storage", False):
+        if not _is_downloaded(file):
             return str(file)
         return str(self._remote_storage / Path(file).relative_to(self._local_storage))
+
+
+def _is_downloaded(file: Any) -> bool:
+    """Whether Snakemake makes a local copy; of `storage(..., retrieve=False)` it does not."""
+    return bool(file.is_storage) and not file.should_not_be_retrieved_from_storage
 
 
 def plain_environment(envvars: dict[str, str], settings: Settings) -> dict[str, str]:

@@ -21,6 +21,7 @@ class StoredFile(str):
     """An input or output that lies in S3."""
 
     is_storage = True
+    should_not_be_retrieved_from_storage = False
 
     @property
     def storage_object(self):

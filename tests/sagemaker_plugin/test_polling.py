@@ -4,12 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from moto import mock_aws
 
 from snakemake_executor_plugin_sagemaker.polling import MAX_SILENT_POLLS, Poller, Running, Verdict
 from snakemake_executor_plugin_sagemaker.resources import TRAINING
 from snakemake_executor_plugin_sagemaker.s3 import S3Uri
 from snakemake_executor_plugin_sagemaker.service import JobId, JobStatus, QuotaError, State
 from snakemake_executor_plugin_sagemaker.spec import Spec
+
+from .conftest import client
 
 JOB = JobId(TRAINING, "name")
 
@@ -179,3 +183,29 @@ def test_the_end_waits_for_what_is_being_started(shown):
     start.join()
     close.join()
     assert order == ["created", "closed"]
+
+
+def test_a_done_job_is_done_also_where_its_checkpoints_cannot_be_removed(shown):
+    s3 = client("s3")
+    asked, job = Poller(FakeService(status(State.DONE)), s3, "r", shown.append), running()
+    job.own_checkpoints = S3Uri("bucket", "checkpoints/abc")
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("list_objects_v2", "AccessDenied")
+        assert asked.poll(job) is Verdict.DONE
+    assert shown[0].startswith("s3://bucket/checkpoints/abc: remove it before the job runs again")
+
+
+@mock_aws
+def test_a_done_job_leaves_no_checkpoints_however_many():
+    s3 = client("s3")
+    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    for number in range(1001):  # one page of S3's list holds a thousand
+        s3.put_object(Bucket="bucket", Key=f"checkpoints/abc/{number}")
+    s3.put_object(Bucket="bucket", Key="checkpoints/abcd/of-another")
+    asked = Poller(FakeService(status(State.DONE)), s3, "r", print)
+    job = running()
+    job.own_checkpoints = S3Uri("bucket", "checkpoints/abc")
+    assert asked.poll(job) is Verdict.DONE
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="bucket")["Contents"]] == [
+        "checkpoints/abcd/of-another"
+    ]

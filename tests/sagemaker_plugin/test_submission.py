@@ -8,7 +8,7 @@ from snakemake_executor_plugin_sagemaker.errors import JobError
 from snakemake_executor_plugin_sagemaker.spec import Spec
 from snakemake_executor_plugin_sagemaker.submission import SubmissionBuilder, digest_sources
 
-from .conftest import PREFIX, Job, make_settings, stored
+from .conftest import PREFIX, Job, StoredFile, make_settings, stored
 
 ARCHIVE = ("s3://bucket/run/sources.1.tar.xz", "1")
 
@@ -44,6 +44,13 @@ def test_paths_are_those_of_the_job():
     spec = build(job).spec
     assert spec.logs == ("$TMPDIR/storage/s3/bucket/run/logs/train.log",)
     assert spec.channel_files == (ChannelFile("$TMPDIR/storage/s3/bucket/run/shards/0", "shards", "0", True),)
+
+
+def test_what_snakemake_does_not_download_is_left_alone():
+    remote = StoredFile("s3://bucket/run/shards/0")
+    remote.should_not_be_retrieved_from_storage = True
+    job = Job(inputs=[remote], resources={"sagemaker_job": "training", "sagemaker_channels": "shards=shards/"})
+    assert build(job).spec.channel_files == ()
 
 
 def test_the_same_work_has_the_same_specification():

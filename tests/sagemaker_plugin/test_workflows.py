@@ -16,6 +16,7 @@ from .conftest import IMAGE, ROLE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 WORKFLOW = Path(__file__).with_name("workflow")
+LONG = ("--config", "seconds=250")  # for a job that is not to end by itself
 ENDED = ("Completed", "Failed", "Stopped")
 
 
@@ -105,6 +106,16 @@ def test_a_failing_rank_is_quoted(run):
     assert "https://us-east-1.console.aws.amazon.com/sagemaker/" in output
 
 
+def test_a_host_that_breaks_ends_the_job(run):
+    process = run.start("steps.txt")
+    name = run.wait_for_line("rank 1 starts at 0")
+    run.standin.kill(name, "algo-2")
+    output = process.communicate()[0]
+    assert process.returncode == 1
+    assert f"SageMaker job {name}: Failed" in output
+    assert list(run.jobs().values()) == ["Failed"]
+
+
 def test_a_spot_interruption_costs_no_finished_step(run):
     process = run.start("steps.txt")
     name = run.wait_for_line("rank 1 starts at 0")
@@ -119,7 +130,7 @@ def test_a_spot_interruption_costs_no_finished_step(run):
 
 
 def test_a_job_that_is_stopped_from_outside_fails(run):
-    process = run.start("slow.txt")
+    process = run.start("slow.txt", *LONG)
     name = run.wait_for_line("begun")
     run.standin.sagemaker.stop_training_job(TrainingJobName=name)
     output = process.communicate()[0]
@@ -128,7 +139,7 @@ def test_a_job_that_is_stopped_from_outside_fails(run):
 
 
 def test_ctrl_c_leaves_nothing_running(run):
-    process = run.start("slow.txt")
+    process = run.start("slow.txt", *LONG)
     name = run.wait_for_line("begun")
     process.send_signal(signal.SIGINT)
     process.communicate()
@@ -150,14 +161,12 @@ def test_a_killed_snakemake_finds_its_job_again(run):
 
 
 def test_after_a_change_the_job_of_a_killed_snakemake_is_stopped(run):
-    process = run.start("slow.txt")
+    process = run.start("slow.txt", *LONG)
     name = run.wait_for_line("begun")
     process.kill()
     process.communicate()
     shutil.rmtree(run.folder / ".snakemake")  # another machine, or a lost one
-    snakefile = run.folder / "Snakefile"
-    snakefile.write_text(snakefile.read_text().replace("sleep 15", "sleep 1"))
-    code, output = run.run("slow.txt")
+    code, output = run.run("slow.txt", "--config", "seconds=1")
     assert code == 0, output
     assert f"Stopping training/{name} of an earlier run" in output
     statuses = run.jobs()
@@ -171,6 +180,14 @@ def test_throttling_costs_time_only(run):
     code, output = run.run("data/a.txt")
     assert code == 0, output
     assert list(run.jobs("Processing").values()) == ["Completed"]
+
+
+def test_a_quota_that_no_job_of_this_run_can_free_is_told_at_once(run):
+    run.standin.fail_next("CreateProcessingJob", times=1, code="ResourceLimitExceeded")
+    code, output = run.run("data/a.txt")
+    assert code == 1
+    assert "group data_data: " in output
+    assert run.jobs("Processing") == {}
 
 
 def test_what_would_be_refused_is_not_sent(run):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from snakemake_executor_plugin_sagemaker.container import layout as places
 from snakemake_executor_plugin_sagemaker.container.command import run_command
@@ -37,7 +38,7 @@ def main() -> int:
     layout = places.find_layout()
     try:
         verdict = _run(layout)
-    except (SpecMissingError, ChannelFileMissingError, HostError) as error:
+    except (SpecMissingError, ChannelFileMissingError, HostError, ClientError, BotoCoreError) as error:
         print(error, flush=True)
         verdict = Verdict(code=1, reason=str(error))
     if verdict.code:

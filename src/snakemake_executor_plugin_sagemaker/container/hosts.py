@@ -90,7 +90,10 @@ def serve(hosts: Hosts, place: S3Uri, environment: Mapping[str, str], spec: Spec
     folder = _private_folder()
     key = ssh.make_key(folder)
     verdict = folder / "verdict"
-    sshd = ssh.start_sshd(folder, hosts.current, {**environment, "SNAKEMAKE_SAGEMAKER_VERDICT": str(verdict)})
+    try:
+        sshd = ssh.start_sshd(folder, hosts.current, {**environment, "SNAKEMAKE_SAGEMAKER_VERDICT": str(verdict)})
+    except (OSError, ssh.ProgramMissingError) as error:
+        raise HostError(f"{hosts.current}: sshd cannot be started: {error}") from None
     signal.signal(signal.SIGTERM, lambda *_: stop_workers(sshd.pid))
     write_text(_s3(), place.child(f"{hosts.current}.pub"), key)
     try:
@@ -98,6 +101,7 @@ def serve(hosts: Hosts, place: S3Uri, environment: Mapping[str, str], spec: Spec
         return _await_verdict(hosts, verdict, sshd)
     finally:
         sshd.terminate()
+        sshd.wait()
 
 
 def _await_others(hosts: Hosts, place: S3Uri, folder: Path, connect: list[str], deadline: float) -> None:
