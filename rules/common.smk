@@ -37,6 +37,8 @@ os.environ.update(
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 )
+# SLURM's PMIx offers munge to ranks as well; Open MPI's has none, and would tell so at length.
+os.environ.setdefault("PMIX_MCA_psec", "native")
 if os.geteuid() == 0:
     # Open MPI refuses to run as root; containers and cloud images have no other user.
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")

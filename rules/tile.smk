@@ -19,6 +19,8 @@ rule tile_slide:
     resources:
         mem_mb=slide_memory,
         runtime=slide_minutes,
+        # No param: with or without a copy the tiles are the same, and need not be cut again.
+        scratch=options(None, "scratch"),
     params:
         script=script("tile_slide.py"),
         slide=sheet_options,
@@ -28,4 +30,4 @@ rule tile_slide:
         exclude=repeated_option("exclude", config["tiling"]["exclude"]),
     shell:
         "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling} {params.exclude}"
-        " --threads {threads} --records {output.records:q} --store {output.store:q} &> {log:q}"
+        " --threads {threads} {resources.scratch} --records {output.records:q} --store {output.store:q} &> {log:q}"

@@ -6,6 +6,7 @@ from typing import get_args
 import click
 
 from slidemill.command import run
+from slidemill.scratch import slide_on_scratch
 from slidemill.slides import ReaderChoice
 from slidemill.tiling.cut import tile_slide
 from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
@@ -29,6 +30,7 @@ from slidemill.units import TilePixels
     help="direct: decode the tiles of TIFF files; openslide: all formats; auto: the faster one that is right.",
 )
 @click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Drop tiles with this flag.")
+@click.option("--scratch", help="Folder on a local disk: the slide is copied there first.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--records", type=Path, required=True, help="TFRecord file to write.")
 @click.option("--store", type=Path, required=True, help="Zarr zip file to write: the index of the records.")
@@ -43,24 +45,26 @@ def main(
     jpeg_quality: int,
     reader: ReaderChoice,
     exclude: tuple[QualityFlag, ...],
+    scratch: str | None,
     threads: int,
     records: Path,
     store: Path,
 ) -> None:
-    tile_slide(
-        SlideSource(path=slide, slide_id=slide_id, patient_id=patient_id, sheet_mpp=sheet_mpp),
-        TilingParameters(
-            mpp=mpp,
-            tile_size=TilePixels(tile_size),
-            max_background=max_background,
-            jpeg_quality=jpeg_quality,
-            reader=reader,
-            exclude=exclude,
-        ),
-        records=records,
-        store=store,
-        threads=threads,
-    )
+    with slide_on_scratch(slide, scratch) as local:
+        tile_slide(
+            SlideSource(path=local, slide_id=slide_id, patient_id=patient_id, sheet_mpp=sheet_mpp),
+            TilingParameters(
+                mpp=mpp,
+                tile_size=TilePixels(tile_size),
+                max_background=max_background,
+                jpeg_quality=jpeg_quality,
+                reader=reader,
+                exclude=exclude,
+            ),
+            records=records,
+            store=store,
+            threads=threads,
+        )
 
 
 if __name__ == "__main__":

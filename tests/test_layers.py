@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parents[1] / "src" / "slidemill"
 LAYERS = [
     {"errors", "atomic", "seeds"},
     {"placeholder"},
-    {"units", "world", "zarr_zip", "command"},
+    {"units", "world", "zarr_zip", "command", "scratch"},
     {"slides", "records"},
     {"cohort", "tiling"},
     {"splits"},

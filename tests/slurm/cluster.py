@@ -5,6 +5,7 @@ The nodes claim GPUs, which are device files that nothing opens: SLURM hands the
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -91,16 +92,18 @@ class Cluster:
     def stop(self) -> None:
         """Cancel what still runs, and end what `start` started."""
         subprocess.run(["scancel", "--user=root"], check=False)
-        for pid_file in (self.folder / "run").glob("*.pid"):
-            self.end(pid_file.stem)
+        for daemon in (*(f"slurmd-{node}" for node in NODES), "slurmctld", "munged"):
+            self.end(daemon)
         for link in self._links:
             link.unlink()
 
     def end(self, daemon: str) -> None:
-        """End one daemon: slurmctld, slurmd-node1, ..."""
-        pid_file = self.folder / "run" / f"{daemon}.pid"
-        pid = int(pid_file.read_text())
-        os.kill(pid, 15)
+        """End one daemon, if it runs: slurmctld, slurmd-node1, ..."""
+        try:
+            pid = int((self.folder / "run" / f"{daemon}.pid").read_text())
+            os.kill(pid, signal.SIGTERM)
+        except (FileNotFoundError, ProcessLookupError):
+            return
         wait_for(lambda: not Path(f"/proc/{pid}").exists(), f"{daemon} has ended")
 
     def states(self) -> list[str]:

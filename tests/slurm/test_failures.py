@@ -9,12 +9,15 @@ import sys
 import time
 
 import pytest
+import yaml
 
 from .cluster import wait_for
 
 pytestmark = pytest.mark.slow
 
-MODEL = "results/model/model.keras"
+EPOCHS = 20
+# Only what is missing: the scripts of a copied checkout have other paths, for which Snakemake would do all again.
+MODEL = ("results/model/model.keras", "--rerun-triggers", "mtime")
 
 # Placed on PYTHONPATH: every Python of every job reads it first.
 FAULT = """
@@ -40,12 +43,11 @@ def inject(checkout, tmp_path, action):
 def training(on_slurm, checkout):
     """A checkout in which only a training is to do, of many epochs: some minutes if nobody stopped it."""
     checkout.copy_of(on_slurm)
-    for name in ("model", "checkpoints"):
-        shutil.rmtree(checkout.folder / "results" / name)
-    checkout.write(
-        ranks={"nodes": 2, "per_node": 1},
-        training={"input_size": 64, "epochs": 40, "batch_size": 4, "checkpoint_steps": 1},
-    )
+    for name in ("results/model", "results/checkpoints", "logs"):
+        shutil.rmtree(checkout.folder / name)
+    config = yaml.safe_load((checkout.folder / "my_config.yaml").read_text())
+    config["training"] |= {"epochs": EPOCHS, "checkpoint_steps": 1}
+    (checkout.folder / "my_config.yaml").write_text(yaml.safe_dump(config))
     return checkout
 
 
@@ -55,7 +57,7 @@ def rank_log(checkout):
 
 
 def epochs_done(checkout):
-    return len(re.findall(r"epoch \d+/40:", rank_log(checkout)))
+    return len(re.findall(rf"epoch \d+/{EPOCHS}:", rank_log(checkout)))
 
 
 def train_job(cluster):
@@ -71,7 +73,7 @@ def finished_after(process):
 
 
 def test_a_node_taken_down_in_mid_training(cluster, training):
-    process = training.start(MODEL)
+    process = training.start(*MODEL)
     wait_for(lambda: epochs_done(training) >= 2, "two epochs are done")
     job = train_job(cluster)
     subprocess.run(["scontrol", "update", "nodename=node2", "state=down", "reason=test"], check=True)
@@ -81,11 +83,11 @@ def test_a_node_taken_down_in_mid_training(cluster, training):
     assert "going on after epoch" in rank_log(training)
     assert f"JobId={job} " in cluster.ask("scontrol", "show", "job", job)
     assert "Restarts=1" in cluster.ask("scontrol", "show", "job", job)
-    assert len((training.folder / "results/model/history.tsv").read_text().splitlines()) == 1 + 40
+    assert len((training.folder / "results/model/history.tsv").read_text().splitlines()) == 1 + EPOCHS
 
 
 def test_a_cancelled_training_goes_on_in_another_job(cluster, training):
-    process = training.start(MODEL)
+    process = training.start(*MODEL)
     wait_for(lambda: epochs_done(training) >= 2, "two epochs are done")
     subprocess.run(["scancel", train_job(cluster)], check=True)
     output = finished_after(process)

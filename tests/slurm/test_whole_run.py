@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,5 +64,18 @@ def test_the_doctor_examines_an_allocation(cluster):
     options = ["--nodes=2", "--ntasks-per-node=2", "--gres=gpu:2", "--mpi=pmix", "--mem=8000"]
     output = cluster.ask("srun", *options, *doctor)
     ranks = re.findall(r"^rank (\d): .* local rank (\d), .*CUDA_VISIBLE_DEVICES=0,1\)$", output, re.M)
-    assert ranks == [("0", "0"), ("1", "1"), ("2", "0"), ("3", "1")]
+    # Both nodes are this machine.
+    assert ranks == [("0", "0"), ("1", "1"), ("2", "2"), ("3", "3")]
     assert re.search(r"allreduce of 64 MB over 4 ranks: [\d.]+ ms, [\d.]+ GB/s", output)
+
+
+def test_mpirun_reaches_all_nodes_too(cluster, tmp_path):
+    launcher = REPOSITORY / "slurm/bin/mpirun-over-nodes"
+    doctor = f"{sys.executable} {REPOSITORY}/scripts/doctor.py --expect-ranks 2"
+    # As in Snakemake's jobs: of SLURM's variables only the number of the job is left.
+    kept = f"HOME=$HOME PATH={Path(sys.executable).parent}:$PATH SLURM_JOB_ID=$SLURM_JOB_ID OMPI_ALLOW_RUN_AS_ROOT=1"
+    job = f"env -i {kept} OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 {launcher} -n 2 {doctor}"
+    options = ["--wait", "--nodes=2", "--ntasks-per-node=1", "--mem=4000", f"--output={tmp_path}/log"]
+    cluster.ask("sbatch", *options, f"--wrap={job}")
+    output = (tmp_path / "log").read_text()
+    assert re.findall(r"^rank (\d): .* local rank (\d)", output, re.M) == [("0", "0"), ("1", "1")], output

@@ -125,15 +125,17 @@ def test_one_rank_needs_no_launcher(plan):
 
 
 def test_larger_slides_get_more_memory_and_time(plan):
-    rows = "".join(
-        f"{name}\tP-{name}\t{label}\t00000000-0000-4000-8000-000000000000\t{name}.svs\t{0:032x}\t{size}\n"
-        for name, label, size in [("small", "LUAD", 10**8), ("large", "LUSC", 4 * 10**9), ("other", "Normal", 10**8)]
-    )
-    sheet = plan.folder / "slides.tsv"
-    sheet.write_text("slide_id\tpatient_id\tlabel\tfile_id\tfilename\tmd5\tsize\n" + rows)
+    sizes = {"LUAD-0": 10**8, "LUSC-0": 4 * 10**9}
+    names = [f"{label}-{number}" for label in ("LUAD", "LUSC", "Normal") for number in range(3)]
+    rows = [
+        f"{name}\tP-{name}\t{name[:-2]}\t00000000-0000-4000-8000-{i:012x}\t{name}.svs\t{i:032x}\t{sizes.get(name, 1)}"
+        for i, name in enumerate(names)
+    ]
+    header = "slide_id\tpatient_id\tlabel\tfile_id\tfilename\tmd5\tsize"
+    (plan.folder / "slides.tsv").write_text("\n".join([header, *rows]) + "\n")
     small, large = (
         resources_of("tile_slide", plan(f"results/tiles/{name}.tfrecord", "--configfile", "my_config.yaml"))
-        for name in ("small", "large")
+        for name in ("LUAD-0", "LUSC-0")
     )
     assert int(large["mem_mb"]) > int(small["mem_mb"])
     assert int(large["runtime"]) > int(small["runtime"])

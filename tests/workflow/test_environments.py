@@ -37,3 +37,13 @@ def test_every_rule_with_a_program_names_an_environment_that_exists():
         used |= set(re.findall(r'conda:\s+"\.\./envs/([\w-]+\.yaml)"', text))
         assert text.count("shell:") == text.count("conda:")
     assert used == {file.name for file in ENVIRONMENTS}
+
+
+def test_the_environment_for_gpus_differs_in_tensorflow_and_cuda_only():
+    gpu = {}
+    for package in tomllib.loads((REPOSITORY / "envs/gpu/uv.lock").read_text())["package"]:
+        gpu.setdefault(package["name"], set()).add(package.get("version"))
+    others = {name for name in gpu if name not in locked()}
+    assert {name for name in others if not name.startswith("nvidia-")} == {"slidemill-gpu", "tensorflow"}
+    assert "tensorflow-cpu" not in gpu
+    assert {name: versions for name, versions in gpu.items() if name not in others and versions != locked()[name]} == {}

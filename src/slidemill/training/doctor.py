@@ -57,7 +57,7 @@ def _place() -> str:
     gpu = f"takes {taken[0].name} of {len(installed)} GPU(s)" if taken else "has no GPU"
     granted = os.environ.get("CUDA_VISIBLE_DEVICES")
     shown = f" (CUDA_VISIBLE_DEVICES={granted})" if granted is not None else ""
-    return f"{socket.gethostname()}, local rank {hvd.local_rank()}, {os.cpu_count()} cores, {gpu}{shown}"
+    return f"{socket.gethostname()}, local rank {ranks.local_rank()}, {os.cpu_count()} cores, {gpu}{shown}"
 
 
 def _seconds_of_allreduce() -> float:

@@ -1,6 +1,7 @@
 """The ranks of a training and all that they exchange; nothing else in slidemill calls Horovod."""
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from slidemill.world import check_world_size
 # Horovod imports TensorFlow, whose settings the backend makes before.
 import horovod.tensorflow as hvd
 from horovod.common.exceptions import HorovodInternalError
+from mpi4py import MPI
 
 _COMPRESSORS = {"none": hvd.Compression.none, "fp16": hvd.Compression.fp16}
 
@@ -44,9 +46,10 @@ def connect(expected: int, *, stall_seconds: int = 600) -> None:
     os.environ["HOROVOD_STALL_SHUTDOWN_TIME_SECONDS"] = str(stall_seconds)
     hvd.init()
     check_world_size(hvd.size(), expected)
+    on_machine = local_rank()
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
-        tf.config.set_visible_devices(gpus[hvd.local_rank() % len(gpus)], "GPU")
+        tf.config.set_visible_devices(gpus[on_machine % len(gpus)], "GPU")
 
 
 def rank() -> int:
@@ -55,8 +58,13 @@ def rank() -> int:
 
 
 def local_rank() -> int:
-    """The number of this rank among those on its host, from 0 on."""
-    return int(hvd.local_rank())
+    """The number of this rank among those on its machine, from 0 on.
+
+    By host names: under `srun`, where SLURM's PMIx is older than Open MPI's, MPI and with it Horovod take every rank to
+    be alone on its machine, and all would take its first GPU.
+    """
+    hosts = MPI.COMM_WORLD.allgather(socket.gethostname())
+    return hosts[: rank()].count(hosts[rank()])
 
 
 def count() -> int:
