@@ -8,9 +8,9 @@ rule write_config:
         "logs/write_config.log",
     benchmark:
         "results/benchmarks/write_config.tsv"
+    localrule: True
     conda:
         "../envs/evaluation.yaml"
-    localrule: True
     params:
         config=json.dumps(config),
     shell:

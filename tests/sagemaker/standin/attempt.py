@@ -75,7 +75,8 @@ class Attempt:
             ending = self._ending()
         failed = next((host for host in self.hosts if host.exit_code() not in (None, 0)), None)
         self._end_all()
-        self.meanwhile()
+        for _ in range(2):  # what was written last is at rest at the second look
+            self.meanwhile()
         return Outcome(ending, failed)
 
     def _ending(self) -> Ending | None:

@@ -158,7 +158,8 @@ class Checkpoints:
     folder: Path
 
     def __post_init__(self) -> None:
-        self._known: dict[Path, tuple[int, int]] = {}
+        self._seen: dict[Path, tuple[int, int]] = {}
+        self._stored: dict[Path, tuple[int, int]] = {}
 
     def download(self) -> None:
         """Bring what is there, before the container starts."""
@@ -167,18 +168,19 @@ class Checkpoints:
         bucket, _ = split_uri(uri)
         for key in self.storage.keys(uri):
             self.storage.download(bucket, key, self.folder / below(uri, key))
-        self._known = self._stamps()
+        self._stored = self._stamps()
 
     def upload_changes(self) -> None:
-        """Store what is new or has changed."""
+        """Store what is new or has changed, and is the same as at the last look: nobody is writing it."""
         stamps = self._stamps()
         for path, stamp in stamps.items():
-            if self._known.get(path) != stamp:
+            if stamp == self._seen.get(path) != self._stored.get(path):
                 try:
                     self.storage.upload(path, f"{self.uri.rstrip('/')}/{path.relative_to(self.folder)}")
                 except FileNotFoundError:  # a temporary file
                     continue
-        self._known = stamps
+                self._stored[path] = stamp
+        self._seen = stamps
 
     def _stamps(self) -> dict[Path, tuple[int, int]]:
         stamps = {}
