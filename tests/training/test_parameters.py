@@ -53,7 +53,7 @@ def test_the_config_has_all_parameters_and_the_script_no_others():
     training = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["training"]
     schema = yaml.safe_load((REPOSITORY / "schemas/config.schema.yaml").read_text())["properties"]["training"]
     names = {field.name for field in dataclasses.fields(TrainingParameters)} - {"seed"}
-    assert set(training) == set(schema["properties"]) == set(schema["required"]) == names
+    assert set(training) == set(schema["properties"]) == set(schema["required"]) == names | {"tracking"}
     script = (REPOSITORY / "scripts" / "train.py").read_text()
     assert all(f'"--{name.replace("_", "-")}"' in script for name in names)
     for name, choices in CHOICES.items():

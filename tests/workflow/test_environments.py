@@ -1,5 +1,6 @@
 """The conda environments hold the versions that uv.lock holds."""
 
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -12,9 +13,10 @@ NOT_ON_PYPI = {"gdc-client"}
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
 
 
-def locked():
+@functools.cache
+def locked(lock="uv.lock"):
     versions = {}
-    for package in tomllib.loads((REPOSITORY / "uv.lock").read_text())["package"]:
+    for package in tomllib.loads((REPOSITORY / lock).read_text())["package"]:
         versions.setdefault(package["name"], set()).add(package.get("version"))
     return versions
 
@@ -40,9 +42,7 @@ def test_every_rule_with_a_program_names_an_environment_that_exists():
 
 
 def test_the_environment_for_gpus_differs_in_tensorflow_and_cuda_only():
-    gpu = {}
-    for package in tomllib.loads((REPOSITORY / "envs/gpu/uv.lock").read_text())["package"]:
-        gpu.setdefault(package["name"], set()).add(package.get("version"))
+    gpu = locked("envs/gpu/uv.lock")
     others = {name for name in gpu if name not in locked()}
     assert {name for name in others if not name.startswith("nvidia-")} == {"slidemill-gpu", "tensorflow"}
     assert "tensorflow-cpu" not in gpu
