@@ -100,9 +100,9 @@ def test_a_cancelled_training_goes_on_in_another_job(cluster, training):
 
 def test_a_slide_that_needs_more_time_gets_it(cluster, checkout, tmp_path):
     mended = inject(checkout, tmp_path, "time.sleep(600)")
-    process = checkout.start(
-        "results/splits.tsv", "--set-resources", "tile_slide:runtime=1", "synthesize_slide:runtime=1"
-    )
+    # SLURM counts in minutes, and the limits of the jobs of a group are added up.
+    limits = ("--set-resources", "tile_slide:runtime=1", "synthesize_slide:runtime=0")
+    process = checkout.start("results/tiles/LUAD-1.tfrecord", *limits)
     wait_for(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
     mended.touch()
     output = finished_after(process)
