@@ -106,7 +106,7 @@ def test_a_slide_that_needs_more_time_gets_it(cluster, checkout, tmp_path):
     wait_for(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
     mended.touch()
     output = finished_after(process)
-    assert "SLURM status is: 'TIMEOUT'" in output
+    assert "DUE TO TIME LIMIT" in output
 
 
 def read(path):
