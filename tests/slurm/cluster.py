@@ -146,7 +146,7 @@ class Cluster:
         shutil.copy("/run/munge/munged.pid", self.folder / "run" / "munged.pid")
 
 
-def wait_for(reached, what: str, seconds: float = 120.0) -> None:
+def wait_for(reached, what: str, seconds: float = 400.0) -> None:
     """Wait until `reached()`."""
     end = time.monotonic() + seconds
     while not reached():

@@ -79,6 +79,8 @@ def test_a_node_taken_down_in_mid_training(cluster, training):
     subprocess.run(["scontrol", "update", "nodename=node2", "state=down", "reason=test"], check=True)
     wait_for(lambda: train_job(cluster) is None, "the training is not running")
     subprocess.run(["scontrol", "update", "nodename=node2", "state=resume"], check=True)
+    # SLURM lets a job wait for two minutes before it starts again.
+    subprocess.run(["scontrol", "update", f"jobid={job}", "starttime=now"], check=True)
     finished_after(process)
     assert "going on after epoch" in rank_log(training)
     assert f"JobId={job} " in cluster.ask("scontrol", "show", "job", job)
@@ -98,13 +100,13 @@ def test_a_cancelled_training_goes_on_in_another_job(cluster, training):
 
 def test_a_slide_that_needs_more_time_gets_it(cluster, checkout, tmp_path):
     mended = inject(checkout, tmp_path, "time.sleep(600)")
-    process = checkout.start(
-        "results/splits.tsv", "--set-resources", "tile_slide:runtime=1", "synthesize_slide:runtime=1"
-    )
+    # SLURM counts in minutes, and the limits of the jobs of a group are added up.
+    limits = ("--set-resources", "tile_slide:runtime=1", "synthesize_slide:runtime=0")
+    process = checkout.start("results/tiles/LUAD-1.tfrecord", *limits)
     wait_for(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
     mended.touch()
     output = finished_after(process)
-    assert "SLURM status is: 'TIMEOUT'" in output
+    assert "DUE TO TIME LIMIT" in output
 
 
 def read(path):
