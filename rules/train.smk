@@ -23,7 +23,7 @@ rule train:
     resources:
         **ranks_evenly(),
         mem_mb=train_memory,
-        checkpoints="results/checkpoints",
+        checkpoint="results/checkpoints/train",
         sagemaker_instance_count=config["ranks"]["nodes"],
         sagemaker_channels=shard_channels(),
     params:
@@ -35,5 +35,5 @@ rule train:
     shell:
         LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
         " --plan {input.plan:q} {params.fifos} {params.training} {params.seed} --threads {resources.cpus_per_task}"
-        " --checkpoint {resources.checkpoints}/train --log-folder {params.log_folder:q} --model {output.model:q}"
+        " --checkpoint {resources.checkpoint:q} --log-folder {params.log_folder:q} --model {output.model:q}"
         " --history {output.history:q} &> {log:q}"
