@@ -2,6 +2,31 @@
 # preempted job) saves its state and fails with exit code 75, and `retries` starts it again.
 
 
+if FIFOS:
+
+    # Which shards come through each FIFO: every host gets its share of each list.
+    rule list_fifos:
+        input:
+            rules.shard_tiles.output.plan,
+        output:
+            FIFO_LISTS,
+        log:
+            "logs/list_fifos.log",
+        benchmark:
+            "results/benchmarks/list_fifos.tsv"
+        localrule: True
+        conda:
+            "../envs/training.yaml"
+        params:
+            script=script("list_fifos.py"),
+            fifos=config["ranks"]["per_node"],
+            address=storage_address("results/shards/"),
+            output=lambda wildcards, output: folder_of(output),
+        shell:
+            "python {params.script} --plan {input:q} --fifos {params.fifos} --address {params.address:q}"
+            " --output {params.output} &> {log:q}"
+
+
 rule train:
     input:
         plan=rules.shard_tiles.output.plan,
