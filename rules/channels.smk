@@ -23,28 +23,3 @@ def shard_channels(wildcards):
 def shard_address(wildcards):
     """Where the shards lie in the default storage."""
     return storage_address(f"{RUN}/shards/".format(**wildcards))
-
-
-if FIFOS:
-
-    # Which shards come through each FIFO: every host gets its share of each list.
-    rule list_fifos:
-        input:
-            rules.shard_tiles.output.plan,
-        output:
-            FIFO_LISTS,
-        log:
-            of_run("logs/list_fifos.log"),
-        benchmark:
-            of_run("results/benchmarks/list_fifos.tsv")
-        localrule: True
-        conda:
-            "../envs/training.yaml"
-        params:
-            script=script("list_fifos.py"),
-            fifos=config["ranks"]["per_node"],
-            address=shard_address,
-            output=lambda wildcards, output: folder_of(output),
-        shell:
-            "python {params.script} --plan {input:q} --fifos {params.fifos} --address {params.address:q}"
-            " --output {params.output} &> {log:q}"

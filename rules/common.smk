@@ -324,9 +324,9 @@ def folders_of(name, files):
     return repeated_option(name, folders)
 
 
-def checkpoint_folder(wildcards):
+def checkpoint_file(wildcards):
     """Where a training keeps its state; a profile may name a place that outlives the job."""
-    return f"{RUN.format(**wildcards)}/checkpoints"
+    return f"{RUN}/checkpoints/train".format(**wildcards)
 
 
 def final_outputs(wildcards):

@@ -2,6 +2,31 @@
 # preempted job) saves its state and fails with exit code 75, and `retries` starts it again.
 
 
+if FIFOS:
+
+    # Which shards come through each FIFO: every host gets its share of each list.
+    rule list_fifos:
+        input:
+            rules.shard_tiles.output.plan,
+        output:
+            FIFO_LISTS,
+        log:
+            of_run("logs/list_fifos.log"),
+        benchmark:
+            of_run("results/benchmarks/list_fifos.tsv")
+        localrule: True
+        conda:
+            "../envs/training.yaml"
+        params:
+            script=script("list_fifos.py"),
+            fifos=config["ranks"]["per_node"],
+            address=shard_address,
+            output=lambda wildcards, output: folder_of(output),
+        shell:
+            "python {params.script} --plan {input:q} --fifos {params.fifos} --address {params.address:q}"
+            " --output {params.output} &> {log:q}"
+
+
 rule train:
     input:
         plan=rules.shard_tiles.output.plan,
@@ -23,7 +48,7 @@ rule train:
     resources:
         **ranks_evenly(),
         mem_mb=train_memory,
-        checkpoints=checkpoint_folder,
+        checkpoint=checkpoint_file,
         sagemaker_instance_count=config["ranks"]["nodes"],
         sagemaker_channels=shard_channels,
     params:
@@ -36,6 +61,6 @@ rule train:
     shell:
         LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
         " --plan {input.plan:q} {params.fifos} {params.training} {params.seed} --threads {resources.cpus_per_task}"
-        " --checkpoint {resources.checkpoints}/train --log-folder {params.log_folder:q}"
+        " --checkpoint {resources.checkpoint:q} --log-folder {params.log_folder:q}"
         " --tracking-folder {params.tracking:q} --model {output.model:q}"
         " --history {output.history:q} &> {log:q}"

@@ -54,14 +54,15 @@ class Network:
         self.address = f"{self._subnet}.1"
 
     def __enter__(self) -> "Network":
+        for path in Path("/sys/class/net").glob("sm[0-9]*"):
+            if path.name[2:].isdecimal() and not Path("/proc", path.name[2:]).exists():
+                _remove_network(path.name)  # of a stand-in that was killed
         _ip(f"link add {self._name} type bridge", f"addr add {self.address}/24 dev {self._name}")
         _ip(f"link set {self._name} up")
         return self
 
     def __exit__(self, *error: object) -> None:
-        for path in Path("/run/netns").glob(f"{self._name}-*"):
-            _ip(f"netns del {path.name}")
-        _ip(f"link del {self._name}")
+        _remove_network(self._name)
 
     def host(self, name: str, folder: Path) -> "Host":
         """A host that is wired and not started.
@@ -215,6 +216,12 @@ def _image() -> list[Path]:
     own = [Path(sys.prefix).resolve(), REPOSITORY / "src", Path(sys.base_prefix).resolve()]
     root = Path("/").stat().st_dev
     return [path for path in own if path.stat().st_dev != root or any(path.is_relative_to(one) for one in _hidden())]
+
+
+def _remove_network(name: str) -> None:
+    for path in Path("/run/netns").glob(f"{name}-*"):
+        _ip(f"netns del {path.name}")
+    _ip(f"link del {name}")
 
 
 def _ip(*commands: str, namespace: str | None = None) -> None:
