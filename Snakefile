@@ -15,6 +15,7 @@ configfile: Path(workflow.basedir) / "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/options.smk"
 include: "rules/groups.smk"
 include: "rules/resources.smk"
 include: "rules/select.smk"

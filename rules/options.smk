@@ -1,0 +1,85 @@
+# Config and sheet as command line options of the programs.
+
+
+def options(section, *keys):
+    """Values of the config as command line options: tile_size: 512 gives --tile-size 512, and null gives none."""
+    values = config[section] if section else config
+    return " ".join(
+        f"--{key.replace('_', '-')} {shlex.quote(str(values[key]))}"
+        for key in keys
+        if values[key] is not None
+    )
+
+
+def server_options(*keys):
+    """How the GDC is reached, as command line options."""
+    token = ["token_file"] if config["acquire"]["token_file"] else []
+    return options("acquire", "server", "tries", "timeout", *keys, *token)
+
+
+def select_options():
+    """What to ask the GDC for, as command line options."""
+    select = config["select"]
+    sections = repeated_option("section", select["sections"])
+    manifest = (
+        f" --from-manifest {shlex.quote(select['manifest'])}"
+        if select["manifest"]
+        else ""
+    )
+    projects, filters = (
+        shlex.quote(json.dumps(select[key])) for key in ("projects", "filters")
+    )
+    return f"--projects {projects} --filters {filters} {sections}{manifest}"
+
+
+def split_options(wildcards):
+    """How the cohort is split, as command line options."""
+    if IS_CROSS_VALIDATION:
+        return f"{options('split', 'group_by', 'folds')} --fold {wildcards.fold}"
+    return options("split", "train", "validation", "test", "group_by")
+
+
+def repeated_option(name, values):
+    """A list as a command line option that is given once for each value."""
+    return " ".join(f"--{name} {shlex.quote(value)}" for value in values)
+
+
+def class_options():
+    """The classes in order, as command line options."""
+    return repeated_option("class", config["classes"])
+
+
+def exclude_options():
+    """The quality flags whose tiles are not used, as command line options."""
+    return repeated_option("exclude", config["quality"]["exclude"])
+
+
+def file_options(wildcards):
+    """A slide's file at the GDC, as command line options of download_slide."""
+    slide = COHORT[wildcards.slide_id]
+    return (
+        f"--file-id {shlex.quote(slide.file_id)} --filename {shlex.quote(slide.filename)}"
+        f" --md5 {shlex.quote(slide.md5)} --size {slide.size}"
+    )
+
+
+def training_options(wildcards, input):
+    """The training section of the config as command line options, with the weights where this job finds them."""
+    weights = f" --weights {shlex.quote(input.weights)}" if input.weights else ""
+    return options("training", *filter("weights".__ne__, config["training"])) + weights
+
+
+def sheet_options(wildcards):
+    """What the sheet says of a slide, as command line options of tile_slide."""
+    slide = COHORT[wildcards.slide_id]
+    mpp = f" --sheet-mpp {slide.mpp}" if slide.mpp else ""
+    return f"--slide-id {shlex.quote(slide.slide_id)} --patient-id {shlex.quote(slide.patient_id)}{mpp}"
+
+
+def folders_of(name, files):
+    """The folders of a rule's files as a command line option that is given once for each run."""
+    folders = dict.fromkeys(str(Path(file).parent) for file in files)
+    return repeated_option(name, folders)
+
+
+DOWNLOAD_SLIDE = f"{script('download_slide.py')} {server_options('client', 'connections', 'on_failure')}"
