@@ -41,6 +41,8 @@ class Run:
         return subprocess.Popen(
             command, cwd=self.folder, env=os.environ | self.standin.environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            # Tests that run in the background of a shell inherit that Ctrl-C is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
 
     def run(self, *arguments):
