@@ -110,12 +110,17 @@ class Poller:
 
     def failure(self, running: Running) -> str:
         """What the user is told of a job that failed."""
-        running.log.new_lines()
-        lines = list(running.log.last)[-SHOWN_LINES:]
-        shown = ["Its last lines:", *(f"    {line}" for line in lines)] if lines else []
+        shown = [] if running.follow else self._last_lines(running)
+        if running.follow:
+            self._show_log(running)
         problem = [running.log.problem] if running.log.problem else []
         link = f"Console: {running.job.console_link(self._region)}"
         return "\n".join([f"SageMaker job {running.job.name}: {running.detail}", *shown, *problem, link, ""])
+
+    def _last_lines(self, running: Running) -> list[str]:
+        running.log.new_lines()
+        lines = list(running.log.last)[-SHOWN_LINES:]
+        return ["Its last lines:", *(f"    {line}" for line in lines)] if lines else []
 
     def _start_again(self, running: Running) -> Verdict:
         assert running.waiting is not None  # noqa: S101

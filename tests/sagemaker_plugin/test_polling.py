@@ -134,6 +134,14 @@ def test_a_failure_is_told_with_its_reason_its_last_lines_and_a_link(shown):
     assert "https://eu-central-1.console.aws.amazon.com" in text
 
 
+def test_lines_that_were_shown_are_not_shown_again(shown):
+    asked, job = poller(shown, status(State.FAILED, "Failed")), running(follow=True, lines=["the reason"])
+    asked.poll(job)
+    job.log.lines.append("a last word")
+    assert "the reason" not in asked.failure(job)
+    assert shown[-2:] == ["[train] the reason", "[train] a last word"]
+
+
 @pytest.mark.parametrize("follow", [True, False])
 def test_lines_are_shown_where_the_job_is_followed(shown, follow):
     poller(shown, status(State.RUNNING)).poll(running(follow=follow, lines=["algo-1: epoch 1"]))

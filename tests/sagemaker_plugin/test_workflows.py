@@ -117,7 +117,7 @@ def test_a_host_that_breaks_ends_the_job(run):
 
 
 def test_a_spot_interruption_costs_no_finished_step(run):
-    process = run.start("steps.txt")
+    process = run.start("steps.txt", "--config", "retries=2")
     name = run.wait_for_line("rank 1 starts at 0")
     time.sleep(2)
     run.standin.interrupt(name)
@@ -126,6 +126,8 @@ def test_a_spot_interruption_costs_no_finished_step(run):
     assert list(run.jobs().values()) == ["Completed"]
     first = int(run.read("steps.txt").split()[1])
     assert 0 < first < 20
+    starts = [line for line in run.standin.log_lines("Training", name) if "rank 0 starts at" in line]
+    assert len(starts) == 2  # no retry inside the container that was taken away
     assert not any("checkpoints" in key for key in run.stored())  # nothing is left for a later training to find
 
 

@@ -52,10 +52,13 @@ def run_command(command: str, *, folder: Path, environment: Mapping[str, str], l
 
 
 def stop_workers(root: int) -> None:
-    """Send SIGTERM to the programs below a process, but neither to shells and launchers nor to Snakemake."""
+    """Send SIGTERM to the programs below a process, but not to shells and launchers.
+
+    Snakemake, which gets it too, then waits for what runs and starts nothing more: no retry in a container that ends.
+    """
     for process in _descendants(root):
         try:
-            if process.name() not in _HOLDERS and not _is_snakemake(process.cmdline()):
+            if process.name() not in _HOLDERS:
                 process.send_signal(signal.SIGTERM)
         except psutil.Error:  # ended meanwhile
             continue
@@ -66,11 +69,6 @@ def _descendants(root: int) -> list[psutil.Process]:
         return psutil.Process(root).children(recursive=True)
     except psutil.Error:
         return []
-
-
-def _is_snakemake(words: list[str]) -> bool:
-    module = words[words.index("-m") + 1] if "-m" in words[:-1] else ""
-    return module == "snakemake" or module.startswith("snakemake_executor_plugin_sagemaker.")
 
 
 def _follow(log: Path, ended: threading.Event) -> None:

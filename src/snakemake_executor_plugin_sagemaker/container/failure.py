@@ -6,10 +6,10 @@ from pathlib import Path
 
 from snakemake_executor_plugin_sagemaker.container.layout import MAX_REASON
 
-# What Open MPI says when a rank has failed: lines in a frame of two ruled lines, and lines with three asterisks.
+# What Open MPI says when a rank has failed: lines in a frame of two ruled lines, and lines of its own trouble.
 _FRAME = re.compile(r"^-{40,}\n(?:(?!-{40,}$).*\n){1,20}-{40,}$", re.MULTILINE)
 _LAUNCHER = re.compile(r"prterun|mpirun|mpiexec|orterun|MPI_ABORT|Primary job", re.IGNORECASE)
-_ABORT = re.compile(r"^\[[^\]\n]+:\d+\] \*\*\* .*$", re.MULTILINE)
+_ABORT = re.compile(r"^\[[^\]\n]+:\d+\] (?:\*\*\* |PMIX ERROR).*$", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TAIL_BYTES = 20_000
 

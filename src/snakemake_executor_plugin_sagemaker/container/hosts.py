@@ -116,13 +116,13 @@ def _await_others(hosts: Hosts, place: S3Uri, folder: Path, connect: list[str], 
             raise HostError(f"{hosts.current}: {', '.join(missing)} did not answer in time. Their own logs tell why.")
         if missing:
             time.sleep(_POLL_SECONDS)
-    print(f"{hosts.current}: all {len(hosts.names)} hosts are there.", flush=True)
+    print(f"All {len(hosts.names)} hosts are there.", flush=True)
 
 
 def _await_leader(
     hosts: Hosts, place: S3Uri, folder: Path, sshd: "subprocess.Popen[bytes]", deadline: float
 ) -> None:  # fmt: skip
-    print(f"{hosts.current}: waiting for {hosts.leader}.", flush=True)
+    print(f"Waiting for {hosts.leader}.", flush=True)
     while not any((folder / name).exists() for name in ("verdict.part", "verdict")):
         key = read_text(_s3(), place.child(f"{hosts.leader}.pub"))
         (folder / "authorized_keys").write_text(f"{key}\n" if key else "")
@@ -130,7 +130,7 @@ def _await_leader(
         if time.monotonic() > deadline:
             raise HostError(f"{hosts.current}: {hosts.leader} did not come in time. Its own log tells why.")
         time.sleep(_POLL_SECONDS)
-    print(f"{hosts.current}: serving {hosts.leader}.", flush=True)
+    print(f"Serving {hosts.leader}.", flush=True)
 
 
 def _await_verdict(hosts: Hosts, verdict: Path, sshd: "subprocess.Popen[bytes]") -> Verdict:
