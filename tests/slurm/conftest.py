@@ -124,7 +124,3 @@ def on_slurm(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Chec
     profile.write_text(profile.read_text().replace("gpus_per_node: 0 ", "gpus_per_node: 1 "))
     (checkout.folder / "output.txt").write_text(checkout.slurm())
     return checkout
-
-
-def pytest_collection_modifyitems(config):
-    config.option.maxfail = 0
