@@ -79,6 +79,10 @@ class _DirectReader:
     def properties(self) -> SlideProperties:
         return self._slide.properties
 
+    @property
+    def downsamples(self) -> tuple[float, ...]:
+        return tuple(level.downsample for level in self._slide.levels)
+
     def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
         width, height = self.properties.width, self.properties.height
         downsample, columns, rows = overview_size(width, height, max_side)
