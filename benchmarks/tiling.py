@@ -40,7 +40,7 @@ class Run:
 @click.option("--tile-size", type=int, default=512, show_default=True)
 @click.option("--side", type=int, default=65536, show_default=True, help="Side of the slide to build, pixels.")
 @click.option("--repeats", type=int, default=3, show_default=True)
-@click.option("--every-tile-repeats", type=int, default=1, show_default=True, help="Of the slowest way.")
+@click.option("--every-tile-repeats", type=int, default=1, show_default=True, help="Of the slowest way; may be 0.")
 def main(
     slides: tuple[Path, ...], mpp: float, tile_size: int, side: int, repeats: int, every_tile_repeats: int
 ) -> None:
@@ -89,7 +89,7 @@ def report(slide: Path, tile_count: int, runs: dict[str, list[Run]]) -> None:
     own = statistics.median(run.cpu_s for run in runs["slidemill, 1 thread"])
     print(f"\n{slide.name}: {tile_count} tiles kept")
     print(f"{'':34}{'tiles/s CPU':>12}{'CPU s':>8}{'wall s':>8}{'peak MB':>9}{'slidemill is':>14}")
-    for name, several in runs.items():
+    for name, several in ((name, several) for name, several in runs.items() if several):
         cpu = statistics.median(run.cpu_s for run in several)
         wall = statistics.median(run.wall_s for run in several)
         peak = max(run.peak_mb for run in several)

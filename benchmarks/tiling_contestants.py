@@ -27,6 +27,7 @@ def limit(slide: Path, store: Path) -> dict[str, float]:
     import simplejpeg
 
     from slidemill.slides.direct_reader import direct_reader
+    from slidemill.slides.jpeg import decoding_buffer
     from slidemill.slides.tiff_file import open_tiff
     from slidemill.slides.tiff_slide import read_tiff_slide
 
@@ -35,6 +36,7 @@ def limit(slide: Path, store: Path) -> dict[str, float]:
         pyramid = read_tiff_slide(file)
         source = direct_reader(slide, file, pyramid)._source(extent / size)
         level, scale = source.level, source.scale
+        buffer = decoding_buffer((*source.tile_shape, 3))
         cpu = 0.0
         for x, y in corners:
             left, top = int(x / level.downsample), int(y / level.downsample)
@@ -54,9 +56,10 @@ def limit(slide: Path, store: Path) -> dict[str, float]:
                         min_factor=scale,
                         min_height=level.tile_height // scale,
                         min_width=level.tile_width // scale,
+                        buffer=buffer,
                     )
                     cpu += time.process_time() - started
-                    parts.append(pixels)
+                    parts.append(pixels.copy())
             joined = np.concatenate(
                 [np.concatenate(parts[i : i + len(columns)], axis=1) for i in range(0, len(parts), len(columns))]
             )

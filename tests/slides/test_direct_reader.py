@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slidemill.slides import UnreadableSlideError, open_slide
+from slidemill.slides.jpeg import decoding_buffer
 from slidemill.slides.tiff_file import TiffFile, open_tiff
 from slidemill.slides.tiff_slide import read_tiff_slide
 
@@ -294,3 +295,11 @@ class TestProperties:
         reason = "the direct reader does not know it: compression 50000"
         with pytest.raises(UnreadableSlideError, match=reason), open_slide(path, "direct"):
             pass
+
+
+@pytest.mark.parametrize("shape", [(256, 256, 3), (240, 240, 3), (8, 16, 3), (1, 1, 3)])
+def test_decoding_buffers_lie_at_odd_addresses(shape):
+    for buffer in [decoding_buffer(shape) for _ in range(8)]:  # all alive, so that each has an address of its own
+        assert buffer.shape == shape
+        assert buffer.flags.c_contiguous
+        assert buffer.ctypes.data % 2 == 1

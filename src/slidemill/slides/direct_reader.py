@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from slidemill.slides.jpeg import SCALES
+from slidemill.slides.jpeg import SCALES, decoding_buffer
 from slidemill.slides.layout import Layout, Square
 from slidemill.slides.ordered import map_in_order
 from slidemill.slides.reader import (
@@ -78,6 +78,10 @@ class _DirectReader:
     @property
     def properties(self) -> SlideProperties:
         return self._slide.properties
+
+    @property
+    def downsamples(self) -> tuple[float, ...]:
+        return tuple(level.downsample for level in self._slide.levels)
 
     def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
         width, height = self.properties.width, self.properties.height
@@ -232,6 +236,6 @@ class _Cutter:
         """An array of this thread that is used again, which spares asking the system for memory for every tile."""
         array = getattr(self._scratch, name, None)
         if array is None or array.shape != shape:
-            array = np.empty(shape, np.uint8)
+            array = decoding_buffer(shape)
             setattr(self._scratch, name, array)
         return array

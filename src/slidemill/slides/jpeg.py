@@ -7,6 +7,8 @@ checked on the way, so that a damaged header makes no decoder set memory aside.
 Source: ITU-T T.81, annex B; Adobe Photoshop TIFF Technical Notes (2002) for compression 7; Adobe TN 5116 for APP14.
 """
 
+import math
+
 import numpy as np
 import simplejpeg
 
@@ -20,6 +22,17 @@ SCALES = (1, 2, 4, 8)  # the decoder can give a picture at one over these
 
 class JpegError(Exception):
     """A JPEG tile that is damaged or not what its TIFF says."""
+
+
+def decoding_buffer(shape: tuple[int, ...]) -> np.ndarray:
+    """An uninitialised uint8 array for decoded pixels, at an odd address.
+
+    Rows at multiples of 16 or 32 bytes libjpeg-turbo writes past the processor's cache (MOVNTDQ in jdcolext-sse2.asm
+    and jdcolext-avx2.asm), and what reads them next waits for the memory. numpy's arrays lie there or not by chance.
+    """
+    memory = np.empty(math.prod(shape) + 1, np.uint8)
+    start = 1 - memory.ctypes.data % 2
+    return memory[start : start + memory.size - 1].reshape(shape)
 
 
 class JpegDecoder:
@@ -58,7 +71,7 @@ class JpegDecoder:
                 min_factor=scale,
                 min_height=height,
                 min_width=width,
-                buffer=buffer,
+                buffer=decoding_buffer((height, width, _COMPONENTS)) if buffer is None else buffer,
             )
         except (ValueError, RuntimeError) as error:
             raise JpegError(f"a damaged JPEG tile: {error}") from error

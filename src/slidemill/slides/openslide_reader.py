@@ -101,6 +101,10 @@ class _OpenSlideReader:
             objective_power=_number(stated, openslide.PROPERTY_NAME_OBJECTIVE_POWER),
         )
 
+    @property
+    def downsamples(self) -> tuple[float, ...]:
+        return tuple(self._slide.level_downsamples)
+
     def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
         width, height = self._slide.dimensions
         downsample, columns, rows = overview_size(width, height, max_side)

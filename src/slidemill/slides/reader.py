@@ -80,6 +80,11 @@ class SlideReader(Protocol):
         """What the slide's file states."""
         ...
 
+    @property
+    def downsamples(self) -> tuple[float, ...]:
+        """Level-0 pixels along the side of a pixel, of each image that the file holds of the whole slide."""
+        ...
+
     def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
         """The whole slide, small.
 

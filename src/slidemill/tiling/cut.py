@@ -1,7 +1,8 @@
 """Cut a slide into tissue tiles.
 
-The steps, in order: open the slide, survey it, read and measure each candidate once, and encode those with tissue
-enough. What makes a slide unusable on the way sets it aside: its tile store is then empty and says why.
+The steps, in order: open the slide, survey it, look again at what that leaves in doubt, read and measure each candidate
+once, and encode those with tissue enough. What makes a slide unusable on the way sets it aside: its tile store is then
+empty and says why.
 """
 
 import logging
@@ -18,6 +19,7 @@ from slidemill.records import FeatureValue, RecordWriter, encode_example, encode
 from slidemill.slides import SlideError, SlideReader, open_slide
 from slidemill.tiling.measure import TileMeter
 from slidemill.tiling.quality import TileMeasures, flag_bits
+from slidemill.tiling.second_look import without_background
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import StoreSummary, TileStore, write_store
 from slidemill.tiling.summary import Outcome, summarize
@@ -63,6 +65,7 @@ def tile_slide(
     try:
         with open_slide(source.path, parameters.reader) as slide:
             survey = survey_slide(slide, source, parameters, threads)
+            survey = without_background(slide, survey, parameters, threads)
             kept = _write_records(records, slide, source, parameters, survey, threads)
             flagged: Counter[str] = Counter(flag for tile in kept for flag in tile.measures.flags)
             outcome = Outcome(reader=slide.name, survey=survey, tile_count=len(kept), flagged=flagged)
@@ -109,11 +112,10 @@ def _write_records(
 def _cut_tiles(slide: SlideReader, parameters: TilingParameters, survey: Survey, threads: int) -> Iterator[_Tile]:
     """The candidates with tissue enough, in order, measured and encoded."""
     meter = TileMeter(survey)
-    least_tissue = 1.0 - parameters.max_background
 
     def finish(number: int, pixels: np.ndarray) -> _Tile | None:
         tissue_fraction = meter.tissue_fraction(number, pixels)
-        if tissue_fraction < least_tissue:
+        if tissue_fraction < parameters.least_tissue:
             return None
         return _Tile(number, meter.measure(number, pixels, tissue_fraction), _encode(pixels, parameters.jpeg_quality))
 

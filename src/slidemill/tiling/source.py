@@ -25,6 +25,11 @@ class TilingParameters:
     jpeg_quality: int
     reader: ReaderChoice = "auto"
 
+    @property
+    def least_tissue(self) -> float:
+        """Share of its area that must be tissue for a tile to be kept."""
+        return 1.0 - self.max_background
+
 
 @dataclass(frozen=True, slots=True)
 class SlideSource:

@@ -48,6 +48,7 @@ class Survey:
         overview: (height, width, 3) uint8 RGB.
         areas: tissue and ink on the overview.
         candidates: (tiles, 2) int64, level-0 pixels, top left corners of the tiles that may hold tissue enough.
+        tissue_fraction: (tiles,) float32, share of each candidate that is tissue on the overview.
         ink_fraction: (tiles,) float32, share of each candidate under marks of a pen.
         hole_fraction: (tiles,) float32, share of each candidate that is unstained and counts as tissue all the same.
     """
@@ -58,6 +59,7 @@ class Survey:
     overview: np.ndarray
     areas: SlideAreas
     candidates: np.ndarray
+    tissue_fraction: np.ndarray
     ink_fraction: np.ndarray
     hole_fraction: np.ndarray
 
@@ -93,8 +95,9 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
         return grid.covered_fraction(mask, facts.width, facts.height)
 
     # The overview is too coarse to decide on a tile at the border of the tissue: the tile itself is measured later.
-    wanted = 1.0 - parameters.max_background
-    candidates = share_of(areas.tissue) >= max(wanted - _CANDIDATE_MARGIN, wanted / 2)
+    wanted = parameters.least_tissue
+    tissue = share_of(areas.tissue)
+    candidates = tissue >= max(wanted - _CANDIDATE_MARGIN, wanted / 2)
     return Survey(
         facts=facts,
         grid=grid,
@@ -102,6 +105,7 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
         overview=overview,
         areas=areas,
         candidates=grid.corners()[candidates],
+        tissue_fraction=tissue[candidates],
         ink_fraction=share_of(areas.ink)[candidates],
         hole_fraction=share_of(areas.holes)[candidates],
     )
