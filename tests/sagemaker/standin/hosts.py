@@ -188,13 +188,21 @@ class Host:
             ["mount", "-t", "proc", "proc", f"{root}/proc"],
             *(["mount", "--rbind", f"/{name}", f"{root}/{name}"] for name in ("dev", "sys")),
             ["mount", "-t", "tmpfs", "tmpfs", f"{root}/dev/shm"],
-            *(["mount", "-t", "tmpfs", "tmpfs", f"{root}{folder}"] for folder in _hidden()),
+            *_emptied(root, _hidden()),
             *_mounted(root, {str(folder): folder for folder in _image()}),
             *_mounted(root, {"/opt/ml": self.opt_ml}),
             *_mounted(root, self.read_only, read_only=True),
             ["hostname", self.name],
         ]
         return "\n".join(["exec 2>&1", *map(shlex.join, commands), f'exec chroot {shlex.quote(str(root))} "$@"'])
+
+
+def _emptied(root: Path, folders: Sequence[Path]) -> list[list[str]]:
+    commands = []
+    for folder in folders:
+        target = f"{root}{folder}"  # inside of one that is empty already, it has to be made
+        commands += [["mkdir", "-p", target], ["mount", "-t", "tmpfs", "tmpfs", target]]
+    return commands
 
 
 def _mounted(root: Path, folders: Mapping[str, Path], *, read_only: bool = False) -> list[list[str]]:
