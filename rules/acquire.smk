@@ -28,7 +28,7 @@ if DRAWN_SLIDES:
         benchmark:
             "results/benchmarks/synthesize_slide/{slide_id}.tsv"
         group:
-            "slides"
+            packed("slides")
         conda:
             "../envs/slides.yaml"
         resources:
@@ -52,7 +52,7 @@ else:
         benchmark:
             "results/benchmarks/download_slide/{slide_id}.tsv"
         group:
-            "slides"
+            packed("slides")
         conda:
             "../envs/download.yaml"
         resources:

@@ -36,3 +36,12 @@ def failed_jobs():
         if not all(Path(file).exists() for file in job.output)
     ]
     return "\n".join(["These jobs failed; the log of each says why:", *lines])
+
+
+def packed(group):
+    """The group, if its jobs are to travel together: to check thousands of groups of one job takes Snakemake minutes."""
+
+    def group_of_job(wildcards):
+        return group if group in workflow.group_settings.group_components else None
+
+    return group_of_job

@@ -21,7 +21,7 @@ rule heatmap:
     benchmark:
         "results/benchmarks/heatmap/{slide_id}.tsv"
     group:
-        "pictures"
+        packed("pictures")
     conda:
         "../envs/evaluation.yaml"
     resources:
@@ -48,7 +48,7 @@ rule overlay:
     benchmark:
         "results/benchmarks/overlay/{slide_id}.tsv"
     group:
-        "pictures"
+        packed("pictures")
     conda:
         "../envs/evaluation.yaml"
     resources:

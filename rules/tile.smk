@@ -12,7 +12,7 @@ rule tile_slide:
     benchmark:
         "results/benchmarks/tile_slide/{slide_id}.tsv"
     group:
-        "slides"
+        packed("slides")
     conda:
         "../envs/slides.yaml"
     threads: 2
