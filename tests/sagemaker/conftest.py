@@ -1,4 +1,4 @@
-"""The stand-in, started once for all tests of this folder."""
+"""The stand-in, started anew for each file of tests, which count its jobs."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from .standin import StandIn
 from .standin.hosts import why_impossible
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """SageMaker, S3 and CloudWatch Logs on this machine."""
     problem = why_impossible()
