@@ -24,6 +24,7 @@ from slidemill.slides.reader import (
     UnreadableSlideError,
     overview_size,
 )
+from slidemill.slides.resample import Box, resample
 from slidemill.slides.segments import read_segments
 from slidemill.slides.shared_tiles import SharedTiles
 from slidemill.slides.tiff_file import DamagedTiffError, TiffFile
@@ -228,9 +229,8 @@ class _Cutter:
         if region.shape[0] == region.shape[1] == self._size and abs(self._side - self._size) < 1e-6:
             return region
         left, top = np.maximum(self._corners[square.number] - (square.left, square.top), 0.0).tolist()
-        inside = (left, top, min(left + self._side, region.shape[1]), min(top + self._side, region.shape[0]))
-        picture = Image.fromarray(region).resize((self._size, self._size), Image.Resampling.LANCZOS, box=inside)
-        return np.asarray(picture)
+        inside = Box(left, top, min(left + self._side, region.shape[1]), min(top + self._side, region.shape[0]))
+        return resample(region, inside, width=self._size, height=self._size)
 
     def _array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """An array of this thread that is used again, which spares asking the system for memory for every tile."""

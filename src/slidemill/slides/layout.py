@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slidemill.slides.reader import resampling_margin
+from slidemill.slides.resample import resampling_margin
 
 _SLACK = 1e-6  # of a pixel; what floating point arithmetic may add
 

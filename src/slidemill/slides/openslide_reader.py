@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import openslide
@@ -20,15 +20,15 @@ from slidemill.slides.reader import (
     SlideReader,
     UnreadableSlideError,
     overview_size,
-    resampling_margin,
 )
+from slidemill.slides.resample import Box, resample, resampling_margin
 from slidemill.units import SlidePixels, TilePixels
 
 _Result = TypeVar("_Result")
 
 _MOST_OVERVIEW_PX = 2**32  # pixels that are decoded for an overview: minutes, at OpenSlide's 50 million a second
 _UM_PER_UNIT = {"inch": 25400.0, "centimeter": 10000.0}
-_MAX_REGION_SIDE = 4096  # pixels of a level that an overview decodes at once; bounds memory to 64 MB
+_MAX_REGION_SIDE = 2048  # pixels of a level that an overview decodes at once; bounds memory to 64 MB
 
 
 class NoPyramidError(SlideError):
@@ -64,15 +64,6 @@ def open_with_openslide(path: Path) -> Iterator[SlideReader]:
         if max(width, height) > LARGEST_SIDE_PX:
             raise UnreadableSlideError(path, f"an image of {width} x {height} pixels")
         yield _OpenSlideReader(path, slide)
-
-
-class _Box(NamedTuple):
-    """A rectangle of the slide, in level-0 pixels, also in parts of them."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
 
 
 class _OpenSlideReader:
@@ -121,7 +112,7 @@ class _OpenSlideReader:
             top, left = corner
             part = picture[top : top + step, left : left + step]
             part_rows, part_columns = part.shape[:2]
-            box = _Box(left * scale_x, top * scale_y, (left + part_columns) * scale_x, (top + part_rows) * scale_y)
+            box = Box(left * scale_x, top * scale_y, (left + part_columns) * scale_x, (top + part_rows) * scale_y)
             part[...] = self._resampled(level, box, part_columns, part_rows)
 
         corners = ((top, left) for top in range(0, rows, step) for left in range(0, columns, step))
@@ -142,25 +133,24 @@ class _OpenSlideReader:
 
         def cut(square: tuple[int, list[int]]) -> _Result:
             number, (x, y) = square
-            return finish(number, self._resampled(level, _Box(x, y, x + extent, y + extent), size, size))
+            return finish(number, self._resampled(level, Box(x, y, x + extent, y + extent), size, size))
 
         yield from map_in_order(cut, enumerate(corners.tolist()), threads)
 
-    def _resampled(self, level: int, box: "_Box", width: int, height: int) -> np.ndarray:
-        """Pixels of a rectangle of level 0, read from `level`, as (height, width, 3)."""
+    def _resampled(self, level: int, box: Box, width: int, height: int) -> np.ndarray:
+        """Pixels of a rectangle, given in those of level 0, read from `level`, as (height, width, 3)."""
         downsample = self._slide.level_downsamples[level]
         left, right = self._stretch(level, 0, box.left, box.right, width)
         top, bottom = self._stretch(level, 1, box.top, box.bottom, height)
         corner = round(left * downsample), round(top * downsample)
         region = self._read_region(corner, level, (right - left, bottom - top))
-        inside = (
+        inside = Box(
             (box.left - corner[0]) / downsample,
             (box.top - corner[1]) / downsample,
             min((box.right - corner[0]) / downsample, right - left),
             min((box.bottom - corner[1]) / downsample, bottom - top),
         )
-        # Pillow gives the very pixels where nothing has to be resampled.
-        return np.asarray(region.resize((width, height), Image.Resampling.LANCZOS, box=inside))
+        return resample(np.asarray(region), inside, width=width, height=height)
 
     def _stretch(self, level: int, axis: int, start: float, end: float, size: int) -> tuple[int, int]:
         """First and last pixel (exclusive) of a level that are read for a stretch of level 0 along one side."""

@@ -1,6 +1,5 @@
 """The interface that every slide reader has, and the errors of slides."""
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,9 +144,3 @@ def overview_size(width: int, height: int, max_side: int) -> tuple[float, int, i
     """Downsample, columns and rows of the overview of a slide of `width` x `height` pixels; it is never enlarged."""
     downsample = max(1.0, max(width, height) / max_side)
     return downsample, max(1, round(width / downsample)), max(1, round(height / downsample))
-
-
-def resampling_margin(side: float, size: int) -> int:
-    """Number of pixels beside a stretch of `side` pixels that Lanczos's filter looks at when it is made `size` long."""
-    lobes = 3
-    return math.ceil(lobes * max(1.0, side / size)) + 1
