@@ -1,6 +1,7 @@
 """What tests of several stages share."""
 
 import random
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from .local_gdc import LocalGdc, ServedFile, uuid_of
 # The machine may be slow; tests say nothing of time. The examples are the same in every run.
 settings.register_profile("slidemill", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("slidemill")
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and with them all programs that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_SLIDE = REPOSITORY.parent / "shared" / "slides" / "CMU-1-Small-Region.svs"

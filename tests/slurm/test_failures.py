@@ -15,7 +15,7 @@ from .cluster import wait_for
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 20
+EPOCHS = 10
 # Only what is missing: the scripts of a copied checkout have other paths, for which Snakemake would do all again.
 MODEL = ("results/model/model.keras", "--rerun-triggers", "mtime")
 
