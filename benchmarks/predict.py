@@ -64,8 +64,8 @@ def main(
         loaded = time.perf_counter() - start
         model = load_model(folder / "model.keras")
         shape = TileShape(TilePixels(TILE_SIZE), input_size)
-        tiles = np.stack([decode_tile(parse_example(r)["image/encoded"], shape) for r in read_records(paths[0])])
-        decoded = model_input(tiles, shape).numpy()
+        stored = np.stack([decode_tile(parse_example(r)["image/encoded"], shape) for r in read_records(paths[0])])
+        decoded = model_input(stored, shape).numpy()
         scorer.score(paths[0], np.ones(tiles, np.bool_))  # traces the graph
         model.predict(decoded, batch_size=batch_size, verbose=0)
         ours, bare = [], []
