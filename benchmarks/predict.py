@@ -45,16 +45,16 @@ def main(
     from slidemill.records import parse_example, read_records
     from slidemill.training.backend import configure
     from slidemill.training.description import ModelDescription
-    from slidemill.training.input import TileShape, decode_tile
     from slidemill.training.model_file import load_model, save_model
     from slidemill.training.models import build_model
+    from slidemill.training.tiles import TileShape, decode_tile, model_input
     from slidemill.units import TilePixels
 
     configure(threads)
     imported = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        description = ModelDescription(architecture, ("A", "B", "C"), TILE_SIZE, 0.5, input_size, {})
+        description = ModelDescription(architecture, ("A", "B", "C"), TILE_SIZE, 0.5, input_size, "resize", "", {})
         save_model(folder / "model.keras", build_model(architecture, input_size=input_size, class_count=3), description)
         paths = [folder / f"{number}.tfrecord" for number in range(slides)]
         for path in paths:
@@ -64,7 +64,8 @@ def main(
         loaded = time.perf_counter() - start
         model = load_model(folder / "model.keras")
         shape = TileShape(TilePixels(TILE_SIZE), input_size)
-        decoded = np.stack([decode_tile(parse_example(r)["image/encoded"], shape) for r in read_records(paths[0])])
+        stored = np.stack([decode_tile(parse_example(r)["image/encoded"], shape) for r in read_records(paths[0])])
+        decoded = model_input(stored, shape).numpy()
         scorer.score(paths[0], np.ones(tiles, np.bool_))  # traces the graph
         model.predict(decoded, batch_size=batch_size, verbose=0)
         ours, bare = [], []

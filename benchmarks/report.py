@@ -9,7 +9,9 @@ which compress worse than slides do. Making them is not counted; evaluating and 
 import resource
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -41,8 +43,8 @@ class NoiseReader:
     def __init__(self, picture: np.ndarray) -> None:
         self._picture = picture
 
-    def read_tile(self, x: int, y: int, *, extent: int, size: int) -> np.ndarray:
-        return self._picture[:size, :size]
+    def map_tiles(self, finish: Callable[[int, np.ndarray], Any], corners: np.ndarray, *, size: int, **_: Any) -> Any:
+        return (finish(number, self._picture[:size, :size]) for number in range(len(corners)))
 
 
 def make_slide(folder: Path, number: int, split: str) -> SplitRow:
@@ -57,8 +59,9 @@ def make_slide(folder: Path, number: int, split: str) -> SplitRow:
     summary = StoreSummary(
         slide_id, patient, "usable", "", (), TILES, len(grid), EXTENT, {"mpp": 0.5}, FACTS, {"openslide": "4.0.0"}
     )
-    zeros = np.zeros(TILES, np.int64)
-    store = TileStore(summary, grid[:TILES], zeros.astype(np.float32), zeros, zeros, thumbnail=picture)
+    shares = dict.fromkeys(("tissue_fraction", "ink_fraction", "sharpness"), np.zeros(TILES, np.float32))
+    places = dict.fromkeys(("offset", "length"), np.zeros(TILES, np.int64))
+    store = TileStore(summary, grid[:TILES], **shares, quality=np.zeros(TILES, np.uint8), **places, thumbnail=picture)
     write_store(store_paths(folder / "tiles", slide_id)[1], store)
     if split == "test":
         panels = slide_panels(picture, FACTS, predictions)

@@ -48,14 +48,19 @@ def measured(ranks: int, options: list[str]) -> tuple[float, float]:
 def run_rank(architecture: str, input_size: int, batch_size: int) -> None:
     """Time the training step alone on random tiles; rank 0 prints."""
     from slidemill.training import ranks
+    from slidemill.training.augment import DRAWS
     from slidemill.training.backend import configure, keras, tf
     from slidemill.training.models import build_model
     from slidemill.training.step import train_step
+    from slidemill.training.tiles import TileShape
+    from slidemill.units import TilePixels
 
     size = int(os.environ["OMPI_COMM_WORLD_SIZE"])
     ranks.connect(size)
     configure(1)
-    images = tf.random.uniform((batch_size, input_size, input_size, 3), 0.0, 255.0)
+    shape = TileShape(TilePixels(input_size), input_size)
+    images = tf.cast(tf.random.uniform((batch_size, input_size, input_size, 3), 0, 256, tf.int32), tf.uint8)
+    draws = tf.random.uniform((batch_size, DRAWS))
     labels = tf.zeros(batch_size, tf.int64)
     times = []
     averaging = ranks.averaging
@@ -64,12 +69,12 @@ def run_rank(architecture: str, input_size: int, batch_size: int) -> None:
         model = build_model(architecture, input_size=input_size, class_count=3)
         optimizer = keras.optimizers.Adam()
         optimizer.build(model.trainable_variables)
-        step = train_step(model, optimizer)
+        step = train_step(model, optimizer, shape)
         own = []
         for _ in range(STEPS):
             ranks.gathered_objects(None)
             start = time.perf_counter()
-            tally, _ = step(images, labels, tf.constant(1e-3), tf.constant(0.0))
+            tally, _ = step(images, draws, labels, tf.constant(1e-3), tf.constant(0.0))
             tally.numpy()
             own.append(time.perf_counter() - start)
         times.append(statistics.median(own[2:]))

@@ -18,9 +18,9 @@ from slidemill.records import RecordWriter, encode_example, parse_example, read_
 from slidemill.tiling.store import StoreSummary, TileStore, read_store, write_store
 from slidemill.training.backend import keras
 from slidemill.training.description import ModelDescription, ModelFileError
-from slidemill.training.input import TileShape, decode_tile
 from slidemill.training.model_file import load_model, save_model
 from slidemill.training.models import build_model
+from slidemill.training.tiles import TileShape, decode_tile, model_input
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "predict_slides.py"
 CLASSES = ("A", "B", "C")
@@ -105,7 +105,7 @@ def test_scores_are_those_of_the_model_for_the_decoded_tiles_in_their_order(mode
     predict_slides([job], model_file, batch_size=batch_size)
     shape = TileShape(TILE_SIZE, INPUT_SIZE)
     tiles = [decode_tile(parse_example(record)["image/encoded"], shape) for record in read_records(job.records)]
-    expected = load_model(model_file).predict(np.stack(tiles), verbose=0)
+    expected = load_model(model_file).predict(model_input(np.stack(tiles), shape), verbose=0)
     predictions = read_predictions(job.output)
     assert np.ptp(expected[:, 0]) > 1e-3  # tiles in another order would be seen
     np.testing.assert_allclose(predictions.scores, expected, rtol=1e-4, atol=1e-6)

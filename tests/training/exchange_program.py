@@ -2,14 +2,18 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from slidemill.training import ranks
+from slidemill.training.augment import DRAWS, Augmentation
 from slidemill.training.backend import keras, tf
 from slidemill.training.models import build_model, classifier
 from slidemill.training.step import StepOptions, train_step
+from slidemill.training.tiles import TileShape
 
+AUGMENTATION = Augmentation(colour_jitter=0.05)
 STEPS = 10
 BATCH_PER_RANK = 8
 
@@ -18,34 +22,34 @@ def main(folder: Path) -> None:
     ranks.connect(2)
     half = slice(ranks.rank() * BATCH_PER_RANK, (ranks.rank() + 1) * BATCH_PER_RANK)
     results = {"exchanged": weights_after_training(half)} | exchanged_values()
-    results["accumulated"] = weights_after_training(half, StepOptions(accumulation=4))
-    results["compressed"] = weights_after_training(half, StepOptions(compression="fp16"))
-    results["accumulated_and_compressed"] = weights_after_training(
-        half, StepOptions(accumulation=2, compression="fp16")
-    )
+    results["accumulated"] = weights_after_training(half, accumulation=4)
+    results["compressed"] = weights_after_training(half, compression="fp16")
+    results["accumulated_and_compressed"] = weights_after_training(half, accumulation=2, compression="fp16")
     ranks.averaging = lambda tape, compression: tape
     results["not_exchanged"] = weights_after_training(half)
     results["one_process"] = weights_after_training(slice(None))
     np.savez(folder / f"rank-{ranks.rank()}.npz", **results)
 
 
-def weights_after_training(part: slice, options: StepOptions | None = None) -> np.ndarray:
+def weights_after_training(part: slice, **options: Any) -> np.ndarray:
     """Train on a part of each joined batch of 16 and return all weights as one vector."""
     keras.utils.set_random_seed(5)
     model = model_without_batch_statistics()
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
-    step = train_step(model, optimizer, options)
+    step = train_step(model, optimizer, TileShape(24, 10), StepOptions(augmentation=AUGMENTATION, **options))
     generator = np.random.default_rng(6)
     for _ in range(STEPS):
-        images = generator.uniform(0, 255, (2 * BATCH_PER_RANK, 12, 12, 3)).astype(np.float32)
+        images = generator.integers(0, 256, (2 * BATCH_PER_RANK, 12, 12, 3), np.uint8)
+        draws = generator.uniform(size=(2 * BATCH_PER_RANK, DRAWS)).astype(np.float32)
         labels = generator.integers(3, size=2 * BATCH_PER_RANK)
-        step(tf.constant(images[part]), tf.constant(labels[part]), tf.constant(0.01), tf.constant(0.0))
+        tiles = (tf.constant(array[part]) for array in (images, draws, labels))
+        step(*tiles, tf.constant(0.01), tf.constant(0.0))
     return np.concatenate([np.ravel(variable) for variable in model.variables])
 
 
 def model_without_batch_statistics() -> keras.Model:
-    inputs = keras.Input((12, 12, 3))
+    inputs = keras.Input((10, 10, 3))
     x = keras.layers.Rescaling(1 / 255)(inputs)
     x = keras.layers.Conv2D(8, 3, activation="relu")(x)
     return classifier(inputs, keras.layers.Flatten()(x), class_count=3)

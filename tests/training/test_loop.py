@@ -5,11 +5,15 @@ import pytest
 
 from slidemill.training import ranks
 from slidemill.training.auc import macro_auc
+from slidemill.training.augment import DRAWS
 from slidemill.training.backend import keras, tf
 from slidemill.training.loop import DivergedError, EpochLoop, Position, Signals
 from slidemill.training.models import build_model
 from slidemill.training.schedule import LearningRateSchedule
 from slidemill.training.step import train_step, validation_step
+from slidemill.training.tiles import TileShape
+
+SHAPE = TileShape(32, 32)
 
 
 @pytest.fixture
@@ -26,10 +30,18 @@ def alone(monkeypatch):
 
 @pytest.fixture
 def tiles():
+    """A batch to validate with."""
     generator = np.random.default_rng(0)
-    images = tf.constant(generator.uniform(0, 255, (10, 32, 32, 3)), tf.float32)
+    images = tf.constant(generator.integers(0, 256, (10, 32, 32, 3)), tf.uint8)
     slides = tf.constant([f"s{number}" for number in range(10)])
     return images, tf.constant(generator.integers(2, size=10), tf.int64), slides
+
+
+@pytest.fixture
+def train_tiles(tiles):
+    """The same tiles as a batch to learn from, not turned."""
+    images, *others = tiles
+    return images, tf.ones((10, DRAWS)), *others
 
 
 def start_of(epoch, step=0):
@@ -42,8 +54,8 @@ def loop(batches, validation, *, stopping=lambda: False, after_step=lambda posit
     optimizer.build(model.trainable_variables)
     return EpochLoop(
         model,
-        train_step(model, optimizer),
-        validation_step(model),
+        train_step(model, optimizer, SHAPE),
+        validation_step(model, SHAPE),
         iter(batches),
         validation,
         LearningRateSchedule(learning_rate=0.01, ranks=1, steps_per_epoch=2, epochs=3),
@@ -54,15 +66,15 @@ def loop(batches, validation, *, stopping=lambda: False, after_step=lambda posit
 
 def test_each_validation_tile_counts_once_however_the_batches_are_cut(alone, tiles):
     images, labels, _ = tiles
-    step = validation_step(build_model("small_cnn", input_size=32, class_count=2))
+    step = validation_step(build_model("small_cnn", input_size=32, class_count=2), SHAPE)
     whole = step(images, labels)[0].numpy()
     parts = sum(step(images[part], labels[part])[0].numpy() for part in (slice(0, 4), slice(4, 8), slice(8, 10)))
     assert whole[2] == 10
     np.testing.assert_allclose(parts, whole, rtol=1e-5)
 
 
-def test_row_of_an_epoch_tells_means_over_tiles(alone, tiles):
-    epoch = loop([tiles] * 4, [tiles])
+def test_row_of_an_epoch_tells_means_over_tiles(alone, tiles, train_tiles):
+    epoch = loop([train_tiles] * 4, [tiles])
     first, second = epoch.run(start_of(0)), epoch.run(start_of(1))
     assert (first.epoch, second.epoch) == (1, 2)
     assert first.learning_rate == pytest.approx(0.01)
@@ -73,15 +85,21 @@ def test_row_of_an_epoch_tells_means_over_tiles(alone, tiles):
     assert second.validation_auc == pytest.approx(macro_auc(scores.numpy(), tiles[1].numpy()))
 
 
-def test_a_loss_that_is_no_number_ends_the_training_and_names_the_slides(alone, tiles):
-    images, labels, slides = tiles
+def test_a_loss_that_is_no_number_ends_the_training_and_names_the_slides(alone, tiles, train_tiles):
+    def spoil(position, stopping):
+        weights = epoch.model.trainable_variables[-1]
+        weights.assign(weights * math.nan)
+
+    epoch = loop([train_tiles] * 2, [tiles], after_step=spoil)
     with pytest.raises(DivergedError, match=r"loss in step 2 of epoch 1 is not a finite number.*: s0, s1, s2"):
-        loop([tiles, (images * math.nan, labels, slides)], [tiles]).run(start_of(0))
+        epoch.run(start_of(0))
 
 
-def test_after_each_step_the_position_and_a_wish_to_stop_are_told(alone, tiles):
+def test_after_each_step_the_position_and_a_wish_to_stop_are_told(alone, tiles, train_tiles):
     seen = []
-    epoch = loop([tiles] * 2, [tiles], stopping=lambda: len(seen) == 1, after_step=lambda *told: seen.append(told))
+    epoch = loop(
+        [train_tiles] * 2, [tiles], stopping=lambda: len(seen) == 1, after_step=lambda *told: seen.append(told)
+    )
     epoch.run(start_of(0))
     assert [(position.epoch, position.step, position.tally[2], stop) for position, stop in seen] == [
         (0, 1, 10, 0),
@@ -90,10 +108,10 @@ def test_after_each_step_the_position_and_a_wish_to_stop_are_told(alone, tiles):
     ]
 
 
-def test_an_epoch_goes_on_where_it_stopped(alone, tiles):
+def test_an_epoch_goes_on_where_it_stopped(alone, tiles, train_tiles):
     seen = []
     tally = np.array([3.0, 5.0, 10.0])
-    epoch = loop([tiles], [tiles], after_step=lambda position, stopping: seen.append(position.step))
+    epoch = loop([train_tiles], [tiles], after_step=lambda position, stopping: seen.append(position.step))
     row = epoch.run(Position(1, 1, tally))
     assert seen == [2, 2]
     assert row.epoch == 2

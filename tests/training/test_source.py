@@ -9,7 +9,7 @@ import pytest
 from slidemill.records import FifoMissingError
 from slidemill.training.input import train_batches, validation_batches
 from slidemill.training.source import FifoShards, FileShards
-from slidemill.training.tiles import Augmentation, TileShape
+from slidemill.training.tiles import TileShape
 
 SHAPE = TileShape(64, 32)
 TILES = 60
@@ -43,7 +43,6 @@ def train(shards, *, seeds, skipped=0):
     batches = train_batches(
         shards,
         SHAPE,
-        Augmentation(0.05),
         epoch_seeds=seeds,
         skipped=skipped,
         tiles=TILES,

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 
 from slidemill.training import ranks
+from slidemill.training.augment import DRAWS, Augmentation, augmented
 from slidemill.training.backend import keras, tf
-from slidemill.training.models import build_model, head_variables
+from slidemill.training.models import build_model, head_variables, logits_model
 from slidemill.training.optimizer import build_optimizer
 from slidemill.training.parameters import TrainingParameters
-from slidemill.training.step import Loss, StepOptions, class_weights, learned_variables, train_step
+from slidemill.training.step import Loss, StepOptions, class_weights, learned_variables, tally, train_step
+from slidemill.training.tiles import TileShape, model_input
 
 GOOD = {"architecture": "small_cnn", "input_size": 32, "epochs": 8, "batch_size": 8, "learning_rate": 0.01, "seed": 1}
 LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]], np.float32)
@@ -20,7 +22,7 @@ def _alone(monkeypatch):
     monkeypatch.setattr(ranks, "added", lambda value: value)
 
 
-def trained(*, options=None, steps=2, rate=0.01, blank=False, **chosen):
+def trained(*, options=None, steps=2, rate=0.01, **chosen):
     """The change of each variable, and the model."""
     parameters = TrainingParameters(**GOOD | chosen)
     keras.utils.set_random_seed(3)
@@ -28,12 +30,13 @@ def trained(*, options=None, steps=2, rate=0.01, blank=False, **chosen):
     before = {variable.path: variable.numpy() for variable in model.variables}
     options = options or StepOptions()
     optimizer = build_optimizer(parameters, learned_variables(model, head_only=options.head_only))
-    step = train_step(model, optimizer, options)
+    step = train_step(model, optimizer, TileShape(32, 32), options)
     generator = np.random.default_rng(0)
     for _ in range(steps):
-        images = tf.constant(generator.uniform(0, 255, (8, 32, 32, 3)) * (not blank), tf.float32)
+        images = tf.constant(generator.integers(0, 256, (8, 32, 32, 3)), tf.uint8)
+        draws = tf.constant(generator.uniform(size=(8, DRAWS)), tf.float32)
         labels = tf.constant(generator.integers(3, size=8), tf.int64)
-        step(images, labels, tf.constant(rate), tf.constant(0.0))
+        step(images, draws, labels, tf.constant(rate), tf.constant(0.0))
     return {variable.path: variable.numpy() - before[variable.path] for variable in model.variables}, model
 
 
@@ -69,6 +72,28 @@ def test_with_a_frozen_network_only_the_head_changes():
     change, model = trained(options=StepOptions(head_only=True))
     head = {variable.path for variable in head_variables(model)}
     assert {path for path, array in change.items() if np.any(array)} == head
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_step_learns_from_the_tiles_as_they_are_resized_and_augmented(parts):
+    model = build_model("small_cnn", input_size=32, class_count=3)
+    parameters = TrainingParameters(**GOOD)
+    options = StepOptions(augmentation=Augmentation(0.2), accumulation=parts, head_only=True)
+    shape = TileShape(48, 32)
+    generator = np.random.default_rng(0)
+    images = tf.constant(generator.integers(0, 256, (8, 1, 1, 3)) + np.zeros((48, 48, 1)), tf.uint8)
+    draws = tf.constant(generator.uniform(size=(8, DRAWS)), tf.float32)
+    labels = tf.constant(generator.integers(3, size=8), tf.int64)
+
+    def tally_of(pixels):
+        return tally(logits_model(model)(pixels, training=False), labels).numpy()
+
+    resized = model_input(images, shape)
+    plain, expected = tally_of(resized), tally_of(augmented(resized, options.augmentation, draws))
+    step = train_step(model, build_optimizer(parameters, head_variables(model)), shape, options)
+    found, _ = step(images, draws, labels, tf.constant(0.1), tf.constant(0.0))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert abs(plain[0] - expected[0]) > 1e-3
 
 
 def test_optimizers_differ():

@@ -11,7 +11,7 @@ from slidemill.training.backend import configure, tf
 from slidemill.training.description import ModelDescription
 from slidemill.training.input import prefetched
 from slidemill.training.model_file import load_model
-from slidemill.training.tiles import TileShape, decode_tile
+from slidemill.training.tiles import TileShape, decode_tile, model_input
 from slidemill.units import TilePixels
 
 _FEATURES = {
@@ -66,8 +66,10 @@ class Scorer:
         self._shape = TileShape(TilePixels(description.tile_size_px), description.input_size_px, description.input_fit)
         self._class_count = len(description.classes)
         model = load_model(model_file)
-        images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-        self._scores_of = tf.function(lambda rgb: model(rgb, training=False), input_signature=[images])
+        tiles = tf.TensorSpec((None, self._shape.decoded, self._shape.decoded, 3), tf.uint8)
+        self._scores_of = tf.function(
+            lambda images: model(model_input(images, self._shape), training=False), input_signature=[tiles]
+        )
 
     def score(self, records: Path, is_used: np.ndarray) -> ScoredTiles:
         """Score tiles of a TFRecord file; beside the scores, memory holds a few batches.

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from slidemill import seeds
+from slidemill.training.augment import draw, random_corner
 from slidemill.training.backend import tf
 from slidemill.training.source import ShardDataError, Shards, interleaved
-from slidemill.training.tiles import Augmentation, TileShape, augmented_tile, decode_tile
+from slidemill.training.tiles import TileShape, decode_tile
 
 # Bounds the memory of shuffling to some hundred MB of JPEG bytes; shards are written in random order anyway.
 _SHUFFLED_TILES = 4096
@@ -17,8 +18,9 @@ _FEATURES = {
     "slide/id": tf.io.FixedLenFeature([], tf.string),
 }
 
-# Images (batch, side, side, 3) float32 of 0 to 255, labels (batch,) int64, and slide ids (batch,) string.
-Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+# Decoded tiles (batch, side, side, 3) uint8, labels (batch,) int64, and slide ids (batch,) string. Batches to train on
+# have random numbers (batch, DRAWS) float32 behind the tiles, by which these are to be augmented.
+Batch = tuple[tf.Tensor, ...]
 
 _DATA_ERRORS = (
     tf.errors.DataLossError,
@@ -58,7 +60,6 @@ class Batches:
 def train_batches(
     shards: Shards,
     shape: TileShape,
-    augmentation: Augmentation,
     *,
     epoch_seeds: Sequence[int],
     skipped: int,
@@ -66,14 +67,13 @@ def train_batches(
     batch_size: int,
     threads: int,
 ) -> Batches:
-    """The batches of several epochs, one after the other, each shuffled and augmented anew.
+    """The batches of several epochs, one after the other, each shuffled anew and with new random numbers.
 
     Each epoch has tiles // batch_size full batches and follows from its seed alone.
 
     Args:
         shards: the records.
         shape: sides of the tiles.
-        augmentation: how tiles are changed at random.
         epoch_seeds: one for each epoch.
         skipped: batches of the first epoch that were learned from before; they are read but not decoded.
         tiles: number of tiles in the shards together.
@@ -87,7 +87,7 @@ def train_batches(
             records.enumerate()
             .skip(skipped * batch_size)
             .map(
-                lambda position, record: _train_example(record, shape, augmentation, tf.stack([seed, position])),
+                lambda position, record: _train_example(record, shape, tf.stack([seed, position])),
                 num_parallel_calls=threads,
             )
         )
@@ -125,7 +125,8 @@ def _example(record: tf.Tensor, shape: TileShape) -> Batch:
     return decode_tile(parsed["image/encoded"], shape), parsed["image/class/label"], parsed["slide/id"]
 
 
-def _train_example(record: tf.Tensor, shape: TileShape, augmentation: Augmentation, seed: tf.Tensor) -> Batch:
+def _train_example(record: tf.Tensor, shape: TileShape, seed: tf.Tensor) -> Batch:
     parsed = tf.io.parse_single_example(record, _FEATURES)
-    image = augmented_tile(parsed["image/encoded"], shape, augmentation, seed)
-    return image, parsed["image/class/label"], parsed["slide/id"]
+    draws = draw(seed)
+    image = decode_tile(parsed["image/encoded"], shape, corner=random_corner(draws, shape))
+    return image, draws, parsed["image/class/label"], parsed["slide/id"]

@@ -115,9 +115,10 @@ class EpochLoop:
         )
         with bar:
             for step in range(start.step, self.schedule.steps_per_epoch):
-                images, labels, slides = next(self.batches)
+                images, draws, labels, slides = next(self.batches)
                 rate = tf.constant(self.schedule.at(self._scheduled(start.epoch, step)), tf.float32)
-                tally, stopping = self.train_step(images, labels, rate, tf.constant(float(self.signals.stopping())))
+                asked = tf.constant(float(self.signals.stopping()))
+                tally, stopping = self.train_step(images, draws, labels, rate, asked)
                 if not math.isfinite(tally[0]):
                     raise DivergedError(start.epoch + 1, step + 1, _names(slides))
                 position = Position(start.epoch, step + 1, position.tally + tally.numpy())

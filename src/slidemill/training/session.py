@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from slidemill.training import ranks
+from slidemill.training.augment import Augmentation
 from slidemill.training.backend import configure, tf
 from slidemill.training.checkpoint import choose_checkpoint, fingerprint, load_checkpoint, save_checkpoint
 from slidemill.training.description import ModelDescription
@@ -19,7 +20,7 @@ from slidemill.training.schedule import LearningRateSchedule
 from slidemill.training.source import FifoShards, FileShards, Shards
 from slidemill.training.state import Phase, TrainingState, software, weights_sha256
 from slidemill.training.step import Loss, StepOptions, class_weights, train_step, validation_step
-from slidemill.training.tiles import Augmentation, TileShape
+from slidemill.training.tiles import TileShape
 from slidemill.training.tracking import TrackedRun, Tracker
 from slidemill.training.watchdog import Watchdog
 
@@ -205,7 +206,6 @@ class _Training:
         batches = train_batches(
             self.train_shards,
             shape,
-            Augmentation(chosen.colour_jitter),
             epoch_seeds=[
                 epoch_seed(chosen.seed, epoch=epoch, rank=ranks.rank())
                 for epoch in range(state.position.epoch, phase.first_epoch + phase.epochs)
@@ -224,14 +224,15 @@ class _Training:
         )
         options = StepOptions(
             Loss(chosen.label_smoothing, class_weights(chosen.class_weights, plan.class_tiles)),
+            Augmentation(chosen.colour_jitter),
             chosen.accumulation,
             chosen.compression,
             phase.head_only,
         )
         return EpochLoop(
             model=state.model,
-            train_step=train_step(state.model, state.optimizer, options),
-            validation_step=validation_step(state.model),
+            train_step=train_step(state.model, state.optimizer, shape, options),
+            validation_step=validation_step(state.model, shape),
             batches=iter(batches),
             validation=validation,
             schedule=self._schedule(phase),

@@ -21,16 +21,16 @@ _STAIN_OF_DENSITY = np.linalg.inv(_stain_matrix()).astype(np.float32)
 _LOG_WHITE = np.float32(np.log(256.0))
 
 
-def jitter_stains(rgb: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
-    """Change how strongly a tile is stained, as scanners and laboratories do.
+def jitter_stains(rgb: tf.Tensor, strength: float, draws: tf.Tensor) -> tf.Tensor:
+    """Change how strongly tiles are stained, as scanners and laboratories do.
 
     The amount of each stain is multiplied by a random number from 1 - strength to 1 + strength, and shifted by a random
     part of the optical density, up to strength / 10. Glass stays near white.
 
     Args:
-        rgb: (height, width, 3) float32, 0 to 255.
+        rgb: (batch, height, width, 3) float32, 0 to 255.
         strength: 0 changes nothing.
-        seed: (2,) int64; the result follows from it.
+        draws: (batch, 6) float32, random numbers from 0 to 1 for each tile.
 
     Returns:
         As `rgb`.
@@ -38,14 +38,12 @@ def jitter_stains(rgb: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor
     Source: Tellez et al. 2018, IEEE Trans Med Imaging 37:2126, "stain augmentation", with a smaller shift, so that
     background stays background.
     """
-    if strength == 0.0:
-        return rgb
-    random = tf.random.stateless_uniform([2, 3], seed, -strength, strength)
-    factors, shifts = 1.0 + random[0], 0.1 * random[1]
-    mixing = tf.matmul(_STAIN_OF_DENSITY * factors, _DENSITY_OF_STAIN)
-    shift = tf.linalg.matvec(_DENSITY_OF_STAIN, shifts, transpose_a=True)
+    random = strength * (2.0 * draws - 1.0)
+    factors, shifts = 1.0 + random[:, :3], 0.1 * random[:, 3:]
+    mixing = tf.matmul(_STAIN_OF_DENSITY * factors[:, None, :], _DENSITY_OF_STAIN)
+    shift = tf.matmul(shifts, _DENSITY_OF_STAIN)
     # Densities are _LOG_WHITE - log(rgb + 1): their constant part is mixed once and not for every pixel.
-    constant = _LOG_WHITE * (1.0 - tf.reduce_sum(mixing, axis=0)) - shift
-    logarithms = tf.reshape(tf.math.log(rgb + 1.0), (-1, 3))
-    changed = tf.exp(tf.matmul(logarithms, mixing) + constant) - 1.0
-    return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), rgb.shape)
+    constant = _LOG_WHITE * (1.0 - tf.reduce_sum(mixing, axis=1)) - shift
+    logarithms = tf.reshape(tf.math.log(rgb + 1.0), (tf.shape(rgb)[0], -1, 3))
+    changed = tf.exp(tf.matmul(logarithms, mixing) + constant[:, None, :]) - 1.0
+    return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), tf.shape(rgb))

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from slidemill.training import ranks
+from slidemill.training.augment import Augmentation, augmented
 from slidemill.training.backend import keras, tf
 from slidemill.training.models import head_variables, logits_model
 from slidemill.training.parameters import ClassWeights, Compression
+from slidemill.training.tiles import TileShape, model_input
 
-TrainStep = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+TrainStep = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 ValidationStep = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
@@ -51,23 +53,28 @@ class StepOptions:
 
     Attributes:
         loss: what is made small.
+        augmentation: how tiles are changed at random.
         accumulation: parts of equal size in which a batch is computed, one after the other in the same memory.
         compression: of the gradients between ranks.
         head_only: only the last layer learns, and the others work as in validation.
     """
 
     loss: Loss = Loss()
+    augmentation: Augmentation = Augmentation()
     accumulation: int = 1
     compression: Compression = "none"
     head_only: bool = False
 
 
-def train_step(model: keras.Model, optimizer: keras.Optimizer, options: StepOptions | None = None) -> TrainStep:
+def train_step(
+    model: keras.Model, optimizer: keras.Optimizer, shape: TileShape, options: StepOptions | None = None
+) -> TrainStep:
     """Make the function that learns from one batch.
 
-    It takes images (batch, side, side, 3) float32, labels (batch,) int64, the learning rate () float32 and whether this
-    rank was asked to stop () float32, applies the gradient of the mean loss over the batches of all ranks, and returns
-    the tally of this rank's batch and the number of ranks that were asked to stop.
+    It takes decoded tiles (batch, side, side, 3) uint8, their random numbers (batch, DRAWS) float32, labels (batch,)
+    int64, the learning rate () float32 and whether this rank was asked to stop () float32, applies the gradient of the
+    mean loss over the batches of all ranks, and returns the tally of this rank's batch and the number of ranks that
+    were asked to stop.
     """
     options = options or StepOptions()
     logits_of = logits_model(model)
@@ -75,33 +82,34 @@ def train_step(model: keras.Model, optimizer: keras.Optimizer, options: StepOpti
     weights = ranks.tensors(learning)
     parts = options.accumulation
 
-    def forward(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.GradientTape, tf.Tensor, tf.Tensor]:
+    def forward(images: tf.Tensor, draws: tf.Tensor, labels: tf.Tensor) -> tuple[tf.GradientTape, tf.Tensor, tf.Tensor]:
+        pixels = augmented(model_input(images, shape), options.augmentation, draws)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            logits = logits_of(images, training=not options.head_only)
+            logits = logits_of(pixels, training=not options.head_only)
             loss = optimizer.scale_loss(options.loss.of(logits, labels))
         return tape, loss, tally(logits, labels)
 
-    def whole(images: tf.Tensor, labels: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-        tape, loss, counted = forward(images, labels)
+    def whole(images: tf.Tensor, draws: tf.Tensor, labels: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+        tape, loss, counted = forward(images, draws, labels)
         return ranks.averaging(tape, options.compression).gradient(loss, weights), counted
 
-    def in_parts(images: tf.Tensor, labels: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+    def in_parts(images: tf.Tensor, draws: tf.Tensor, labels: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         gradients = [tf.zeros_like(weight) for weight in weights]
         counted = empty_tally()
         size = tf.shape(labels)[0] // parts
         for part in tf.range(parts):
             own = slice(part * size, (part + 1) * size)
-            tape, loss, counted_part = forward(images[own], labels[own])
+            tape, loss, counted_part = forward(images[own], draws[own], labels[own])
             more = tape.gradient(loss, weights)
             gradients = [total + gradient / parts for total, gradient in zip(gradients, more, strict=True)]
             counted += counted_part
         return ranks.averaged(gradients, options.compression), counted
 
     def step(
-        images: tf.Tensor, labels: tf.Tensor, learning_rate: tf.Tensor, stopping: tf.Tensor
+        images: tf.Tensor, draws: tf.Tensor, labels: tf.Tensor, learning_rate: tf.Tensor, stopping: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        gradients, counted = (whole if parts == 1 else in_parts)(images, labels)
+        gradients, counted = (whole if parts == 1 else in_parts)(images, draws, labels)
         optimizer.learning_rate.assign(learning_rate)
         optimizer.apply_gradients(zip(gradients, learning, strict=True))
         return counted, ranks.added(stopping)
@@ -109,16 +117,16 @@ def train_step(model: keras.Model, optimizer: keras.Optimizer, options: StepOpti
     return tf.function(step)
 
 
-def validation_step(model: keras.Model) -> ValidationStep:
-    """Make the function that scores one batch of any size and returns its tally and its scores."""
+def validation_step(model: keras.Model, shape: TileShape) -> ValidationStep:
+    """Make the function that scores one batch of decoded tiles, of any size, and returns its tally and its scores."""
     logits_of = logits_model(model)
     batch_of_any_size = (
-        tf.TensorSpec((None, *model.input_shape[1:]), tf.float32),
+        tf.TensorSpec((None, shape.decoded, shape.decoded, 3), tf.uint8),
         tf.TensorSpec((None,), tf.int64),
     )
 
     def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = logits_of(images, training=False)
+        logits = logits_of(model_input(images, shape), training=False)
         return tally(logits, labels), tf.nn.softmax(logits)
 
     return tf.function(step, input_signature=batch_of_any_size)
