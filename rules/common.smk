@@ -1,4 +1,5 @@
 # The config and the slide sheet, checked before the DAG is built, and what the rules ask of them.
+import functools
 import gc
 import json
 import os
@@ -243,9 +244,14 @@ def test_scores(wildcards):
     return f"{run}/predictions/{wildcards.slide_id}.zarr.zip"
 
 
+def run_of(wildcards):
+    """The folder of the run that a job is of."""
+    return RUN.format(**wildcards)
+
+
 def checkpoint_file(wildcards):
     """Where a training keeps its state; a profile may name a place that outlives the job."""
-    return f"{RUN}/checkpoints/train".format(**wildcards)
+    return f"{run_of(wildcards)}/checkpoints/train"
 
 
 def final_outputs(wildcards):
