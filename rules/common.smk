@@ -1,6 +1,7 @@
 # The config and the slide sheet, checked before the DAG is built, and what the rules ask of them.
 import functools
 import gc
+import inspect
 import json
 import os
 import re
@@ -9,7 +10,9 @@ import sys
 from pathlib import Path
 
 import yaml
+from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
+from snakemake.resources import Resource
 
 from slidemill.cohort import is_address, read_sheet
 from slidemill.cohort.gdc.selection import Selection
@@ -25,6 +28,10 @@ from slidemill.training.description import read_description
 
 # A DAG of many slides is millions of objects that stay: looking for garbage among them less often saves a seventh.
 gc.set_threshold(200_000, 20, 100)
+# Snakemake finds out anew for each resource of each job which arguments this takes, which is a tenth of its work.
+overwrite_function_params(
+    Resource.evaluate, inspect.signature(Resource.evaluate).parameters
+)
 
 BASE = Path(workflow.basedir)
 
