@@ -28,10 +28,15 @@ from slidemill.training.description import read_description
 
 # A DAG of many slides is millions of objects that stay: looking for garbage among them less often saves a seventh.
 gc.set_threshold(200_000, 20, 100)
-# Snakemake finds out anew for each resource of each job which arguments this takes, which is a tenth of its work.
-overwrite_function_params(
-    Resource.evaluate, inspect.signature(Resource.evaluate).parameters
-)
+
+
+def called_for_each_job(function):
+    """Say once which arguments a function takes: Snakemake finds it out anew for each call, an eighth of its work."""
+    overwrite_function_params(function, inspect.signature(function).parameters)
+    return function
+
+
+called_for_each_job(Resource.evaluate)  # of Snakemake itself
 
 BASE = Path(workflow.basedir)
 
@@ -215,6 +220,7 @@ def temp_unless(section, key, path):
     return path if config[section][key] else temp(path)
 
 
+@called_for_each_job
 def slide_file(wildcards):
     """The slide's file: where the user keeps it, else where the workflow puts it."""
     slide_id = wildcards.slide_id
@@ -245,6 +251,7 @@ def model_of(run):
     return TRAINED_MODEL or f"{run}/model/model.keras"
 
 
+@called_for_each_job
 def test_scores(wildcards):
     """The predictions of a slide by the model that is tested on it."""
     run = TESTED_IN.get(wildcards.slide_id, "results")

@@ -16,11 +16,13 @@ def slide_gigabytes(slide_id):
     return 0.1
 
 
+@called_for_each_job
 def slide_memory(wildcards, attempt):
     """Memory of a job that reads a slide."""
     return round((1000 + 200 * slide_gigabytes(wildcards.slide_id)) * attempt)
 
 
+@called_for_each_job
 def slide_minutes(wildcards, attempt):
     """Time of a job that reads a slide, or downloads it at 2 MB/s."""
     return round((5 + 10 * slide_gigabytes(wildcards.slide_id)) * attempt)
