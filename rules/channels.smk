@@ -22,4 +22,4 @@ def shard_channels(wildcards):
 
 def shard_address(wildcards):
     """Where the shards lie in the default storage."""
-    return storage_address(f"{RUN}/shards/".format(**wildcards))
+    return storage_address(f"{run_of(wildcards)}/shards/")

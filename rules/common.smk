@@ -1,5 +1,7 @@
 # The config and the slide sheet, checked before the DAG is built, and what the rules ask of them.
+import functools
 import gc
+import inspect
 import json
 import os
 import re
@@ -8,7 +10,9 @@ import sys
 from pathlib import Path
 
 import yaml
+from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
+from snakemake.resources import Resource
 
 from slidemill.cohort import is_address, read_sheet
 from slidemill.cohort.gdc.selection import Selection
@@ -24,6 +28,15 @@ from slidemill.training.description import read_description
 
 # A DAG of many slides is millions of objects that stay: looking for garbage among them less often saves a seventh.
 gc.set_threshold(200_000, 20, 100)
+
+
+def called_for_each_job(function):
+    """Say once which arguments a function takes: Snakemake finds it out anew for each call, an eighth of its work."""
+    overwrite_function_params(function, inspect.signature(function).parameters)
+    return function
+
+
+called_for_each_job(Resource.evaluate)  # of Snakemake itself
 
 BASE = Path(workflow.basedir)
 
@@ -207,6 +220,7 @@ def temp_unless(section, key, path):
     return path if config[section][key] else temp(path)
 
 
+@called_for_each_job
 def slide_file(wildcards):
     """The slide's file: where the user keeps it, else where the workflow puts it."""
     slide_id = wildcards.slide_id
@@ -237,15 +251,21 @@ def model_of(run):
     return TRAINED_MODEL or f"{run}/model/model.keras"
 
 
+@called_for_each_job
 def test_scores(wildcards):
     """The predictions of a slide by the model that is tested on it."""
     run = TESTED_IN.get(wildcards.slide_id, "results")
     return f"{run}/predictions/{wildcards.slide_id}.zarr.zip"
 
 
+def run_of(wildcards):
+    """The folder of the run that a job is of."""
+    return RUN.format(**wildcards)
+
+
 def checkpoint_file(wildcards):
     """Where a training keeps its state; a profile may name a place that outlives the job."""
-    return f"{RUN}/checkpoints/train".format(**wildcards)
+    return f"{run_of(wildcards)}/checkpoints/train"
 
 
 def final_outputs(wildcards):

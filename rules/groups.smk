@@ -41,6 +41,7 @@ def failed_jobs():
 def packed(group):
     """The group, if its jobs are to travel together: to check thousands of groups of one job takes Snakemake minutes."""
 
+    @called_for_each_job
     def group_of_job(wildcards):
         return group if group in workflow.group_settings.group_components else None
 

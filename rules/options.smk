@@ -54,6 +54,7 @@ def exclude_options():
     return repeated_option("exclude", config["quality"]["exclude"])
 
 
+@called_for_each_job
 def file_options(wildcards):
     """A slide's file at the GDC, as command line options of download_slide."""
     slide = COHORT[wildcards.slide_id]
@@ -69,6 +70,7 @@ def training_options(wildcards, input):
     return options("training", *filter("weights".__ne__, config["training"])) + weights
 
 
+@called_for_each_job
 def sheet_options(wildcards):
     """What the sheet says of a slide, as command line options of tile_slide."""
     slide = COHORT[wildcards.slide_id]

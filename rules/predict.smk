@@ -32,3 +32,6 @@ for number, (run, batch) in enumerate(prediction_batches()):
         shell:
             "python {params.script} {params.slides} --tiles {params.tiles} {params.exclude} --model {input.model:q}"
             " --threads {threads} --kept {params.kept:q} --predictions {params.predictions} &> {log:q}"
+
+    # Snakemake keeps a function for each rule among the globals, and copies them all for each command it puts together.
+    globals().pop(f"__predict_slides_{number}", None)

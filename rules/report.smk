@@ -19,7 +19,7 @@ rule write_config:
 
 rule report:
     input:
-        # Paths, and not rules.NAME.output: Snakemake would compare each with all inputs, which is slow for many slides.
+        # Paths, as in assign_splits.
         splits=expand("{run}/splits.tsv", run=RUNS),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
         plan=expand("{run}/shards/plan.json", run=RUNS),

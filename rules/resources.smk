@@ -1,10 +1,14 @@
 # Memory (MB) and time (minutes) for those who hand out machines; one machine does not ask. Both grow with the slide and
 # with each attempt, because a job that was killed for too little of one needs more.
 
+# What `--set-resources` and profiles say, by rule. Snakemake gives rules theirs from this very object, by a private name.
+PROFILE_RESOURCES = workflow.resource_settings._parsed_overwrite_resources
 
-def slide_gigabytes(wildcards):
+
+@functools.cache
+def slide_gigabytes(slide_id):
     """Size of a slide's file as far as it is known before it is there."""
-    slide = COHORT[wildcards.slide_id]
+    slide = COHORT[slide_id]
     if slide.size is not None:
         return slide.size / 1e9
     if slide.path is not None and Path(slide.path).exists():
@@ -12,14 +16,16 @@ def slide_gigabytes(wildcards):
     return 0.1
 
 
+@called_for_each_job
 def slide_memory(wildcards, attempt):
     """Memory of a job that reads a slide."""
-    return round((1000 + 200 * slide_gigabytes(wildcards)) * attempt)
+    return round((1000 + 200 * slide_gigabytes(wildcards.slide_id)) * attempt)
 
 
+@called_for_each_job
 def slide_minutes(wildcards, attempt):
     """Time of a job that reads a slide, or downloads it at 2 MB/s."""
-    return round((5 + 10 * slide_gigabytes(wildcards)) * attempt)
+    return round((5 + 10 * slide_gigabytes(wildcards.slide_id)) * attempt)
 
 
 def cohort_memory(wildcards, attempt):
@@ -63,17 +69,15 @@ def ranks_evenly():
 
 def set_resources(name):
     """What `--set-resources NAME:RESOURCE=VALUE` and profiles say, for rules that stand for one of this name."""
-    resources = workflow.resource_settings._parsed_overwrite_resources.get(name, {})
     return {
         key: resource._evaluator or resource.value
-        for key, resource in resources.items()
+        for key, resource in PROFILE_RESOURCES.get(name, {}).items()
     }
 
 
 def profile_resource(rule_name, name):
     """One of them as it is written there; None where none is said."""
-    resources = workflow.resource_settings._parsed_overwrite_resources
-    resource = resources.get(rule_name, {}).get(name)
+    resource = PROFILE_RESOURCES.get(rule_name, {}).get(name)
     return None if resource is None else resource.raw
 
 
@@ -91,10 +95,10 @@ def check_gpus_per_node():
 
 def start_one_rank_alone():
     """Leave the launcher out where there is one rank: schedulers refuse an MPI job with one task."""
-    parsed = workflow.resource_settings._parsed_overwrite_resources
-    for name in MPI_RULES & set(parsed):
-        others = {key: value for key, value in parsed[name].items() if key != "mpi"}
-        parsed[name] = type(parsed[name])(others)
+    for name in MPI_RULES & set(PROFILE_RESOURCES):
+        resources = PROFILE_RESOURCES[name]
+        others = {key: value for key, value in resources.items() if key != "mpi"}
+        PROFILE_RESOURCES[name] = type(resources)(others)
 
 
 MPI_RULES = {"shard_tiles", "train"}

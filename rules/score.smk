@@ -9,7 +9,7 @@ rule score:
 
 rule score_slides:
     input:
-        sheet=rules.keep_sheet.output,
+        sheet="results/slides.tsv",  # a path, as in assign_splits
         predictions=SCORES,
     output:
         "results/scores.tsv",

@@ -3,7 +3,8 @@
 
 rule assign_splits:
     input:
-        sheet=rules.keep_sheet.output,
+        # Paths, and not rules.NAME.output: Snakemake would compare each with all inputs, which is slow for many slides.
+        sheet="results/slides.tsv",
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
     output:
         f"{RUN}/splits.tsv",

@@ -42,6 +42,11 @@ _STATES = {
 }
 
 
+def job_noun(kind: str) -> str:
+    """What the API calls jobs of a kind in the names of its actions and fields, such as TrainingJob."""
+    return f"{kind.capitalize()}Job"
+
+
 @dataclass(frozen=True, slots=True)
 class JobId:
     """Kind and name of a job."""
@@ -65,13 +70,9 @@ class JobId:
         return cls(kind, name)
 
     @property
-    def _noun(self) -> str:
-        return f"{self.kind.capitalize()}Job"
-
-    @property
     def log_group(self) -> str:
         """Group of the job's streams in CloudWatch."""
-        return f"/aws/sagemaker/{self._noun}s"
+        return f"/aws/sagemaker/{job_noun(self.kind)}s"
 
     def console_link(self, region: str) -> str:
         """Address of the job's page."""
@@ -137,12 +138,12 @@ class Service:
             ClientError, BotoCoreError: the service did not answer.
         """
         try:
-            answer = self._call("describe", job, **{f"{job._noun}Name": job.name})
+            answer = self._call("describe", job, **{f"{job_noun(job.kind)}Name": job.name})
         except ClientError as error:
             if _not_found(error):
                 return None
             raise
-        status = answer[f"{job._noun}Status"]
+        status = answer[f"{job_noun(job.kind)}Status"]
         return JobStatus(
             state=_STATES.get(status, State.FAILED),
             detail=_detail(status, answer),
@@ -154,7 +155,7 @@ class Service:
     def stop(self, job: JobId) -> None:
         """Tell a job to stop; one that ended already, or never was, is none to stop."""
         try:
-            self._call("stop", job, **{f"{job._noun}Name": job.name})
+            self._call("stop", job, **{f"{job_noun(job.kind)}Name": job.name})
         except ClientError as error:
             if not _not_found(error):
                 raise
@@ -162,7 +163,7 @@ class Service:
     def running(self, prefix: str) -> Iterator[JobId]:
         """Jobs in progress whose name contains the prefix."""
         for kind in (PROCESSING, TRAINING):
-            noun = f"{kind.capitalize()}Job"
+            noun = job_noun(kind)
             pages = self._client.get_paginator(f"list_{kind}_jobs").paginate(
                 NameContains=prefix, StatusEquals="InProgress"
             )

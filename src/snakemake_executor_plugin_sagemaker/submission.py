@@ -20,7 +20,7 @@ from snakemake_executor_plugin_sagemaker.resources import (
     values_of,
 )  # fmt: skip
 from snakemake_executor_plugin_sagemaker.s3 import S3Uri
-from snakemake_executor_plugin_sagemaker.service import JobId
+from snakemake_executor_plugin_sagemaker.service import JobId, job_noun
 from snakemake_executor_plugin_sagemaker.settings import Settings
 from snakemake_executor_plugin_sagemaker.spec import JOB_VARIABLE, SPEC_VARIABLE, Spec, digest
 from snakemake_executor_plugin_sagemaker.validation import find_problems
@@ -98,7 +98,7 @@ class SubmissionBuilder:
         request = build_request(
             name, resources, self._settings, rule, {SPEC_VARIABLE: str(uri), JOB_VARIABLE: name}
         )  # fmt: skip
-        problems = find_problems(f"Create{kind.capitalize()}Job", request)
+        problems = find_problems(f"Create{job_noun(kind)}", request)
         if problems:
             raise JobError(describe(job), problems)
         checkpoints = resources.training.checkpoints if resources.training else None
