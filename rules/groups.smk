@@ -1,5 +1,6 @@
 # Jobs of one group travel together, as one job of a cluster or of a cloud: `group-components` of a profile says how many
 # slides make one. Without such a profile every job is on its own.
+from snakemake.dag import DAG
 from snakemake.spawn_jobs import SpawnedJobArgsFactory
 
 
@@ -18,6 +19,11 @@ class GroupArguments(SpawnedJobArgsFactory):
 
 # Snakemake has no setting for it, and reads no profile in jobs.
 type(workflow).spawned_job_args_factory = property(GroupArguments)
+
+if not workflow.group_settings.overwrite_groups:
+    # Whether a group depends on itself takes Snakemake a time that grows with the square of the slides: 100 seconds for
+    # 5,000. The groups of the rules do not; those that `--groups` makes are looked at.
+    DAG._check_groups = lambda dag: None
 
 
 def failed_jobs():
