@@ -32,6 +32,16 @@ class RankLostError(SlidemillError):
         )
 
 
+# Without GPUs Horovod's thread shares cores with the computation. It must not keep one busy while it waits in Open MPI,
+# and not ask the other ranks a thousand times a second what they have: docs/benchmarks.md, "Two ranks".
+_ON_SHARED_CORES = {
+    "OMPI_MCA_mpi_yield_when_idle": "1",
+    "OMPI_MCA_threads_pthreads_yield_strategy": "nanosleep",
+    "OMPI_MCA_threads_pthreads_nanosleep_time": "500000",
+    "HOROVOD_CYCLE_TIME": "10",  # milliseconds
+}
+
+
 def connect(expected: int, *, stall_seconds: int = 600) -> None:
     """Connect this process with the other ranks and check their number.
 
@@ -44,12 +54,13 @@ def connect(expected: int, *, stall_seconds: int = 600) -> None:
     """
     os.environ["HOROVOD_STALL_CHECK_TIME_SECONDS"] = str(max(1, stall_seconds // 5))
     os.environ["HOROVOD_STALL_SHUTDOWN_TIME_SECONDS"] = str(stall_seconds)
-    # Horovod's thread shares cores with the computation: while it waits in Open MPI it must not keep one busy.
-    os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        for name, value in _ON_SHARED_CORES.items():
+            os.environ.setdefault(name, value)
     hvd.init()
     check_world_size(hvd.size(), expected)
     on_machine = local_rank()
-    gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         tf.config.set_visible_devices(gpus[on_machine % len(gpus)], "GPU")
 
