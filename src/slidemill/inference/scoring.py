@@ -66,9 +66,9 @@ class Scorer:
         self._shape = TileShape(TilePixels(description.tile_size_px), description.input_size_px, description.input_fit)
         self._class_count = len(description.classes)
         model = load_model(model_file)
-        tiles = tf.TensorSpec((None, self._shape.decoded, self._shape.decoded, 3), tf.uint8)
         self._scores_of = tf.function(
-            lambda images: model(model_input(images, self._shape), training=False), input_signature=[tiles]
+            lambda images: model(model_input(images, self._shape), training=False),
+            input_signature=[self._shape.decoded_tiles],
         )
 
     def score(self, records: Path, is_used: np.ndarray) -> ScoredTiles:

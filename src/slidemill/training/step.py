@@ -121,7 +121,7 @@ def validation_step(model: keras.Model, shape: TileShape) -> ValidationStep:
     """Make the function that scores one batch of decoded tiles, of any size, and returns its tally and its scores."""
     logits_of = logits_model(model)
     batch_of_any_size = (
-        tf.TensorSpec((None, shape.decoded, shape.decoded, 3), tf.uint8),
+        shape.decoded_tiles,
         tf.TensorSpec((None,), tf.int64),
     )
 

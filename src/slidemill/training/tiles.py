@@ -36,6 +36,11 @@ class TileShape:
         """Side of the decoded tile, pixels."""
         return self.model if self.fit == "crop" else -(-self.stored // self.jpeg_ratio)
 
+    @property
+    def decoded_tiles(self) -> tf.TensorSpec:
+        """What batches of decoded tiles are, of any size."""
+        return tf.TensorSpec((None, self.decoded, self.decoded, 3), tf.uint8)
+
 
 def decode_tile(jpeg: tf.Tensor, shape: TileShape, *, corner: tf.Tensor | None = None) -> tf.Tensor:
     """Decode a JPEG tile as far as the decoder brings it to the model's input; `model_input` does the rest.
