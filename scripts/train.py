@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from slidemill.command import run
-from slidemill.training.parameters import CHOICES, TrainingOutputs, TrainingParameters
+from slidemill.training.parameters import CHOICES, RankSetup, TrainingOutputs, TrainingParameters
 from slidemill.training.tracking import tracking_uri
 
 _FILE = click.Path(path_type=Path)
@@ -70,7 +70,7 @@ def main(
     parameters = TrainingParameters(**chosen)
     outputs = TrainingOutputs(model=model, history=history, checkpoint=checkpoint)
     # TensorFlow takes seconds to import: only once the arguments are right.
-    from slidemill.training.session import RankSetup, train
+    from slidemill.training.session import train
 
     setup = RankSetup(expect_ranks, threads, fifo_folder, log_folder, tracking_uri(tracking, tracking_folder))
     train(plan, outputs, parameters, setup)

@@ -22,6 +22,7 @@ def main(folder: Path) -> None:
     ranks.connect(2)
     half = slice(ranks.rank() * BATCH_PER_RANK, (ranks.rank() + 1) * BATCH_PER_RANK)
     results = {"exchanged": weights_after_training(half)} | exchanged_values()
+    results |= tallies_of_a_step(half)
     results["accumulated"] = weights_after_training(half, accumulation=4)
     results["compressed"] = weights_after_training(half, compression="fp16")
     results["accumulated_and_compressed"] = weights_after_training(half, accumulation=2, compression="fp16")
@@ -29,6 +30,19 @@ def main(folder: Path) -> None:
     results["not_exchanged"] = weights_after_training(half)
     results["one_process"] = weights_after_training(slice(None))
     np.savez(folder / f"rank-{ranks.rank()}.npz", **results)
+
+
+def tallies_of_a_step(part: slice) -> dict[str, np.ndarray]:
+    """What a step counts on this rank, on all ranks, and how many ranks were asked to stop."""
+    model = model_without_batch_statistics()
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    step = train_step(model, optimizer, TileShape(24, 10))
+    images = tf.random.stateless_uniform((16, 12, 12, 3), (1, 2), 0, 256, tf.int32)
+    labels = tf.zeros(16, tf.int64)
+    tiles = (images[part], tf.ones((BATCH_PER_RANK, DRAWS)), labels[part])
+    own, of_all, stopping = step(*tiles, tf.constant(0.01), tf.constant(float(ranks.is_first())))
+    return {"own_tally": own.numpy(), "tally_of_all": of_all.numpy(), "stopping": stopping.numpy()}
 
 
 def weights_after_training(part: slice, **options: Any) -> np.ndarray:

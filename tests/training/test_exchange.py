@@ -49,6 +49,15 @@ def test_tallies_are_summed_over_ranks(on_ranks):
         assert rank["total"].tolist() == [3.0, 20.0]
 
 
+def test_a_step_counts_the_tiles_of_all_ranks(on_ranks):
+    own = [rank["own_tally"] for rank in on_ranks]
+    assert own[0][0] != own[1][0]
+    for rank in on_ranks:
+        np.testing.assert_allclose(rank["tally_of_all"], own[0] + own[1])
+        assert rank["tally_of_all"][2] == 16
+        assert rank["stopping"] == 1.0
+
+
 def test_accumulation_equals_the_batch_as_a_whole(on_ranks):
     for rank in on_ranks:
         np.testing.assert_allclose(rank["accumulated"], rank["one_process"], rtol=0, atol=TOLERANCE)

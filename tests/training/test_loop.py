@@ -48,7 +48,14 @@ def start_of(epoch, step=0):
     return Position(epoch, step, np.zeros(3))
 
 
-def loop(batches, validation, *, stopping=lambda: False, after_step=lambda position, stopping: None):
+def loop(
+    batches,
+    validation,
+    *,
+    stopping=lambda: False,
+    learned=lambda row: None,
+    after_step=lambda position, stopping: None,
+):
     model = build_model("small_cnn", input_size=32, class_count=2)
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
@@ -60,7 +67,7 @@ def loop(batches, validation, *, stopping=lambda: False, after_step=lambda posit
         validation,
         LearningRateSchedule(learning_rate=0.01, ranks=1, steps_per_epoch=2, epochs=3),
         first_epoch=0,
-        signals=Signals(stopping, after_step),
+        signals=Signals(stopping, learned, after_step),
     )
 
 
@@ -83,6 +90,16 @@ def test_row_of_an_epoch_tells_means_over_tiles(alone, tiles, train_tiles):
     assert second.validation_loss == pytest.approx(tally.numpy()[0] / 10)
     assert second.validation_accuracy == tally.numpy()[1] / 10
     assert second.validation_auc == pytest.approx(macro_auc(scores.numpy(), tiles[1].numpy()))
+
+
+def test_each_step_is_told_with_its_number_through_all_epochs(alone, tiles, train_tiles):
+    rows = []
+    epoch = loop([train_tiles] * 4, [tiles], learned=rows.append)
+    means = [epoch.run(start_of(number)).train_loss for number in range(2)]
+    assert [row.step for row in rows] == [1, 2, 3, 4]
+    assert [row.step_learning_rate for row in rows] == [epoch.schedule.at(step) for step in range(4)]
+    losses = [row.step_loss for row in rows]
+    assert means == pytest.approx([np.mean(losses[:2]), np.mean(losses[2:])])
 
 
 def test_a_loss_that_is_no_number_ends_the_training_and_names_the_slides(alone, tiles, train_tiles):

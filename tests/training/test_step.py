@@ -91,8 +91,9 @@ def test_a_step_learns_from_the_tiles_as_they_are_resized_and_augmented(parts):
     resized = model_input(images, shape)
     plain, expected = tally_of(resized), tally_of(augmented(resized, options.augmentation, draws))
     step = train_step(model, build_optimizer(parameters, head_variables(model)), shape, options)
-    found, _ = step(images, draws, labels, tf.constant(0.1), tf.constant(0.0))
+    found, of_all, _ = step(images, draws, labels, tf.constant(0.1), tf.constant(0.0))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_array_equal(of_all, found)
     assert abs(plain[0] - expected[0]) > 1e-3
 
 

@@ -1,23 +1,31 @@
+import hashlib
 import logging
 import math
 import socket
 import subprocess
 import sys
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from slidemill.training import tracking
-from slidemill.training.history import EpochRow
+from slidemill.training.description import ModelDescription
+from slidemill.training.history import EpochRow, StepRow
+from slidemill.training.mlflow_run import TrackedRun
+from slidemill.training.model_file import save_model
+from slidemill.training.models import build_model
 from slidemill.training.preemption import PreemptedError
-from slidemill.training.tracking import TrackedRun, Tracker, tracking_uri
+from slidemill.training.tracking import Tracker, tracking_uri
 
 OFF = """
 import sys
 from slidemill.training import session
-from slidemill.training.tracking import TrackedRun, Tracker
+from slidemill.training.mlflow_run import TrackedRun
+from slidemill.training.tracking import Tracker
 with Tracker(None) as tracker:
     tracker.begin(TrackedRun("small_cnn", "ab", False, {}, {}), [])
     tracker.report([])
@@ -56,23 +64,85 @@ def curve(client, tracked, name):
     return [(point.step, point.value) for point in client.get_metric_history(tracked.info.run_id, name)]
 
 
-def test_epochs_parameters_and_results_of_a_training_are_told(client, tmp_path):
-    model, plan = tmp_path / "model.keras", tmp_path / "plan.json"
-    model.write_bytes(b"model")
+def steps(*numbers):
+    return [StepRow(number, 0.1, 1.0 / number, 0.5) for number in numbers]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model file, its description, and the model."""
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    model = build_model("small_cnn", input_size=32, class_count=2)
+    versions = {"keras": "3.15.1", "tensorflow": "2.21.0"}
+    description = ModelDescription("small_cnn", ("normal", "tumour"), 64, 0.5, 32, "resize", "ab" * 32, versions)
+    save_model(path, model, description)
+    return path, description, model
+
+
+def test_epochs_parameters_and_files_of_a_training_are_told(client, tmp_path, trained):
+    path, description, _ = trained
+    plan = tmp_path / "plan.json"
     plan.write_text("{}")
     with Tracker(uri_in(tmp_path)) as tracker:
         tracker.begin(run(architecture="small_cnn"), [])
         tracker.report(rows(1))
         tracker.report(rows(2))
-        tracker.keep(model, plan)
+        tracker.keep(path, description, plan)
     (tracked,) = runs(client)
     assert tracked.info.status == "FINISHED"
     assert tracked.data.params == {"learning_rate": "0.1", "architecture": "small_cnn"}
     assert curve(client, tracked, "train_loss") == [(1, 1.0), (2, 0.5)]
     assert curve(client, tracked, "validation_auc") == [(1, 0.9), (2, 0.9)]
-    assert tracked.data.tags["slidemill.model"] == str(model)
-    assert tracked.data.tags["slidemill.model_sha256"].startswith("9372c470")  # of b"model"
-    assert [file.path for file in client.list_artifacts(tracked.info.run_id)] == ["plan.json"]
+    assert tracked.data.tags["slidemill.model"] == str(path)
+    assert tracked.data.tags["slidemill.model_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert sorted(file.path for file in client.list_artifacts(tracked.info.run_id)) == ["model", "plan.json"]
+
+
+def test_mlflow_loads_the_model_and_knows_its_signature(client, tmp_path, trained):
+    path, description, model = trained
+    with Tracker(uri_in(tmp_path)) as tracker:
+        tracker.begin(run(), [])
+        tracker.keep(path, description)
+    (tracked,) = runs(client)
+    with warnings.catch_warnings(action="ignore"):  # of MLflow about MLflow
+        from mlflow import pyfunc
+
+        loaded = pyfunc.load_model(f"{tracked.info.artifact_uri}/model")
+    (inputs,) = loaded.metadata.signature.inputs.to_dict()
+    assert inputs["tensor-spec"] == {"dtype": "float32", "shape": (-1, 32, 32, 3)}
+    assert loaded.metadata.metadata["classes"] == ["normal", "tumour"]
+    tiles = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_allclose(loaded.predict(tiles), model.predict(tiles, verbose=0), rtol=1e-5)
+    stored = Path(tracked.info.artifact_uri.removeprefix("file://")) / "model" / "data" / "model.keras"
+    assert not stored.is_symlink()
+    assert stored.read_bytes() == path.read_bytes()
+
+
+def test_steps_are_told_while_the_training_runs(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking, "_SECONDS_BETWEEN_STEPS", 0.0)
+    with Tracker(uri_in(tmp_path)) as tracker:
+        tracker.begin(run(), [])
+        for row in steps(*range(1, 401)):
+            tracker.report_step(row)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            found = client.search_experiments(filter_string="name = 'slidemill'") and runs(client)
+            if found and len(curve(client, found[0], "step_loss")) == 400:
+                break
+            time.sleep(0.1)
+        (tracked,) = runs(client)
+        assert tracked.info.status == "RUNNING"
+        assert curve(client, tracked, "step_loss") == [(number, 1.0 / number) for number in range(1, 401)]
+
+
+def test_steps_that_an_interrupted_training_repeats_are_told_once(client, tmp_path):
+    for goes_on, told in ((False, steps(1, 2, 3)), (True, steps(2, 3, 4))):
+        with Tracker(uri_in(tmp_path)) as tracker:
+            tracker.begin(run(goes_on=goes_on), [])
+            for row in told:
+                tracker.report_step(row)
+    (tracked,) = runs(client)
+    assert [step for step, _ in curve(client, tracked, "step_accuracy")] == [1, 2, 3, 4]
 
 
 def test_the_commit_is_told_where_the_sources_are_a_checkout(client, tmp_path):

@@ -1,4 +1,4 @@
-"""What is known of each epoch; no times, so that equal trainings give equal histories."""
+"""What is known of each epoch and step; no times, so that equal trainings give equal histories."""
 
 import math
 from collections.abc import Sequence
@@ -29,6 +29,22 @@ class EpochRow:
     validation_loss: float
     validation_accuracy: float
     validation_auc: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One training step.
+
+    Attributes:
+        step: from 1 on, through all epochs.
+        step_learning_rate: of this step.
+        step_loss, step_accuracy: means over the tiles of all ranks, as `train_loss` is.
+    """
+
+    step: int
+    step_learning_rate: float
+    step_loss: float
+    step_accuracy: float
 
 
 def write_history(path: Path, rows: Sequence[EpochRow]) -> None:

@@ -11,7 +11,7 @@ from slidemill.errors import SlidemillError
 from slidemill.training import ranks
 from slidemill.training.auc import macro_auc
 from slidemill.training.backend import keras, tf
-from slidemill.training.history import EpochRow
+from slidemill.training.history import EpochRow, StepRow
 from slidemill.training.input import Batch, Batches
 from slidemill.training.schedule import LearningRateSchedule
 from slidemill.training.step import TrainStep, ValidationStep
@@ -57,10 +57,12 @@ class Signals:
 
     Attributes:
         stopping: whether this rank was asked to stop.
+        learned: told of each training step.
         after_step: called on all ranks after each step, with the number of ranks that were asked to stop.
     """
 
     stopping: Callable[[], bool]
+    learned: Callable[[StepRow], None]
     after_step: Callable[[Position, int], None]
 
 
@@ -116,12 +118,13 @@ class EpochLoop:
         with bar:
             for step in range(start.step, self.schedule.steps_per_epoch):
                 images, draws, labels, slides = next(self.batches)
-                rate = tf.constant(self.schedule.at(self._scheduled(start.epoch, step)), tf.float32)
+                rate = self.schedule.at(self._scheduled(start.epoch, step))
                 asked = tf.constant(float(self.signals.stopping()))
-                tally, stopping = self.train_step(images, draws, labels, rate, asked)
+                tally, of_all, stopping = self.train_step(images, draws, labels, tf.constant(rate, tf.float32), asked)
                 if not math.isfinite(tally[0]):
                     raise DivergedError(start.epoch + 1, step + 1, _names(slides))
                 position = Position(start.epoch, step + 1, position.tally + tally.numpy())
+                self.signals.learned(self._step_row(position, rate, of_all.numpy()))
                 self.signals.after_step(position, int(stopping))
                 bar.update()
                 tiles_per_second = (bar.format_dict["rate"] or 0.0) * float(tally[2]) * ranks.count()
@@ -143,6 +146,10 @@ class EpochLoop:
             self.signals.after_step(end, int(stopping))
         gathered = ranks.gathered(np.concatenate(scores)), ranks.gathered(np.concatenate(truth))
         return ranks.total(tally), macro_auc(*gathered)
+
+    def _step_row(self, position: Position, learning_rate: float, tally: np.ndarray) -> StepRow:
+        step = position.epoch * self.schedule.steps_per_epoch + position.step
+        return StepRow(step, learning_rate, *_means(tally))
 
     def _scheduled(self, epoch: int, step: int) -> int:
         return (epoch - self.first_epoch) * self.schedule.steps_per_epoch + step

@@ -1,4 +1,4 @@
-"""What the user chooses of a training, and where its results go."""
+"""What the user chooses of a training, where its results go, and how a rank runs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,3 +134,23 @@ class TrainingOutputs:
     def step_checkpoint(self) -> Path:
         """The state inside an epoch."""
         return self.checkpoint.with_name(f"{self.checkpoint.name}.step")
+
+
+@dataclass(frozen=True, slots=True)
+class RankSetup:
+    """How this rank runs.
+
+    Attributes:
+        expect_ranks: number of ranks that the launcher was asked for.
+        threads: CPU threads of this rank.
+        fifo_folder: folder of the FIFOs from which tiles come, `train_0_0` and so on: the number of a rank on its host,
+            and of the pass. None for the plan's files.
+        log_folder: gets a log of each rank, `rank-0.log` and so on; None for none.
+        tracking: where rank 0 tells MLflow of the training, as `tracking_uri` gives it; None for nowhere.
+    """
+
+    expect_ranks: int
+    threads: int = 1
+    fifo_folder: Path | None = None
+    log_folder: Path | None = None
+    tracking: str | None = None

@@ -12,8 +12,9 @@ from slidemill.training.description import ModelDescription
 from slidemill.training.history import EpochRow, best_epoch, is_exhausted, write_history
 from slidemill.training.input import epoch_seed, train_batches, validation_batches
 from slidemill.training.loop import EpochLoop, Position, Signals
+from slidemill.training.mlflow_run import TrackedRun
 from slidemill.training.model_file import save_model
-from slidemill.training.parameters import TrainingOutputs, TrainingParameterError, TrainingParameters
+from slidemill.training.parameters import RankSetup, TrainingOutputs, TrainingParameterError, TrainingParameters
 from slidemill.training.plan import ShardPlan, ShardSet, read_plan
 from slidemill.training.preemption import PreemptedError, StopRequest
 from slidemill.training.schedule import LearningRateSchedule
@@ -21,32 +22,12 @@ from slidemill.training.source import FifoShards, FileShards, Shards
 from slidemill.training.state import Phase, TrainingState, software, weights_sha256
 from slidemill.training.step import Loss, StepOptions, class_weights, train_step, validation_step
 from slidemill.training.tiles import TileShape
-from slidemill.training.tracking import TrackedRun, Tracker
+from slidemill.training.tracking import Tracker
 from slidemill.training.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
 _EPOCH_LINE = "epoch %d/%d: train loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f, AUC %.4f"
-
-
-@dataclass(frozen=True, slots=True)
-class RankSetup:
-    """How this rank runs.
-
-    Attributes:
-        expect_ranks: number of ranks that the launcher was asked for.
-        threads: CPU threads of this rank.
-        fifo_folder: folder of the FIFOs from which tiles come, `train_0_0` and so on: the number of a rank on its host,
-            and of the pass. None for the plan's files.
-        log_folder: gets a log of each rank, `rank-0.log` and so on; None for none.
-        tracking: where rank 0 tells MLflow of the training, as `tracking_uri` gives it; None for nowhere.
-    """
-
-    expect_ranks: int
-    threads: int = 1
-    fifo_folder: Path | None = None
-    log_folder: Path | None = None
-    tracking: str | None = None
 
 
 def train(plan_file: Path, outputs: TrainingOutputs, parameters: TrainingParameters, setup: RankSetup) -> None:
@@ -87,7 +68,7 @@ def train(plan_file: Path, outputs: TrainingOutputs, parameters: TrainingParamet
             training.run()
         if ranks.is_first():
             training.write()
-            tracker.keep(outputs.model, plan_file, outputs.history)
+            tracker.keep(outputs.model, training.description(), plan_file, outputs.history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +135,23 @@ class _Training:
         """Write the model of the best epoch, and the history."""
         best = best_epoch(self.state.history)
         model = self.state.best_model(self.parameters, class_count=len(self.plan.classes))
-        save_model(self.outputs.model, model, self._description())
+        save_model(self.outputs.model, model, self.description())
         write_history(self.outputs.history, self.state.history)
         scores = (best.validation_auc, best.validation_loss)
         _log.info("%s: epoch %d, validation AUC %.4f, loss %.4f", self.outputs.model, best.epoch, *scores)
+
+    def description(self) -> ModelDescription:
+        """What the model file says of the model."""
+        return ModelDescription(
+            architecture=self.parameters.architecture,
+            classes=self.plan.classes,
+            tile_size_px=self.plan.tile_size,
+            tile_mpp=self.plan.tile_mpp,
+            input_size_px=self.parameters.input_size,
+            input_fit=self.parameters.input_fit,
+            training_data_sha256=self.plan.sha256,
+            versions=software(),
+        )
 
     def _finish_epoch(self, row: EpochRow) -> None:
         self.state.finish_epoch(row)
@@ -237,7 +231,7 @@ class _Training:
             validation=validation,
             schedule=self._schedule(phase),
             first_epoch=phase.first_epoch,
-            signals=Signals(self.stop.came, self._after_step),
+            signals=Signals(self.stop.came, self.tracker.report_step, self._after_step),
         )
 
     def _schedule(self, phase: Phase) -> LearningRateSchedule:
@@ -264,18 +258,6 @@ class _Training:
                 "slidemill.training_data_sha256": self.plan.sha256,
                 **{f"version.{name}": number for name, number in software().items()},
             },
-        )
-
-    def _description(self) -> ModelDescription:
-        return ModelDescription(
-            architecture=self.parameters.architecture,
-            classes=self.plan.classes,
-            tile_size_px=self.plan.tile_size,
-            tile_mpp=self.plan.tile_mpp,
-            input_size_px=self.parameters.input_size,
-            input_fit=self.parameters.input_fit,
-            training_data_sha256=self.plan.sha256,
-            versions=software(),
         )
 
 

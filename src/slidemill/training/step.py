@@ -12,7 +12,7 @@ from slidemill.training.models import head_variables, logits_model
 from slidemill.training.parameters import ClassWeights, Compression
 from slidemill.training.tiles import TileShape, model_input
 
-TrainStep = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+TrainStep = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 ValidationStep = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
@@ -73,8 +73,8 @@ def train_step(
 
     It takes decoded tiles (batch, side, side, 3) uint8, their random numbers (batch, DRAWS) float32, labels (batch,)
     int64, the learning rate () float32 and whether this rank was asked to stop () float32, applies the gradient of the
-    mean loss over the batches of all ranks, and returns the tally of this rank's batch and the number of ranks that
-    were asked to stop.
+    mean loss over the batches of all ranks, and returns the tally of this rank's batch, that of all ranks' batches, and
+    the number of ranks that were asked to stop.
     """
     options = options or StepOptions()
     logits_of = logits_model(model)
@@ -108,11 +108,12 @@ def train_step(
 
     def step(
         images: tf.Tensor, draws: tf.Tensor, labels: tf.Tensor, learning_rate: tf.Tensor, stopping: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         gradients, counted = (whole if parts == 1 else in_parts)(images, draws, labels)
         optimizer.learning_rate.assign(learning_rate)
         optimizer.apply_gradients(zip(gradients, learning, strict=True))
-        return counted, ranks.added(stopping)
+        of_all = ranks.added(tf.concat([counted, [tf.cast(stopping, tf.float64)]], axis=0))
+        return counted, of_all[:3], of_all[3]
 
     return tf.function(step)
 
