@@ -13,7 +13,9 @@ from pathlib import Path
 import click
 
 ROUNDS = 3
-STEPS = 12
+WARM_UP_STEPS = 2
+TURNS = 4
+STEPS = 6  # of a turn
 MPIRUN = Path(sys.executable).parent / "mpirun"
 
 
@@ -46,7 +48,7 @@ def measured(ranks: int, options: list[str]) -> tuple[float, float]:
 
 
 def run_rank(architecture: str, input_size: int, batch_size: int) -> None:
-    """Time the training step alone on random tiles; rank 0 prints."""
+    """Time the training step alone on random tiles, with and without the exchange in turns; rank 0 prints."""
     from slidemill.training import ranks
     from slidemill.training.augment import DRAWS
     from slidemill.training.backend import configure, keras, tf
@@ -55,35 +57,40 @@ def run_rank(architecture: str, input_size: int, batch_size: int) -> None:
     from slidemill.training.tiles import TileShape
     from slidemill.units import TilePixels
 
-    size = int(os.environ["OMPI_COMM_WORLD_SIZE"])
-    ranks.connect(size)
+    ranks.connect(int(os.environ["OMPI_COMM_WORLD_SIZE"]))
     configure(1)
-    shape = TileShape(TilePixels(input_size), input_size)
     images = tf.cast(tf.random.uniform((batch_size, input_size, input_size, 3), 0, 256, tf.int32), tf.uint8)
     draws = tf.random.uniform((batch_size, DRAWS))
-    labels = tf.zeros(batch_size, tf.int64)
-    times = []
-    averaging = ranks.averaging
-    for exchange in (averaging, _no_exchange):
-        ranks.averaging = exchange
+    batch = (images, draws, tf.zeros(batch_size, tf.int64), tf.constant(1e-3), tf.constant(0.0))
+    steps = []
+    exchange = ranks.averaging, ranks.added
+    for averaging, added in (exchange, (_own_gradients, _own_value)):
+        ranks.averaging, ranks.added = averaging, added
         model = build_model(architecture, input_size=input_size, class_count=3)
         optimizer = keras.optimizers.Adam()
         optimizer.build(model.trainable_variables)
-        step = train_step(model, optimizer, shape)
-        own = []
-        for _ in range(STEPS):
+        steps.append(train_step(model, optimizer, TileShape(TilePixels(input_size), input_size)))
+        for _ in range(WARM_UP_STEPS):
+            steps[-1](*batch)
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(TURNS):
+        for step, own in zip(steps, times, strict=True):
             ranks.gathered_objects(None)
-            start = time.perf_counter()
-            tally, _ = step(images, draws, labels, tf.constant(1e-3), tf.constant(0.0))
-            tally.numpy()
-            own.append(time.perf_counter() - start)
-        times.append(statistics.median(own[2:]))
+            for place in range(1 + STEPS):
+                start = time.perf_counter()
+                step(*batch)[0].numpy()
+                if place > 0:  # TensorFlow may trace the first after another model's
+                    own.append(time.perf_counter() - start)
     if ranks.is_first():
-        print(*times)
+        print(*map(statistics.median, times))
 
 
-def _no_exchange(tape: object, compression: str) -> object:
+def _own_gradients(tape: object, compression: str) -> object:
     return tape
+
+
+def _own_value(value: object) -> object:
+    return value
 
 
 if __name__ == "__main__":

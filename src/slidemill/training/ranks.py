@@ -17,7 +17,6 @@ from slidemill.world import check_world_size
 # Horovod imports TensorFlow, whose settings the backend makes before.
 import horovod.tensorflow as hvd
 from horovod.common.exceptions import HorovodInternalError
-from mpi4py import MPI
 
 _COMPRESSORS = {"none": hvd.Compression.none, "fp16": hvd.Compression.fp16}
 
@@ -33,7 +32,8 @@ class RankLostError(SlidemillError):
 
 
 # Without GPUs Horovod's thread shares cores with the computation. It must not keep one busy while it waits in Open MPI,
-# and not ask the other ranks a thousand times a second what they have: docs/benchmarks.md, "Two ranks".
+# and not ask the other ranks a thousand times a second what they have: docs/benchmarks.md, "Two ranks". Open MPI reads
+# its settings when it starts, which `hvd.init` or the import of mpi4py.MPI does, whichever comes first.
 _ON_SHARED_CORES = {
     "OMPI_MCA_mpi_yield_when_idle": "1",
     "OMPI_MCA_threads_pthreads_yield_strategy": "nanosleep",
@@ -42,11 +42,11 @@ _ON_SHARED_CORES = {
 }
 
 
-def connect(expected: int, *, stall_seconds: int = 600) -> None:
+def connect(expected: int | None, *, stall_seconds: int = 600) -> None:
     """Connect this process with the other ranks and check their number.
 
     Args:
-        expected: number of ranks that the launcher was asked for.
+        expected: number of ranks that the launcher was asked for; None to take as many as there are.
         stall_seconds: a rank that lets the others wait for so long ends the job; Horovod warns after a fifth of it.
 
     Raises:
@@ -59,7 +59,8 @@ def connect(expected: int, *, stall_seconds: int = 600) -> None:
         for name, value in _ON_SHARED_CORES.items():
             os.environ.setdefault(name, value)
     hvd.init()
-    check_world_size(hvd.size(), expected)
+    if expected is not None:
+        check_world_size(hvd.size(), expected)
     on_machine = local_rank()
     if gpus:
         tf.config.set_visible_devices(gpus[on_machine % len(gpus)], "GPU")
@@ -76,6 +77,8 @@ def local_rank() -> int:
     By host names: under `srun`, where SLURM's PMIx is older than Open MPI's, MPI and with it Horovod take every rank to
     be alone on its machine, and all would take its first GPU.
     """
+    from mpi4py import MPI  # not before `connect`: see _ON_SHARED_CORES
+
     hosts = MPI.COMM_WORLD.allgather(socket.gethostname())
     return hosts[: rank()].count(hosts[rank()])
 
@@ -107,13 +110,18 @@ def exchange() -> Iterator[None]:
 
 
 def averaging(tape: tf.GradientTape, compression: Compression = "none") -> tf.GradientTape:
-    """Let a tape give gradients that are averaged over all ranks, each as soon as it is computed."""
-    return hvd.DistributedGradientTape(tape, compression=_COMPRESSORS[compression])
+    """Let a tape give gradients that are averaged over all ranks.
+
+    With GPUs each gradient is sent as soon as it is computed, while the device computes the next. On shared cores they
+    are sent together when all are computed, because there the exchange only holds up the computation.
+    """
+    groups = None if tf.config.list_physical_devices("GPU") else 1
+    return hvd.DistributedGradientTape(tape, compression=_COMPRESSORS[compression], groups=groups)
 
 
 def averaged(gradients: Sequence[tf.Tensor], compression: Compression = "none") -> list[tf.Tensor]:
     """The average over all ranks of gradients that are already computed."""
-    return [hvd.allreduce(gradient, op=hvd.Average, compression=_COMPRESSORS[compression]) for gradient in gradients]
+    return list(hvd.grouped_allreduce(gradients, op=hvd.Average, compression=_COMPRESSORS[compression]))
 
 
 def added(value: tf.Tensor) -> tf.Tensor:
