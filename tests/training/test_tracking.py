@@ -145,6 +145,26 @@ def test_steps_that_an_interrupted_training_repeats_are_told_once(client, tmp_pa
     assert [step for step, _ in curve(client, tracked, "step_accuracy")] == [1, 2, 3, 4]
 
 
+def test_what_arrived_without_an_answer_is_not_told_again(client, tmp_path, monkeypatch):
+    log_batch, failures = type(client).log_batch, []
+
+    def without_answer(self, run_id, metrics=(), **others):
+        log_batch(self, run_id, metrics, **others)
+        if metrics and len(failures) < 2:
+            failures.append(metrics)
+            raise ConnectionError("no answer")
+
+    monkeypatch.setattr(type(client), "log_batch", without_answer)
+    with Tracker(uri_in(tmp_path)) as tracker:
+        tracker.begin(run(), rows(2))
+        for row in steps(1, 2, 3):
+            tracker.report_step(row)
+    (tracked,) = runs(client)
+    assert len(failures) == 2
+    assert [step for step, _ in curve(client, tracked, "train_loss")] == [1, 2]
+    assert [step for step, _ in curve(client, tracked, "step_loss")] == [1, 2, 3]
+
+
 def test_the_commit_is_told_where_the_sources_are_a_checkout(client, tmp_path):
     with Tracker(uri_in(tmp_path)) as tracker:
         tracker.begin(run(), [])

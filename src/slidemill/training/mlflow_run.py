@@ -62,13 +62,15 @@ class MlflowRun:
         self._training = training
         self._start = uuid4().hex
         self._opened: tuple[MlflowClient, str] | None = None
+        self._last_epoch = 0
         self._last_step = 0
 
     def send_epochs(self, rows: Sequence[EpochRow]) -> None:
         """Send the epochs that the run lacks."""
         client, run_id = self._open()
-        there = _steps_of(client, run_id, "learning_rate") if rows else set()
-        _send_metrics(client, run_id, {row.epoch: row for row in rows if row.epoch not in there})
+        new = {row.epoch: row for row in rows if row.epoch > self._last_epoch}
+        _send_metrics(client, run_id, new)
+        self._last_epoch = max(new, default=self._last_epoch)
 
     def send_steps(self, rows: deque[StepRow]) -> None:
         """Send the steps that the run lacks; what is sent leaves the queue, which another thread may fill meanwhile."""
@@ -95,13 +97,18 @@ class MlflowRun:
         client, run_id = self._open()
         client.set_terminated(run_id, status)
 
+    def reconnect(self) -> None:
+        """Ask the next time what the run has: what was sent without an answer may have arrived."""
+        self._opened = None
+
     def _open(self) -> "tuple[MlflowClient, str]":
         from mlflow import MlflowClient
 
         if self._opened is None:
             client = MlflowClient(self._uri)
             run_id = _run_of(client, self._training, self._start)
-            self._last_step = max(_steps_of(client, run_id, "step_loss"), default=0)
+            self._last_epoch = _last_place(client, run_id, "learning_rate")
+            self._last_step = _last_place(client, run_id, "step_loss")
             self._opened = client, run_id
         return self._opened
 
@@ -139,8 +146,8 @@ def _new_run(client: "MlflowClient", experiment_id: str, run: TrackedRun, start:
     return str(client.create_run(experiment_id, run_name=run.name, tags=tags).info.run_id)
 
 
-def _steps_of(client: "MlflowClient", run_id: str, metric: str) -> set[int]:
-    return {point.step for point in client.get_metric_history(run_id, metric)}
+def _last_place(client: "MlflowClient", run_id: str, metric: str) -> int:
+    return max((point.step for point in client.get_metric_history(run_id, metric)), default=0)
 
 
 def _send_metrics(client: "MlflowClient", run_id: str, rows: Mapping[int, EpochRow | StepRow]) -> None:

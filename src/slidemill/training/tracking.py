@@ -172,6 +172,7 @@ class _Reporter:
         try:
             self._send(news)
         except Exception as error:  # whatever it is, the training goes on
+            self._run.reconnect()
             self._warn(error)
             return False
         return True
