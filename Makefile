@@ -9,6 +9,9 @@ GPU ?= $(if $(wildcard .venv/.complete-gpu),1,0)
 PROJECT := $(if $(filter 1,$(GPU)),envs/gpu,.)
 ENVIRONMENT := .venv/.complete$(if $(filter 1,$(GPU)),-gpu)
 BIN := .venv/bin
+# Tests run in so many processes, which share nothing (CONTRIBUTING.md).
+WORKERS ?= 2
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 export UV_PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
@@ -24,11 +27,11 @@ demo: $(ENVIRONMENT) ## run the demo cohort to results/report.html
 	$(BIN)/snakemake --cores all --quiet rules
 	@$(BIN)/python scripts/show_results.py --slides results/evaluation/slides.tsv --report results/report.html
 
-test: $(ENVIRONMENT) ## run all tests
-	$(BIN)/pytest
+test: $(ENVIRONMENT) ## run all tests (WORKERS=1: one after the other)
+	$(PYTEST)
 
 test-fast: $(ENVIRONMENT) ## run the tests that take seconds
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 sagemaker-local: $(ENVIRONMENT) ## serve SageMaker and S3 on this machine, to try --profile sagemaker (root)
 	$(BIN)/python -m tests.sagemaker.standin

@@ -19,7 +19,25 @@ settings.load_profile("slidemill")
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and with them all programs that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-REPOSITORY = Path(__file__).parent.parent
+TESTS = Path(__file__).parent
+# What tests of these files set up together is there once: a cluster, a service, a finished run. The longest come first,
+# so that no process of `pytest -n` is left alone with them at the end.
+GROUPS = ("slurm", "sagemaker", "sagemaker_plugin/test_workflows.py", "workflow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, for `pytest -n`, the tests of a group and those of any other file, and put the groups first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: GROUPS.index(group) if (group := _group(item)) in GROUPS else len(GROUPS))
+
+
+def _group(item: pytest.Item) -> str:
+    file = item.path.relative_to(TESTS).as_posix()
+    return next((group for group in GROUPS if file == group or file.startswith(f"{group}/")), file)
+
+
+REPOSITORY = TESTS.parent
 REAL_SLIDE = REPOSITORY.parent / "shared" / "slides" / "CMU-1-Small-Region.svs"
 
 
