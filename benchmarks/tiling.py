@@ -61,7 +61,7 @@ def compare(slide: Path, folder: Path, mpp: float, tile_size: int, repeats: int,
             *(sys.executable, str(TILE_SLIDE), "--slide", str(slide), "--slide-id", "S", "--patient-id", "P"),
             *("--mpp", str(mpp), "--tile-size", str(tile_size), "--max-background", "0.5", "--jpeg-quality", "85"),
             *("--reader", "auto", "--threads", str(threads)),
-            *("--records", str(folder / "slidemill.tfrecord"), "--store", str(store)),
+            *("--store", str(store), str(folder / "slidemill.tfrecord")),
         ]
         for threads in (1, 2)
     }

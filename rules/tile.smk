@@ -29,4 +29,4 @@ rule tile_slide:
         ),
     shell:
         "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling}"
-        " --threads {threads} {resources.scratch} --records {output.records:q} --store {output.store:q} &> {log:q}"
+        " --threads {threads} {resources.scratch} --store {output.store:q} {output.records:q} &> {log:q}"

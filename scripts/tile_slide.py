@@ -1,4 +1,4 @@
-"""Cut a slide into tissue tiles: one TFRecord file and its index."""
+"""Cut a slide into tissue tiles: their index and, where it is asked for, their pixels in a TFRecord file."""
 
 import gc
 from pathlib import Path
@@ -31,8 +31,8 @@ from slidemill.units import TilePixels
 )
 @click.option("--scratch", help="Folder on a local disk: the slide is copied there first.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--records", type=Path, required=True, help="TFRecord file to write.")
-@click.option("--store", type=Path, required=True, help="Zarr zip file to write: the index of the records.")
+@click.option("--store", type=Path, required=True, help="Zarr zip file to write: the index of the tiles.")
+@click.argument("records", type=Path, required=False)  # TFRecord file to write; without it no pixel is encoded
 def main(
     slide: Path,
     slide_id: str,
@@ -45,8 +45,8 @@ def main(
     reader: ReaderChoice,
     scratch: str | None,
     threads: int,
-    records: Path,
     store: Path,
+    records: Path | None,
 ) -> None:
     gc.freeze()  # modules stay for as long as the process: they need no looking through
     with slide_on_scratch(slide, scratch) as local:

@@ -54,6 +54,21 @@ def test_store_and_records_agree(draw_slide, tmp_path, recipe):
         assert "image/class/label" not in example
 
 
+@pytest.mark.parametrize("recipe", ["glands 20x 0.9x0.8mm", "none 20x 0.8x0.7mm"])
+def test_without_records_the_index_is_the_same_and_nothing_is_encoded(draw_slide, tmp_path, monkeypatch, recipe):
+    _, _, with_records = cut(draw_slide(recipe), tmp_path)
+    monkeypatch.setattr(simplejpeg, "encode_jpeg", lambda *_, **__: pytest.fail("a tile was encoded"))
+    without = tmp_path / "alone" / "s.zarr.zip"
+    tile_slide(SlideSource(path=draw_slide(recipe), slide_id="S", patient_id="P"), SMALL_TILES, store=without)
+    assert list(without.parent.iterdir()) == [without]
+    expected, index = read_store(with_records), read_store(without)
+    assert index.summary == expected.summary
+    assert not index.offset.any()
+    assert not index.length.any()
+    for name in ("coordinates", "tissue_fraction", "ink_fraction", "sharpness", "quality", "tissue_mask", "thumbnail"):
+        np.testing.assert_array_equal(getattr(index, name), getattr(expected, name))
+
+
 def test_a_tile_shows_the_slide_at_its_coordinates(draw_slide, tmp_path):
     slide = draw_slide("glands 20x 0.9x0.8mm")
     _, records, _ = cut(slide, tmp_path, replace(SMALL_TILES, jpeg_quality=95))

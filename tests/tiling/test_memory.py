@@ -86,7 +86,7 @@ def test_a_slide_of_a_hundred_thousand_pixels_a_side(tmp_path, levels, mpp, read
     records, store = tmp_path / "s.tfrecord", tmp_path / "s.zarr.zip"
     command = [SCRIPT, "--slide", slide, "--slide-id", "S", "--patient-id", "P", "--threads", "2"]
     command += ["--mpp", str(mpp), "--tile-size", "512", "--max-background", "0.5", "--jpeg-quality", "85"]
-    command += ["--reader", reader, "--records", records, "--store", store]
+    command += ["--reader", reader, "--store", store, records]
     peak_mb = peak_memory_mb(command)
     summary = read_summary(store)
     assert (summary.slide.width, summary.slide.height) == (102_400, 102_400)

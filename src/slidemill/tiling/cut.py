@@ -7,7 +7,7 @@ empty and says why.
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,11 +35,11 @@ class _Tile(NamedTuple):
 
     number: int  # of the candidate
     measures: TileMeasures
-    jpeg: bytes
+    jpeg: bytes  # empty where no records are written
 
 
 class _Kept(NamedTuple):
-    """A tile in the records file."""
+    """A tile and its place in the records file."""
 
     number: int
     measures: TileMeasures
@@ -48,15 +48,15 @@ class _Kept(NamedTuple):
 
 
 def tile_slide(
-    source: SlideSource, parameters: TilingParameters, *, records: Path, store: Path, threads: int = 1
+    source: SlideSource, parameters: TilingParameters, *, store: Path, records: Path | None = None, threads: int = 1
 ) -> StoreSummary:
     """Cut the tissue tiles of one slide and write its tile store.
 
     Args:
         source: the slide.
         parameters: how to cut.
-        records: the TFRecord file to write, one tf.train.Example a tile.
-        store: the Zarr zip file to write, the index of the records.
+        store: the Zarr zip file to write, the index of the tiles.
+        records: the TFRecord file to write, one tf.train.Example a tile; None for none, and no pixel is encoded.
         threads: number of threads that decode and encode; the files do not depend on it.
 
     Returns:
@@ -66,12 +66,18 @@ def tile_slide(
         with open_slide(source.path, parameters.reader) as slide:
             survey = survey_slide(slide, source, parameters, threads)
             survey = without_background(slide, survey, parameters, threads)
-            kept = _write_records(records, slide, source, parameters, survey, threads)
+            tiles = _cut_tiles(slide, parameters, survey, threads, encodes=records is not None)
+            kept = (
+                [_Kept(tile.number, tile.measures, offset=0, length=0) for tile in tiles]
+                if records is None
+                else _write_records(records, tiles, source, parameters, survey)
+            )
             flagged: Counter[str] = Counter(flag for tile in kept for flag in tile.measures.flags)
             outcome = Outcome(reader=slide.name, survey=survey, tile_count=len(kept), flagged=flagged)
         result = _filled_store(summarize(source, parameters, outcome), survey, kept)
     except SlideError as error:
-        write_bytes(records, b"")
+        if records is not None:
+            write_bytes(records, b"")
         result = TileStore(summary=summarize(source, parameters, str(error)))
     write_store(store, result)
     _log_result(result.summary)
@@ -79,7 +85,7 @@ def tile_slide(
 
 
 def _write_records(
-    path: Path, slide: SlideReader, source: SlideSource, parameters: TilingParameters, survey: Survey, threads: int
+    path: Path, tiles: Iterable[_Tile], source: SlideSource, parameters: TilingParameters, survey: Survey
 ) -> list[_Kept]:
     """Write a record for each tile to keep."""
     # Two messages joined are one message with the features of both: what all tiles share is serialised once.
@@ -97,7 +103,7 @@ def _write_records(
     kept: list[_Kept] = []
     with atomic_path(path) as temporary, temporary.open("wb", buffering=_WRITE_BYTES) as file:
         writer = RecordWriter(file)
-        for number, measures, jpeg in _cut_tiles(slide, parameters, survey, threads):
+        for number, measures, jpeg in tiles:
             x, y = corners[number]
             own: dict[str, FeatureValue | str] = {
                 "image/encoded": jpeg,
@@ -109,15 +115,18 @@ def _write_records(
     return kept
 
 
-def _cut_tiles(slide: SlideReader, parameters: TilingParameters, survey: Survey, threads: int) -> Iterator[_Tile]:
-    """The candidates with tissue enough, in order, measured and encoded."""
+def _cut_tiles(
+    slide: SlideReader, parameters: TilingParameters, survey: Survey, threads: int, *, encodes: bool
+) -> Iterator[_Tile]:
+    """The candidates with tissue enough, in order, measured and, where they are stored, encoded."""
     meter = TileMeter(survey)
 
     def finish(number: int, pixels: np.ndarray) -> _Tile | None:
         tissue_fraction = meter.tissue_fraction(number, pixels)
         if tissue_fraction < parameters.least_tissue:
             return None
-        return _Tile(number, meter.measure(number, pixels, tissue_fraction), _encode(pixels, parameters.jpeg_quality))
+        jpeg = _encode(pixels, parameters.jpeg_quality) if encodes else b""
+        return _Tile(number, meter.measure(number, pixels, tissue_fraction), jpeg)
 
     tiles = slide.map_tiles(
         finish, survey.candidates, extent=survey.grid.extent, size=parameters.tile_size, threads=threads

@@ -1,7 +1,8 @@
 """The tile store of a slide: which tiles it gave, where their records are, and how they were made.
 
 A store is two files: `tiles/{slide}.tfrecord` holds the JPEG tiles, `tiles/{slide}.zarr.zip` holds their index, read
-and written here. A slide that cannot be used has a store as well: it is empty and says why.
+and written here. Where nothing reads pixels from records there is only the index. A slide that cannot be used has a
+store as well: it is empty and says why.
 
 A store holds all tissue tiles with their flags. Which flags exclude a tile is decided when the store is read, so that
 another decision cuts no tile again.
@@ -100,7 +101,7 @@ class TileStore:
         ink_fraction: (tiles,) float32, share of the tile's area under marks of a pen.
         sharpness: (tiles,) float32, `slidemill.tiling.quality.sharpness_of`.
         quality: (tiles,) uint8, flags of the tile as bits: 1 pen marks, 2 out of focus.
-        offset, length: (tiles,) int64, bytes, place of each framed record in the TFRecord file.
+        offset, length: (tiles,) int64, bytes, place of each framed record in the TFRecord file; 0 where there is none.
         tissue_mask: (height, width) bool, the whole slide at thumbnail resolution.
         thumbnail: (height, width, 3) uint8 RGB, the whole slide without its label and macro images.
     """
