@@ -89,7 +89,7 @@ class FeatureStore:
 
 def write_features(path: Path, store: FeatureStore) -> None:
     """Write features, atomically; equal features give equal bytes."""
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "features": store.features.astype(np.float16, copy=False),
         "coordinates": store.coordinates.astype(np.int64, copy=False),
     }
