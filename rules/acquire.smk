@@ -6,11 +6,11 @@ rule keep_sheet:
     input:
         local(SHEET),
     output:
-        "results/slides.tsv",
+        f"{RESULTS}/slides.tsv",
     log:
-        "logs/keep_sheet.log",
+        f"{LOGS}/keep_sheet.log",
     benchmark:
-        "results/benchmarks/keep_sheet.tsv"
+        f"{RESULTS}/benchmarks/keep_sheet.tsv"
     localrule: True
     conda:
         "../envs/slides.yaml"

@@ -117,12 +117,12 @@ def split_designs():
     split = config["split"]
     if split["folds"]:
         sizes = {
-            f"results/fold-{fold}": Fold(fold, split["folds"])
+            f"{RESULTS}/fold-{fold}": Fold(fold, split["folds"])
             for fold in range(split["folds"])
         }
     else:
         fractions = (split["train"], split["validation"], split["test"])
-        sizes = {"results": SplitFractions(*fractions)}
+        sizes = {RESULTS: SplitFractions(*fractions)}
     return {run: SplitDesign(size, split["group_by"]) for run, size in sizes.items()}
 
 
@@ -153,6 +153,11 @@ def prediction_batches():
 try:
     read_numbers()
     check_config(config, BASE / "schemas" / "config.schema.yaml")
+    # Where all lies that follows from the method; slides, tiles and features are the same for all experiments.
+    IN_EXPERIMENT = (
+        f"/experiments/{config['experiment']}" if config["experiment"] else ""
+    )
+    RESULTS, LOGS = f"results{IN_EXPERIMENT}", f"logs{IN_EXPERIMENT}"
     SHEET = find_sheet(config["slides"])
     # Jobs on machines without this file system get the sheet with the sources, as they get configs.
     workflow.configfiles.append(SHEET)
@@ -165,7 +170,7 @@ try:
         check_select(config, SHEET)
     elif TRAINED_MODEL:
         use_model(TRAINED_MODEL)
-        RUNS = {"results": dict.fromkeys(COHORT, "test")}
+        RUNS = {RESULTS: dict.fromkeys(COHORT, "test")}
     else:
         check_labels(SHEET, list(COHORT.values()), config["classes"])
         RUNS = {run: split_cohort(design) for run, design in split_designs().items()}
@@ -174,8 +179,8 @@ except SlidemillError as error:
 
 DRAWN_SLIDES = any(slide.synthetic for slide in COHORT.values())
 IS_CROSS_VALIDATION = bool(config["split"]["folds"]) and not TRAINED_MODEL
-# Where the rules that run once for each fold put their files; what is the same for all folds lies under results/.
-RUN = "results/fold-{fold}" if IS_CROSS_VALIDATION else "results"
+# Where the rules that run once for each fold put their files; what is the same for all folds lies above.
+RUN = f"{RESULTS}/fold-{{fold}}" if IS_CROSS_VALIDATION else RESULTS
 # Each test slide and the run whose model is tested on it. No slide is a test slide of two folds.
 TESTED_IN = {
     slide_id: run
@@ -257,7 +262,7 @@ def model_of(run):
 @called_for_each_job
 def test_scores(wildcards):
     """The predictions of a slide by the model that is tested on it."""
-    run = TESTED_IN.get(wildcards.slide_id, "results")
+    run = TESTED_IN.get(wildcards.slide_id, RESULTS)
     return f"{run}/predictions/{wildcards.slide_id}.zarr.zip"
 
 
@@ -278,14 +283,14 @@ def final_outputs(wildcards):
     return (
         score_outputs(wildcards)
         if TRAINED_MODEL
-        else ["results/report.html", *overlays()]
+        else [f"{RESULTS}/report.html", *overlays()]
     )
 
 
 def overlays():
     """The pyramids that the config asks for."""
     slides = PICTURED_SLIDES if config["heatmap"]["overlay_mpp"] else []
-    return expand("results/overlays/{slide_id}.ome.tiff", slide_id=slides)
+    return expand(f"{RESULTS}/overlays/{{slide_id}}.ome.tiff", slide_id=slides)
 
 
 def score_outputs(wildcards):
@@ -293,8 +298,8 @@ def score_outputs(wildcards):
     if TRAINED_MODEL is None:
         return "(a trained model: add --config slides=SHEET.tsv model=PATH/model.keras)"  # as in slide_file
     heatmaps = expand(
-        "results/heatmaps/{slide_id}.{kind}",
+        f"{RESULTS}/heatmaps/{{slide_id}}.{{kind}}",
         slide_id=PICTURED_SLIDES,
         kind=["png", "geojson"],
     )
-    return ["results/scores.tsv", *heatmaps, *overlays()]
+    return [f"{RESULTS}/scores.tsv", *heatmaps, *overlays()]

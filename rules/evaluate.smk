@@ -8,20 +8,20 @@ rule evaluate:
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=PICTURED_SLIDES),
     output:
         metrics=report(
-            "results/evaluation/metrics.json",
+            f"{RESULTS}/evaluation/metrics.json",
             caption="../docs/captions/metrics.rst",
             category="Results",
         ),
         slides=report(
-            "results/evaluation/slides.tsv",
+            f"{RESULTS}/evaluation/slides.tsv",
             caption="../docs/captions/slides.rst",
             category="Results",
         ),
-        top_tiles="results/evaluation/top_tiles.tsv",
+        top_tiles=f"{RESULTS}/evaluation/top_tiles.tsv",
     log:
-        "logs/evaluate.log",
+        f"{LOGS}/evaluate.log",
     benchmark:
-        "results/benchmarks/evaluate.tsv"
+        f"{RESULTS}/benchmarks/evaluate.tsv"
     conda:
         "../envs/evaluation.yaml"
     resources:

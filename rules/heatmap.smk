@@ -8,18 +8,18 @@ rule heatmap:
         predictions=test_scores,
     output:
         png=report(
-            "results/heatmaps/{slide_id}.png",
+            f"{RESULTS}/heatmaps/{{slide_id}}.png",
             caption="../docs/captions/heatmap.rst",
             category="Heatmaps",
             labels={"slide": "{slide_id}"},
         ),
-        geojson="results/heatmaps/{slide_id}.geojson",
-        preview="results/previews/{slide_id}.jpg",
-        tiles="results/typical_tiles/{slide_id}.jpg",
+        geojson=f"{RESULTS}/heatmaps/{{slide_id}}.geojson",
+        preview=f"{RESULTS}/previews/{{slide_id}}.jpg",
+        tiles=f"{RESULTS}/typical_tiles/{{slide_id}}.jpg",
     log:
-        "logs/heatmap/{slide_id}.log",
+        f"{LOGS}/heatmap/{{slide_id}}.log",
     benchmark:
-        "results/benchmarks/heatmap/{slide_id}.tsv"
+        f"{RESULTS}/benchmarks/heatmap/{{slide_id}}.tsv"
     group:
         packed("pictures")
     conda:
@@ -42,11 +42,11 @@ rule overlay:
         store="results/tiles/{slide_id}.zarr.zip",
         predictions=test_scores,
     output:
-        "results/overlays/{slide_id}.ome.tiff",
+        f"{RESULTS}/overlays/{{slide_id}}.ome.tiff",
     log:
-        "logs/overlay/{slide_id}.log",
+        f"{LOGS}/overlay/{{slide_id}}.log",
     benchmark:
-        "results/benchmarks/overlay/{slide_id}.tsv"
+        f"{RESULTS}/benchmarks/overlay/{{slide_id}}.tsv"
     group:
         packed("pictures")
     conda:

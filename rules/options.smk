@@ -84,4 +84,11 @@ def folders_of(name, files):
     return repeated_option(name, folders)
 
 
+def benchmark_places():
+    """The benchmark file, or the folder of such files, of each rule here: those of other experiments are left out."""
+    files = (str(rule.benchmark) for rule in workflow.rules if rule.benchmark)
+    places = (re.search(r"results/(?:.*/)?benchmarks/[^/]+", file) for file in files)
+    return sorted({place[0] for place in places})
+
+
 DOWNLOAD_SLIDE = f"{script('download_slide.py')} {server_options('client', 'connections', 'on_failure')}"

@@ -14,9 +14,9 @@ for number, (run, batch) in enumerate(prediction_batches()):
         output:
             expand("{run}/predictions/{slide_id}.zarr.zip", run=run, slide_id=batch),
         log:
-            f"logs/predict_slides/{number}.log",
+            f"{LOGS}/predict_slides/{number}.log",
         benchmark:
-            f"results/benchmarks/predict_slides/{number}.tsv"
+            f"{RESULTS}/benchmarks/predict_slides/{number}.tsv"
         conda:
             "../envs/training.yaml"
         threads: workflow.resource_settings.overwrite_threads.get("predict_slides", 1)

@@ -3,11 +3,11 @@
 
 rule write_config:
     output:
-        "results/config.json",
+        f"{RESULTS}/config.json",
     log:
-        "logs/write_config.log",
+        f"{LOGS}/write_config.log",
     benchmark:
-        "results/benchmarks/write_config.tsv"
+        f"{RESULTS}/benchmarks/write_config.tsv"
     localrule: True
     conda:
         "../envs/evaluation.yaml"
@@ -24,24 +24,26 @@ rule report:
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
         plan=expand("{run}/shards/plan.json", run=RUNS),
         history=expand("{run}/model/history.tsv", run=RUNS),
-        metrics="results/evaluation/metrics.json",
-        slides="results/evaluation/slides.tsv",
-        top_tiles="results/evaluation/top_tiles.tsv",
-        previews=expand("results/previews/{slide_id}.jpg", slide_id=PICTURED_SLIDES),
-        typical_tiles=expand(
-            "results/typical_tiles/{slide_id}.jpg", slide_id=PICTURED_SLIDES
+        metrics=f"{RESULTS}/evaluation/metrics.json",
+        slides=f"{RESULTS}/evaluation/slides.tsv",
+        top_tiles=f"{RESULTS}/evaluation/top_tiles.tsv",
+        previews=expand(
+            f"{RESULTS}/previews/{{slide_id}}.jpg", slide_id=PICTURED_SLIDES
         ),
-        config="results/config.json",
+        typical_tiles=expand(
+            f"{RESULTS}/typical_tiles/{{slide_id}}.jpg", slide_id=PICTURED_SLIDES
+        ),
+        config=f"{RESULTS}/config.json",
     output:
         report(
-            "results/report.html",
+            f"{RESULTS}/report.html",
             caption="../docs/captions/report.rst",
             category="Report",
         ),
     log:
-        "logs/report.log",
+        f"{LOGS}/report.log",
     benchmark:
-        "results/benchmarks/report.tsv"
+        f"{RESULTS}/benchmarks/report.tsv"
     conda:
         "../envs/evaluation.yaml"
     resources:
@@ -54,8 +56,9 @@ rule report:
         tiles=lambda wildcards, input: folder_of(input.stores),
         previews=lambda wildcards, input: folder_of(input.previews),
         typical_tiles=lambda wildcards, input: folder_of(input.typical_tiles),
+        benchmarks=lambda wildcards: repeated_option("benchmarks", benchmark_places()),
     shell:
         "python {params.script} {params.splits} --tiles {params.tiles} {params.plan}"
         " {params.history} --metrics {input.metrics:q} --slides {input.slides:q}"
         " --top-tiles {input.top_tiles:q} --previews {params.previews} --typical-tiles {params.typical_tiles}"
-        " --benchmarks results/benchmarks --config {input.config:q} --output {output:q} &> {log:q}"
+        " {params.benchmarks} --config {input.config:q} --output {output:q} &> {log:q}"

@@ -9,14 +9,14 @@ rule score:
 
 rule score_slides:
     input:
-        sheet="results/slides.tsv",  # a path, as in assign_splits
+        sheet=f"{RESULTS}/slides.tsv",  # a path, as in assign_splits
         predictions=SCORES,
     output:
-        "results/scores.tsv",
+        f"{RESULTS}/scores.tsv",
     log:
-        "logs/score_slides.log",
+        f"{LOGS}/score_slides.log",
     benchmark:
-        "results/benchmarks/score_slides.tsv"
+        f"{RESULTS}/benchmarks/score_slides.tsv"
     conda:
         "../envs/evaluation.yaml"
     params:

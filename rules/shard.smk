@@ -21,9 +21,9 @@ rule shard_tiles:
             count=SHARDS,
         ),
     log:
-        of_run("logs/shard_tiles.log"),
+        of_run(f"{LOGS}/shard_tiles.log"),
     benchmark:
-        of_run("results/benchmarks/shard_tiles.tsv")
+        of_run(f"{RESULTS}/benchmarks/shard_tiles.tsv")
     conda:
         "../envs/training.yaml"
     threads: RANKS

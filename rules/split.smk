@@ -4,14 +4,14 @@
 rule assign_splits:
     input:
         # Paths, and not rules.NAME.output: Snakemake would compare each with all inputs, which is slow for many slides.
-        sheet="results/slides.tsv",
+        sheet=f"{RESULTS}/slides.tsv",
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
     output:
         f"{RUN}/splits.tsv",
     log:
-        of_run("logs/assign_splits.log"),
+        of_run(f"{LOGS}/assign_splits.log"),
     benchmark:
-        of_run("results/benchmarks/assign_splits.tsv")
+        of_run(f"{RESULTS}/benchmarks/assign_splits.tsv")
     conda:
         "../envs/slides.yaml"
     resources:

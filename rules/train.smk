@@ -11,9 +11,9 @@ if FIFOS:
         output:
             FIFO_LISTS,
         log:
-            of_run("logs/list_fifos.log"),
+            of_run(f"{LOGS}/list_fifos.log"),
         benchmark:
-            of_run("results/benchmarks/list_fifos.tsv")
+            of_run(f"{RESULTS}/benchmarks/list_fifos.tsv")
         localrule: True
         conda:
             "../envs/training.yaml"
@@ -38,9 +38,9 @@ rule train:
         model=f"{RUN}/model/model.keras",
         history=f"{RUN}/model/history.tsv",
     log:
-        of_run("logs/train.log"),
+        of_run(f"{LOGS}/train.log"),
     benchmark:
-        of_run("results/benchmarks/train.tsv")
+        of_run(f"{RESULTS}/benchmarks/train.tsv")
     retries: TRAIN_RETRIES
     conda:
         "../envs/training.yaml"
@@ -55,8 +55,8 @@ rule train:
         script=script("train.py"),
         training=training_options,
         fifos=f"--fifo-folder {FIFOS}" if FIFOS else "",
-        log_folder=of_run("logs/train"),
-        tracking="results/mlflow",
+        log_folder=of_run(f"{LOGS}/train"),
+        tracking="results/mlflow",  # of all experiments, to compare them
         seed=options(None, "seed"),
     shell:
         LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"

@@ -19,7 +19,9 @@ from slidemill.reporting.sources import FoldFiles, RunFiles
 @click.option("--top-tiles", type=Path, required=True, help="evaluation/top_tiles.tsv.")
 @click.option("--previews", type=Path, required=True, help="Folder of the test slides' small heatmaps.")
 @click.option("--typical-tiles", type=Path, required=True, help="Folder of the test slides' tile sheets.")
-@click.option("--benchmarks", type=Path, required=True, help="Folder of Snakemake's benchmark files; may be missing.")
+@click.option(
+    "--benchmarks", type=Path, multiple=True, help="Benchmark file of a rule, or folder of those of its jobs."
+)
 @click.option("--config", type=Path, required=True, help="The run's config as JSON.")
 @click.option("--output", type=Path, required=True, help="report.html to write.")
 def main(
@@ -32,7 +34,7 @@ def main(
     top_tiles: Path,
     previews: Path,
     typical_tiles: Path,
-    benchmarks: Path,
+    benchmarks: tuple[Path, ...],
     config: Path,
     output: Path,
 ) -> None:

@@ -83,7 +83,7 @@ def write_run(folder: Path, slides: list[FakeSlide], *, trained: bool = True, co
         seed=1,
         aggregation=Aggregation(),
     )
-    _write_benchmarks(files.benchmarks)
+    _write_benchmarks(folder / "benchmarks")
     files.config.write_text(json.dumps(config or {"classes": CLASSES, "seed": 1}))
     for fold in files.folds:
         if fold.history and fold.plan:
@@ -105,7 +105,7 @@ def _files(folder: Path, trained: bool) -> RunFiles:
         top_tiles=folder / "top_tiles.tsv",
         previews=folder / "previews",
         typical_tiles=folder / "typical_tiles",
-        benchmarks=folder / "benchmarks",
+        benchmarks=[folder / "benchmarks" / place for place in ("tile_slide", "train.tsv", "absent", "none.tsv")],
         config=folder / "config.json",
     )
 

@@ -16,7 +16,7 @@ def test_costs_of_each_rule_are_summed_over_its_jobs(tmp_path):
 
 
 def test_no_benchmarks_are_no_costs(tmp_path):
-    assert rule_costs(tmp_path / "absent") == []
+    assert rule_costs([tmp_path / "absent"]) == []
 
 
 @pytest.mark.parametrize(("slides", "side"), [(0, 1200), (10, 1200), (100_000, 320)])

@@ -1,7 +1,7 @@
 """What a run took: time and memory of the jobs of each rule, from Snakemake's benchmark files."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,16 +25,17 @@ class RuleCost:
     memory_mb: float | None
 
 
-def rule_costs(folder: Path) -> list[RuleCost]:
-    """The cost of each rule, in alphabetical order; empty where there are no benchmark files.
+def rule_costs(places: Iterable[Path]) -> list[RuleCost]:
+    """The cost of each rule, in alphabetical order; of a rule without benchmark files nothing is told.
 
     Args:
-        folder: holds {rule}.tsv and {rule}/{job}.tsv.
+        places: for each rule its benchmark file, {rule}.tsv, or the folder of those of its jobs, {rule}/.
     """
     jobs: dict[str, list[tuple[float, float | None]]] = {}
-    for path in sorted(folder.rglob("*.tsv")):
-        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
-        jobs.setdefault(rule, []).extend(_jobs(path))
+    for place in places:
+        files = sorted(place.rglob("*.tsv")) if place.is_dir() else [place]
+        for path in filter(Path.exists, files):
+            jobs.setdefault(place.name.removesuffix(".tsv"), []).extend(_jobs(path))
     return [_cost(rule, found) for rule, found in sorted(jobs.items()) if found]
 
 

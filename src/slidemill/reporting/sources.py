@@ -39,7 +39,7 @@ class RunFiles:
         top_tiles: evaluation/top_tiles.tsv.
         previews: folder of {slide_id}.jpg, the small heatmaps of the test slides.
         typical_tiles: folder of {slide_id}.jpg, the tile sheets of the test slides.
-        benchmarks: folder of Snakemake's benchmark files; it may be missing.
+        benchmarks: Snakemake's benchmark file of each rule, or the folder of those of its jobs; they may be missing.
         config: the run's config as JSON.
     """
 
@@ -50,7 +50,7 @@ class RunFiles:
     top_tiles: Path
     previews: Path
     typical_tiles: Path
-    benchmarks: Path
+    benchmarks: Sequence[Path]
     config: Path
 
     def store(self, slide_id: str) -> Path:
