@@ -2,7 +2,7 @@
 # A channel gives all shards as files that are read as they are needed. Where the profile names a folder for FIFOs
 # (`set-resources: {train: {fifos: FOLDER}}`), each rank of a host has a channel of its own for each kind of shard.
 
-FIFOS = profile_resource("train", "fifos")
+FIFOS = raw_resource(workflow, "train", "fifos")
 FIFO_NAMES = expand(
     "{kind}_{number}",
     kind=["train", "validation"],

@@ -2,7 +2,6 @@
 import atexit
 import functools
 import gc
-import inspect
 import json
 import os
 import re
@@ -10,10 +9,10 @@ import shlex
 import sys
 from pathlib import Path
 
+import snakemake_internals  # beside this file, where Snakemake lets it be found
 import yaml
-from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
-from snakemake.resources import Resource
+from snakemake_internals import called_for_each_job
 
 from slidemill.cohort import is_address, read_sheet
 from slidemill.cohort.gdc.selection import Selection
@@ -33,13 +32,7 @@ gc.set_threshold(200_000, 20, 100)
 atexit.register(gc.freeze)
 
 
-def called_for_each_job(function):
-    """Say once which arguments a function takes: Snakemake finds it out anew for each call, an eighth of its work."""
-    overwrite_function_params(function, inspect.signature(function).parameters)
-    return function
-
-
-called_for_each_job(Resource.evaluate)  # of Snakemake itself
+snakemake_internals.evaluate_resources_quickly()
 
 BASE = Path(workflow.basedir)
 
@@ -160,7 +153,7 @@ try:
     RESULTS, LOGS = f"results{IN_EXPERIMENT}", f"logs{IN_EXPERIMENT}"
     SHEET = find_sheet(config["slides"])
     # Jobs on machines without this file system get the sheet with the sources, as they get configs.
-    workflow.configfiles.append(SHEET)
+    snakemake_internals.send_with_sources(workflow, SHEET)
     # `snakemake select_slides` is still to write it; nothing else can be done before.
     SHEET_TO_SELECT = config["select"] is not None and not SHEET.exists()
     COHORT = {} if SHEET_TO_SELECT else read_cohort(SHEET)
@@ -240,7 +233,7 @@ def slide_file(wildcards):
 
 def storage_address(path):
     """Where a result is kept: below the address of the default storage, if there is one."""
-    prefix = workflow.storage_settings.default_storage_prefix
+    prefix = snakemake_internals.storage_prefix(workflow)
     return f"{prefix.rstrip('/')}/{path}" if prefix else path
 
 

@@ -19,9 +19,9 @@ for number, (run, batch) in enumerate(prediction_batches()):
             f"{RESULTS}/benchmarks/predict_slides/{number}.tsv"
         conda:
             "../envs/training.yaml"
-        threads: workflow.resource_settings.overwrite_threads.get("predict_slides", 1)
+        threads: set_threads(workflow, "predict_slides", otherwise=1)
         resources:
-            **{"mem_mb": predict_memory, **set_resources("predict_slides")},
+            **{"mem_mb": predict_memory, **set_resources(workflow, "predict_slides")},
         params:
             script=script("predict_slides.py"),
             slides=" ".join(f"--slide {shlex.quote(slide_id)}" for slide_id in batch),
@@ -33,5 +33,4 @@ for number, (run, batch) in enumerate(prediction_batches()):
             "python {params.script} {params.slides} --tiles {params.tiles} {params.exclude} --model {input.model:q}"
             " --threads {threads} --kept {params.kept:q} --predictions {params.predictions} &> {log:q}"
 
-    # Snakemake keeps a function for each rule among the globals, and copies them all for each command it puts together.
-    globals().pop(f"__predict_slides_{number}", None)
+    snakemake_internals.forget_command(workflow, f"predict_slides_{number}")

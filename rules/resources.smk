@@ -1,8 +1,6 @@
 # Memory (MB) and time (minutes) for those who hand out machines; one machine does not ask. Both grow with the slide and
 # with each attempt, because a job that was killed for too little of one needs more.
-
-# What `--set-resources` and profiles say, by rule. Snakemake gives rules theirs from this very object, by a private name.
-PROFILE_RESOURCES = workflow.resource_settings._parsed_overwrite_resources
+from snakemake_internals import raw_resource, set_resources, set_threads
 
 
 @functools.cache
@@ -67,24 +65,10 @@ def ranks_evenly():
     }
 
 
-def set_resources(name):
-    """What `--set-resources NAME:RESOURCE=VALUE` and profiles say, for rules that stand for one of this name."""
-    return {
-        key: resource._evaluator or resource.value
-        for key, resource in PROFILE_RESOURCES.get(name, {}).items()
-    }
-
-
-def profile_resource(rule_name, name):
-    """One of them as it is written there; None where none is said."""
-    resource = PROFILE_RESOURCES.get(rule_name, {}).get(name)
-    return None if resource is None else resource.raw
-
-
 def check_gpus_per_node():
     """Refuse a profile that asks for another number of GPUs on a node than there are ranks."""
     per_node = config["ranks"]["per_node"]
-    gres = profile_resource("train", "gres")
+    gres = raw_resource(workflow, "train", "gres")
     gpus = re.fullmatch(r"gpu(?::[\w.]+)?:(\d+)", str(gres or ""))
     if gpus and int(gpus[1]) != per_node:
         raise WorkflowError(
@@ -95,16 +79,14 @@ def check_gpus_per_node():
 
 def start_one_rank_alone():
     """Leave the launcher out where there is one rank: schedulers refuse an MPI job with one task."""
-    for name in MPI_RULES & set(PROFILE_RESOURCES):
-        resources = PROFILE_RESOURCES[name]
-        others = {key: value for key, value in resources.items() if key != "mpi"}
-        PROFILE_RESOURCES[name] = type(resources)(others)
+    for name in MPI_RULES:
+        snakemake_internals.drop_set_resource(workflow, name, "mpi")
 
 
-MPI_RULES = {"shard_tiles", "train"}
+MPI_RULES = ("shard_tiles", "train")
 LAUNCH = "{resources.mpi} -n {resources.tasks} " if RANKS > 1 else ""
 # Retries are counted where the jobs are sent from, and not inside a job once more.
-TRAIN_RETRIES = 3 if workflow.is_main_process else 0
+TRAIN_RETRIES = 3 if snakemake_internals.sends_jobs(workflow) else 0
 
 check_gpus_per_node()
 if RANKS == 1:

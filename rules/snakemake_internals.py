@@ -1,0 +1,163 @@
+"""What the workflow needs of Snakemake's inside: names that Snakemake's documentation does not promise.
+
+They are used in this module and nowhere else. Where one is gone from a later Snakemake, what only saves time is left
+out, and what the workflow cannot do without ends it with a sentence. `tests/workflow/test_snakemake_internals.py` has a
+test for each, which also notices when a name stays and means something else.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import snakemake
+import snakemake.common
+import snakemake.dag
+import snakemake.resources
+import snakemake.spawn_jobs
+from snakemake.exceptions import WorkflowError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def inside(owner: Any, path: str) -> Any:
+    """An attribute, or one of an attribute of it (`a.b`).
+
+    Raises:
+        WorkflowError: this Snakemake does not have it.
+    """
+    try:
+        return attrgetter(path)(owner)
+    except AttributeError:
+        name = getattr(owner, "__name__", type(owner).__name__)
+        raise WorkflowError(
+            f"Snakemake {snakemake.__version__} has no '{path}' in {name}, which this workflow needs. "
+            "Install the Snakemake that uv.lock names."
+        ) from None
+
+
+def called_for_each_job(function: Function) -> Function:
+    """Say once which arguments a function takes: Snakemake finds it out anew for each call, an eighth of its work."""
+    overwrite = getattr(snakemake.common, "overwrite_function_params", None)
+    if overwrite is not None:
+        overwrite(function, inspect.signature(function).parameters)
+    return function
+
+
+def evaluate_resources_quickly() -> None:
+    """The same for the function of Snakemake itself that gives a job each of its resources."""
+    evaluate = getattr(snakemake.resources.Resource, "evaluate", None)
+    if evaluate is not None:
+        called_for_each_job(evaluate)
+
+
+def trust_groups(workflow: Any) -> None:
+    """Do not look whether groups depend on themselves, unless `--groups` makes other ones than the rules do.
+
+    It takes Snakemake a time that grows with the square of the slides: 100 seconds for 5,000. The groups of the rules
+    do not depend on themselves.
+    """
+    if not inside(workflow, "group_settings.overwrite_groups"):
+        snakemake.dag.DAG._check_groups = lambda _: None
+
+
+def forget_command(workflow: Any, rule: str) -> None:
+    """Take the function that Snakemake keeps for a rule from the globals, which it copies for each command."""
+    inside(workflow, "globals").pop(f"__{rule}", None)
+
+
+def set_resources(workflow: Any, rule: str) -> dict[str, Any]:
+    """What `--set-resources RULE:RESOURCE=VALUE` and profiles say of a rule, to be the resources of another one."""
+    return {name: _value_for_a_rule(resource) for name, resource in _overwritten(workflow, rule).items()}
+
+
+def raw_resource(workflow: Any, rule: str, name: str) -> Any:
+    """One of them as it is written there; None where none is said."""
+    resource = _overwritten(workflow, rule).get(name)
+    return None if resource is None else inside(resource, "raw")
+
+
+def drop_set_resource(workflow: Any, rule: str, name: str) -> None:
+    """Forget one of them, for this Snakemake and those of its jobs. To be called before the rule is read."""
+    resources = _overwritten(workflow, rule)
+    if name in resources:
+        others = {key: value for key, value in resources.items() if key != name}
+        inside(workflow, "resource_settings.overwrite_resources")[rule] = type(resources)(others)
+
+
+def _overwritten(workflow: Any, rule: str) -> Any:
+    settings = inside(workflow, "resource_settings.overwrite_resources")
+    return inside(snakemake.resources, "Resources.from_mapping")(settings.get(rule, {}))
+
+
+def _value_for_a_rule(resource: Any) -> Any:
+    if not resource.is_evaluable():
+        return resource.value
+
+    def evaluate(wildcards: Any, **about_the_job: Any) -> Any:
+        return resource.evaluate(wildcards, **about_the_job).value
+
+    return evaluate
+
+
+def set_threads(workflow: Any, rule: str, otherwise: int) -> Any:
+    """What `--set-threads` and profiles say of a rule."""
+    return inside(workflow, "resource_settings.overwrite_threads").get(rule, otherwise)
+
+
+def is_grouped(workflow: Any, group: str) -> bool:
+    """Whether `--group-components` or a profile says how many jobs of a group travel together."""
+    return group in inside(workflow, "group_settings.group_components")
+
+
+def storage_prefix(workflow: Any) -> str | None:
+    """The address of the default storage, if there is one."""
+    return inside(workflow, "storage_settings.default_storage_prefix")
+
+
+def sends_jobs(workflow: Any) -> bool:
+    """Whether this is the Snakemake that the user started, and not one that runs a job of it."""
+    return bool(inside(workflow, "is_main_process"))
+
+
+def send_with_sources(workflow: Any, file: Path) -> None:
+    """Let jobs on machines without this file system have a file, as they have configs."""
+    inside(workflow, "configfiles").append(file)
+
+
+def keep_groups_together(workflow: Any) -> None:
+    """Tell the Snakemake that runs a group, too, to stay together, and to let no failing slide end the others.
+
+    Snakemake has no setting for it, and reads no profile in jobs.
+    """
+    factory = inside(snakemake.spawn_jobs, "SpawnedJobArgsFactory")
+
+    class GroupArguments(factory):  # type: ignore[misc, valid-type]
+        def general_args(self, executor_common_settings: Any) -> str:
+            return " ".join(
+                [
+                    super().general_args(executor_common_settings),
+                    self.get_group_args(),
+                    self.workflow_property_to_arg("execution_settings.keep_going"),
+                ]
+            )
+
+    inside(workflow, "spawned_job_args_factory")
+    type(workflow).spawned_job_args_factory = property(GroupArguments)
+
+
+class FailedJob(NamedTuple):
+    """A job that failed and did not give its outputs; `log` may not be there."""
+
+    rule: str
+    wildcards: list[str]
+    log: Path
+
+
+def failed_jobs(workflow: Any) -> Iterator[FailedJob]:
+    """Jobs that failed and did not give their outputs, alone or in a group, in order."""
+    failed = inside(workflow, "scheduler.failed")
+    for job in sorted((job for one in failed for job in (one if one.is_group() else [one])), key=str):
+        if not all(Path(file).exists() for file in job.output):
+            yield FailedJob(job.rule.name, list(job.wildcards), Path(job.log[0]))
