@@ -147,6 +147,11 @@ def keep_groups_together(workflow: Any) -> None:
     type(workflow).spawned_job_args_factory = property(GroupArguments)
 
 
+def benchmark_files(workflow: Any) -> list[str]:
+    """The benchmark file of each rule so far that has one, with its wildcards in braces."""
+    return [str(rule.benchmark) for rule in inside(workflow, "rules") if inside(rule, "benchmark")]
+
+
 class FailedJob(NamedTuple):
     """A job that failed and did not give its outputs; `log` may not be there."""
 

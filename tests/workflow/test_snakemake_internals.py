@@ -71,6 +71,7 @@ rule copied:
 rule failing:
     output: "{name}ed.txt"
     log: "logs/{name}.log"
+    benchmark: "benchmarks/{name}.tsv"
     wildcard_constraints: name="fail"
     shell: "echo why > {log}; exit 1"
 
@@ -85,6 +86,7 @@ onerror:
         "other commands": [name for name in workflow.globals if name == "__alone"],
         "sources": sorted(str(file) for file in workflow.dag.get_sources()),
         "is grouped": [internals.is_grouped(workflow, name) for name in ("pictures", "slides")],
+        "benchmarks": internals.benchmark_files(workflow),
         "sends jobs": internals.sends_jobs(workflow),
     }
     Path("found.json").write_text(json.dumps(found))
@@ -218,6 +220,10 @@ def test_configfiles(run):
         "What is appended to workflow.configfiles no longer travels with the sources: jobs without a shared file "
         "system have no slide sheet."
     )
+
+
+def test_rules_and_their_benchmarks(run):
+    assert run.benchmarks == ["benchmarks/{name}.tsv"], "workflow.rules no longer says the benchmark file of each rule."
 
 
 def test_is_main_process(run):
