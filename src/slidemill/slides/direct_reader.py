@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from slidemill.slides.jpeg import SCALES, decoding_buffer
-from slidemill.slides.layout import Layout, Square
+from slidemill.slides.layout import SAME_SIDE, Layout, Square
+from slidemill.slides.levels import level_for, serving_limit
 from slidemill.slides.ordered import map_in_order
 from slidemill.slides.reader import (
     ReaderName,
@@ -47,8 +48,13 @@ class _Source:
 
     @property
     def downsample(self) -> float:
-        """Level-0 pixels along the side of a decoded pixel."""
+        """Level-0 pixels along the side of a decoded pixel, the mean of both sides."""
         return self.level.downsample * self.scale
+
+    @property
+    def downsamples(self) -> np.ndarray:
+        """(2,) float, the same along x and y."""
+        return np.array(self.level.downsamples) * self.scale
 
     @property
     def tile_shape(self) -> tuple[int, int]:
@@ -96,8 +102,8 @@ class _DirectReader:
             reduction *= 2
         strips = map_in_order(lambda row: self._strip(source, row, reduction), range(source.level.rows), threads)
         picture = np.concatenate(list(strips))
-        scale = source.downsample * reduction
-        box = (0, 0, min(width / scale, picture.shape[1]), min(height / scale, picture.shape[0]))
+        scale_x, scale_y = source.downsamples * reduction
+        box = (0, 0, min(width / scale_x, picture.shape[1]), min(height / scale_y, picture.shape[0]))
         return np.asarray(Image.fromarray(picture).resize((columns, rows), Image.Resampling.BILINEAR, box=box))
 
     def map_tiles(
@@ -136,13 +142,9 @@ class _DirectReader:
             raise UnreadableSlideError(self._path, str(error)) from error
 
     def _source(self, downsample: float) -> _Source:
-        """The source with fewest pixels that is no coarser than asked for."""
-        allowed = downsample * (1 + 1e-9)
-        level = max(
-            (level for level in self._slide.levels if level.downsample <= allowed),
-            key=lambda level: level.downsample,
-            default=self._slide.levels[0],
-        )
+        """The source with fewest pixels that is no coarser than asked for, or hardly."""
+        level = self._slide.levels[level_for(self.downsamples, downsample)]
+        allowed = serving_limit(downsample)
         return _Source(level, max((s for s in SCALES if level.downsample * s <= allowed), default=1))
 
     def _strip(self, source: _Source, row: int, reduction: int) -> np.ndarray:
@@ -169,11 +171,12 @@ class _Cutter:
         self._source = source
         self._tile_shape = source.tile_shape
         self._size = size
-        self._side = extent / source.downsample  # of an output tile, in decoded pixels
-        self._corners = corners / source.downsample
+        self._sides = extent / source.downsamples  # of an output tile, in decoded pixels
+        self._is_resampled = bool((np.abs(self._sides - size) >= SAME_SIDE).any())
+        self._corners = corners / source.downsamples
         self._layout = Layout(
             self._corners,
-            self._side,
+            self._sides,
             size,
             tile_shape=source.tile_shape,
             grid_shape=(source.level.rows, source.level.columns),
@@ -226,10 +229,11 @@ class _Cutter:
         return self._reader.decode(self._source, segments[index])
 
     def _resampled(self, square: Square, region: np.ndarray) -> np.ndarray:
-        if region.shape[0] == region.shape[1] == self._size and abs(self._side - self._size) < 1e-6:
+        if region.shape[0] == region.shape[1] == self._size and not self._is_resampled:
             return region
         left, top = np.maximum(self._corners[square.number] - (square.left, square.top), 0.0).tolist()
-        inside = Box(left, top, min(left + self._side, region.shape[1]), min(top + self._side, region.shape[0]))
+        width, height = self._sides.tolist()
+        inside = Box(left, top, min(left + width, region.shape[1]), min(top + height, region.shape[0]))
         return resample(region, inside, width=self._size, height=self._size)
 
     def _array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from slidemill.slides.resample import resampling_margin
 
 _SLACK = 1e-6  # of a pixel; what floating point arithmetic may add
+SAME_SIDE = 1e-6  # of a pixel; sides that differ by less are equal
 
 
 class Square(NamedTuple):
@@ -39,7 +40,7 @@ class Layout:
 
     Args:
         corners: (tiles, 2) float, x and y of the top left corners.
-        side: of the output tiles on the level.
+        sides: (2,) float, of the output tiles on the level, along x and y.
         size: of the output tiles when they are resampled.
         tile_shape: height and width of source tiles.
         grid_shape: rows and columns of source tiles.
@@ -49,7 +50,7 @@ class Layout:
     def __init__(
         self,
         corners: np.ndarray,
-        side: float,
+        sides: np.ndarray,
         size: int,
         *,
         tile_shape: tuple[int, int],
@@ -59,7 +60,7 @@ class Layout:
         self._tile_shape = tile_shape
         self._grid_shape = grid_shape
         self._limits = limits
-        self._squares = self._find_squares(corners, side, size)
+        self._squares = self._find_squares(corners, sides, size)
         self._parts: dict[tuple[int, int, int, int], list[Part]] = {}
 
     def batches(self, most: int) -> Iterator[list[Square]]:
@@ -104,13 +105,14 @@ class Layout:
             ]
         return known
 
-    def _find_squares(self, corners: np.ndarray, side: float, size: int) -> np.ndarray:
+    def _find_squares(self, corners: np.ndarray, sides: np.ndarray, size: int) -> np.ndarray:
         """(tiles, 8) int64, what a `Square` holds after its number."""
         tile, most, limits = (np.array(shape[::-1]) for shape in (self._tile_shape, self._grid_shape, self._limits))
         starts = np.floor(corners + _SLACK).astype(np.int64)
-        ends = np.ceil(corners + side - _SLACK).astype(np.int64)
+        ends = np.ceil(corners + sides - _SLACK).astype(np.int64)
         # Pixels beside a tile that is resampled weigh as they would without a border: no seam between neighbours.
-        margin = np.where((ends - starts == size).all(axis=1), 0, resampling_margin(side, size))[:, None]
+        is_same = (ends - starts == size).all(axis=1) & (np.abs(sides - size) < SAME_SIDE).all()
+        margin = np.where(is_same, 0, resampling_margin(sides.max(), size))[:, None]
         starts = np.where(starts >= 0, np.maximum(starts - margin, 0), starts)
         ends = np.where(ends <= limits, np.minimum(ends + margin, limits), ends)
         first = np.clip(starts // tile, 0, most)

@@ -11,6 +11,8 @@ import openslide
 from openslide import OpenSlide, OpenSlideError
 from PIL import Image
 
+from slidemill.slides.layout import SAME_SIDE
+from slidemill.slides.levels import axis_downsamples, level_for
 from slidemill.slides.ordered import map_in_order
 from slidemill.slides.reader import (
     LARGEST_SIDE_PX,
@@ -70,6 +72,7 @@ class _OpenSlideReader:
     def __init__(self, path: Path, slide: OpenSlide) -> None:
         self._path = path
         self._slide = slide
+        self._downsamples = [axis_downsamples(slide.dimensions, level) for level in slide.level_dimensions]
 
     @property
     def name(self) -> ReaderName:
@@ -94,18 +97,18 @@ class _OpenSlideReader:
 
     @property
     def downsamples(self) -> tuple[float, ...]:
-        return tuple(self._slide.level_downsamples)
+        return tuple((across + down) / 2 for across, down in self._downsamples)
 
     def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
         width, height = self._slide.dimensions
         downsample, columns, rows = overview_size(width, height, max_side)
         scale_x, scale_y = width / columns, height / rows
-        level = self._slide.get_best_level_for_downsample(downsample)
+        level = level_for(self.downsamples, downsample)
         level_width, level_height = self._slide.level_dimensions[level]
         if level_width * level_height > _MOST_OVERVIEW_PX:
             raise NoPyramidError(self._path, level_width, level_height)
         # In parts, because a slide without a pyramid has to be decoded at full size.
-        step = max(1, int(_MAX_REGION_SIDE * self._slide.level_downsamples[level] / downsample))
+        step = max(1, int(_MAX_REGION_SIDE * self.downsamples[level] / downsample))
         picture = np.empty((rows, columns, 3), np.uint8)
 
         def draw(corner: tuple[int, int]) -> None:
@@ -129,7 +132,7 @@ class _OpenSlideReader:
         size: TilePixels,
         threads: int = 1,
     ) -> Iterator[_Result]:
-        level = self._slide.get_best_level_for_downsample(extent / size)
+        level = level_for(self.downsamples, extent / size)
 
         def cut(square: tuple[int, list[int]]) -> _Result:
             number, (x, y) = square
@@ -139,25 +142,28 @@ class _OpenSlideReader:
 
     def _resampled(self, level: int, box: Box, width: int, height: int) -> np.ndarray:
         """Pixels of a rectangle, given in those of level 0, read from `level`, as (height, width, 3)."""
-        downsample = self._slide.level_downsamples[level]
+        across, down = self._downsamples[level]
         left, right = self._stretch(level, 0, box.left, box.right, width)
         top, bottom = self._stretch(level, 1, box.top, box.bottom, height)
-        corner = round(left * downsample), round(top * downsample)
+        # OpenSlide takes level-0 pixels, and makes them those of the level by the mean of both sides.
+        own = self._slide.level_downsamples[level]
+        corner = round(left * own), round(top * own)
         region = self._read_region(corner, level, (right - left, bottom - top))
+        first_x, first_y = corner[0] / own, corner[1] / own
         inside = Box(
-            (box.left - corner[0]) / downsample,
-            (box.top - corner[1]) / downsample,
-            min((box.right - corner[0]) / downsample, right - left),
-            min((box.bottom - corner[1]) / downsample, bottom - top),
+            max(box.left / across - first_x, 0.0),
+            max(box.top / down - first_y, 0.0),
+            min(box.right / across - first_x, right - left),
+            min(box.bottom / down - first_y, bottom - top),
         )
         return resample(np.asarray(region), inside, width=width, height=height)
 
     def _stretch(self, level: int, axis: int, start: float, end: float, size: int) -> tuple[int, int]:
         """First and last pixel (exclusive) of a level that are read for a stretch of level 0 along one side."""
-        downsample = self._slide.level_downsamples[level]
+        downsample = self._downsamples[level][axis]
         limit = self._slide.level_dimensions[level][axis]
         first, last = math.floor(start / downsample), math.ceil(end / downsample)
-        if last - first == size:
+        if last - first == size and abs((end - start) / downsample - size) < SAME_SIDE:
             return first, last
         margin = resampling_margin((end - start) / downsample, size)
         return max(first - margin, min(first, 0)), min(last + margin, max(last, limit))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from slidemill.slides.levels import axis_downsamples
 from slidemill.slides.ome import ome_um_per_px
 from slidemill.slides.philips import PhilipsFacts, philips_facts
 from slidemill.slides.reader import LARGEST_SIDE_PX, SlideProperties
@@ -42,7 +43,7 @@ class Level:
         columns, rows: number of tiles along each side.
         offsets, counts: (rows * columns,) int64, place of each tile in the file; a count of 0: no tile.
         decoder: for its tiles.
-        downsample: level-0 pixels along the side of one of its pixels.
+        downsamples: level-0 pixels for each of its pixels, along x and y.
     """
 
     width: int
@@ -54,7 +55,12 @@ class Level:
     offsets: np.ndarray
     counts: np.ndarray
     decoder: TileDecoder
-    downsample: float
+    downsamples: tuple[float, float]
+
+    @property
+    def downsample(self) -> float:
+        """Level-0 pixels along the side of one of its pixels, the mean of both sides."""
+        return sum(self.downsamples) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ def _padded_levels(file: TiffFile, base: Level, philips: PhilipsFacts) -> list[L
         is_reduced = directory.number(254, 0) & _REDUCED_IMAGE and downsample > 1
         if not is_reduced or not 0 < width <= padded.width or not 0 < height <= padded.height:
             raise UnsupportedTiffError("its XML tells of other levels")
-        levels.append(replace(padded, width=width, height=height, downsample=float(downsample)))
+        levels.append(replace(padded, width=width, height=height, downsamples=(float(downsample), float(downsample))))
     return levels
 
 
@@ -171,7 +177,7 @@ def _level(file: TiffFile, directory: Directory, base: Level | None) -> Level:
         offsets=offsets,
         counts=counts,
         decoder=_decoder(directory, (tile_height, tile_width)),
-        downsample=_downsample(base, width, height) if base else 1.0,
+        downsamples=_downsamples(base, width, height) if base else (1.0, 1.0),
     )
 
 
@@ -207,15 +213,12 @@ def _places(file: TiffFile, directory: Directory, tile_count: int) -> tuple[np.n
     return offsets, counts
 
 
-def _downsample(base: Level, width: int, height: int) -> float:
-    """Level-0 pixels per pixel: the whole number whose division, rounded up or down, gives the level's sides."""
-    across, down = base.width / width, base.height / height
-    whole = round(max(across, down))
-    if whole >= 1 and abs(width * whole - base.width) < whole and abs(height * whole - base.height) < whole:
-        return float(whole)
+def _downsamples(base: Level, width: int, height: int) -> tuple[float, float]:
+    """Level-0 pixels per pixel along x and y."""
+    across, down = axis_downsamples((base.width, base.height), (width, height))
     if max(across, down) > 1.02 * min(across, down) or min(across, down) < 1:
         raise UnsupportedTiffError("an image of another shape than the first")
-    return (across + down) / 2
+    return across, down
 
 
 def _stated_um_per_px(vendor: str, description: str) -> tuple[float, float] | None:
