@@ -25,7 +25,13 @@ rule tile_slide:
         script=script("tile_slide.py"),
         slide=sheet_options,
         tiling=options(
-            "tiling", "mpp", "tile_size", "max_background", "jpeg_quality", "reader"
+            "tiling",
+            "mpp",
+            "tile_size",
+            "max_background",
+            "jpeg_quality",
+            "jpeg_subsampling",
+            "reader",
         ),
     shell:
         "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling}"

@@ -10,7 +10,7 @@ from slidemill.command import run
 from slidemill.scratch import slide_on_scratch
 from slidemill.slides import ReaderChoice
 from slidemill.tiling.cut import tile_slide
-from slidemill.tiling.source import SlideSource, TilingParameters
+from slidemill.tiling.source import JpegSubsampling, SlideSource, TilingParameters
 from slidemill.units import TilePixels
 
 
@@ -18,11 +18,18 @@ from slidemill.units import TilePixels
 @click.option("--slide", type=Path, required=True, help="The slide's file.")
 @click.option("--slide-id", required=True)
 @click.option("--patient-id", required=True)
-@click.option("--sheet-mpp", type=float, help="Microns per level-0 pixel, used when the file states none.")
+@click.option("--sheet-mpp", type=float, help="Microns per level-0 pixel; counts before what the file states.")
 @click.option("--mpp", type=float, required=True, help="Microns per pixel of the tiles.")
 @click.option("--tile-size", type=int, required=True, help="Side of a tile in pixels.")
 @click.option("--max-background", type=float, required=True, help="Greatest share of background in a tile, 0 to 1.")
 @click.option("--jpeg-quality", type=int, required=True, help="1 to 100.")
+@click.option(
+    "--jpeg-subsampling",
+    type=click.Choice(get_args(JpegSubsampling)),
+    default="420",
+    show_default=True,
+    help="420: colours at half the resolution; 444: at all of it.",
+)
 @click.option(
     "--reader",
     type=click.Choice(get_args(ReaderChoice)),
@@ -42,6 +49,7 @@ def main(
     tile_size: int,
     max_background: float,
     jpeg_quality: int,
+    jpeg_subsampling: JpegSubsampling,
     reader: ReaderChoice,
     scratch: str | None,
     threads: int,
@@ -57,6 +65,7 @@ def main(
                 tile_size=TilePixels(tile_size),
                 max_background=max_background,
                 jpeg_quality=jpeg_quality,
+                jpeg_subsampling=jpeg_subsampling,
                 reader=reader,
             ),
             records=records,

@@ -192,6 +192,18 @@ def test_every_tiling_parameter_changes_the_result(draw_slide, tmp_path):
     assert len(contents) == len(variants)
 
 
+def test_colours_are_stored_as_finely_as_asked_for(draw_slide, tmp_path):
+    slide = draw_slide("glands 20x 0.9x0.8mm")
+    headers = {}
+    for subsampling in ("420", "444"):
+        (tmp_path / subsampling).mkdir()
+        parameters = replace(SMALL_TILES, jpeg_quality=100, jpeg_subsampling=subsampling)
+        _, records, _ = cut(slide, tmp_path / subsampling, parameters)
+        jpeg = next(map(parse_example, read_records(records)))["image/encoded"]
+        headers[subsampling] = simplejpeg.decode_jpeg_header(jpeg)[3]
+    assert headers == {"420": "420", "444": "444"}
+
+
 def test_a_slide_coarser_than_the_tiles_is_set_aside(draw_slide, tmp_path):
     summary, *_ = cut(draw_slide("glands 20x 0.9x0.8mm"), tmp_path, replace(SMALL_TILES, mpp=0.25))
     assert summary.reason == (
@@ -224,27 +236,59 @@ def properties(um_per_px, power, tag_um_per_px=None):
 
 
 @pytest.mark.parametrize(
-    ("um_per_px", "power", "sheet", "expected"),
+    ("um_per_px", "tags", "power", "expected", "source"),
     [
-        ((0.25, 0.25), 20.0, 0.5, Resolution(Mpp(0.25), "properties")),
-        ((0.0, 0.0), 20.0, 0.4, Resolution(Mpp(0.5), "objective power")),
-        ((1000.0, 1000.0), None, 0.4, Resolution(Mpp(0.4), "slide sheet")),
-        ((0.25, 0.5), None, 0.4, Resolution(Mpp(0.4), "slide sheet")),
-        (None, 0.0, 0.4, Resolution(Mpp(0.4), "slide sheet")),
-        (None, 40.0, None, Resolution(Mpp(0.25), "objective power")),
+        ((0.25, 0.25), None, 20.0, 0.25, "properties"),
+        ((0.25, 0.25), (0.3, 0.3), 20.0, 0.25, "properties"),
+        (None, (0.3, 0.3), 40.0, 0.3, "TIFF tags"),
+        ((0.0, 0.0), None, 20.0, 0.5, "objective power"),
+        (None, None, 40.0, 0.25, "objective power"),
+        (None, (0.25, 0.5), 40.0, 0.25, "objective power"),
+        (None, (0.0, 0.0), 40.0, 0.25, "objective power"),
+        (None, (float("inf"), float("inf")), 40.0, 0.25, "objective power"),
     ],
 )
-def test_resolution_is_taken_from_the_best_source(um_per_px, power, sheet, expected):
-    assert resolution_of("S", properties(um_per_px, power), sheet) == expected
+def test_resolution_is_taken_from_the_best_that_the_file_tells(um_per_px, tags, power, expected, source):
+    found = resolution_of("S", properties(um_per_px, power, tags), None)
+    assert (found.mpp, found.source, found.file_mpp) == (Mpp(expected), source, Mpp(expected))
+    assert not found.overrules_file
 
 
-def test_tiff_tags_count_where_they_are_plausible_and_the_scanner_states_nothing():
-    tags = (0.3, 0.3)
-    assert resolution_of("S", properties(None, 40.0, tags), 0.4) == Resolution(Mpp(0.3), "TIFF tags")
-    assert resolution_of("S", properties((0.25, 0.25), 40.0, tags), 0.4) == Resolution(Mpp(0.25), "properties")
-    dots_per_inch = 25400 / 72
-    for absurd in [(dots_per_inch, dots_per_inch), (0.25, 0.5), (0.0, 0.0), (float("inf"), float("inf"))]:
-        assert resolution_of("S", properties(None, 40.0, absurd), 0.4).source == "objective power"
+@pytest.mark.parametrize("dots_per_inch", [72, 96, 150, 300, 600, 1200])
+def test_the_dots_of_a_printer_are_no_resolution_of_a_slide(dots_per_inch):
+    tags = (25400 / dots_per_inch,) * 2
+    assert resolution_of("S", properties(None, 40.0, tags), None).source == "objective power"
+    assert resolution_of("S", properties(None, None, tags), 0.5) == Resolution(Mpp(0.5), "slide sheet", None)
+    with pytest.raises(ResolutionMissingError):
+        resolution_of("S", properties(None, None, tags), None)
+
+
+@pytest.mark.parametrize(
+    ("um_per_px", "tags", "power", "sheet", "overrules"),
+    [
+        ((0.25, 0.25), None, None, 0.5, True),
+        ((0.25, 0.25), None, None, 0.251, False),
+        (None, (0.3, 0.3), None, 0.25, True),
+        (None, None, 20.0, 0.46, False),  # a power is a name more than a number
+        (None, None, 20.0, 0.25, True),
+        (None, None, None, 0.25, False),
+        ((1000.0, 1000.0), None, None, 0.25, False),
+    ],
+)
+def test_the_sheet_counts_before_the_file_and_a_contradiction_is_known(um_per_px, tags, power, sheet, overrules):
+    found = resolution_of("S", properties(um_per_px, power, tags), sheet)
+    assert (found.mpp, found.source, found.overrules_file) == (Mpp(sheet), "slide sheet", overrules)
+
+
+def test_a_sheet_that_contradicts_the_file_is_used_and_reported(draw_slide, tmp_path, caplog):
+    slide = draw_slide("glands 20x 0.9x0.8mm")
+    summary, *_ = cut(slide, tmp_path, sheet_mpp=0.25)
+    assert (summary.slide.mpp, summary.slide.mpp_source, summary.slide.file_mpp) == (0.25, "slide sheet", 0.5)
+    assert summary.tile_extent == 512
+    assert "mpp_from_sheet_not_file" in summary.flags
+    assert "the slide sheet gives 0.25 microns per pixel and the file 0.5: the sheet's are used" in caplog.text
+    agreeing, *_ = cut(slide, tmp_path, sheet_mpp=0.5)
+    assert agreeing.flags == ()
 
 
 def test_a_missing_resolution_names_the_column_to_fill_in():

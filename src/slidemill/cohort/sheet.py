@@ -32,7 +32,7 @@ class Slide:
         patient_id, site, label: as written, else from the TCGA barcode in slide_id.
         path: file of a slide that is read where it lies, or its address in a storage, such as s3://bucket/key.svs.
         file_id, filename, md5, size: of a slide that is downloaded.
-        mpp: microns per level-0 pixel, used when the file states none.
+        mpp: microns per level-0 pixel; counts before what the file states.
         annotation: file with annotated regions.
         split: "train", "validation" or "test" where the user decides it.
         synthetic: recipe of a slide that is drawn (slidemill.slides.synthetic).

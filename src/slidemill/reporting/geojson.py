@@ -1,7 +1,8 @@
 """Tile scores as GeoJSON that QuPath (0.4 and later) opens: File, Import objects from file.
 
 Source: RFC 7946; the properties as QuPath's QuPathTypeAdapters reads them (objectType, classification, measurements as
-an object of names and values). Coordinates are level-0 pixels with y down, as QuPath has them.
+an object of names and values). Coordinates are level-0 pixels with y down, as QuPath has them: from the corner of the
+slide's bounds.
 """
 
 import json
@@ -12,11 +13,12 @@ from typing import Any
 from slidemill.atomic import write_text
 from slidemill.inference.store import Predictions
 from slidemill.reporting.palette import class_rgb
+from slidemill.slides import Bounds, to_viewer
 
 _DECIMALS = 6
 
 
-def write_geojson(predictions: Predictions, path: Path) -> None:
+def write_geojson(predictions: Predictions, path: Path, bounds: Bounds | None = None) -> None:
     """Write a FeatureCollection with one square for each tile, empty for a slide that was set aside.
 
     Each square is a QuPath tile object, classified as the class with the highest score, with the score of every class
@@ -25,13 +27,15 @@ def write_geojson(predictions: Predictions, path: Path) -> None:
     Args:
         predictions: of one slide.
         path: file to write, atomically.
+        bounds: of the slide, None where all of it was scanned.
     """
-    collection = {"type": "FeatureCollection", "features": list(_features(predictions))}
+    collection = {"type": "FeatureCollection", "features": list(_features(predictions, bounds))}
     write_text(path, json.dumps(collection, separators=(",", ":"), allow_nan=False) + "\n")
 
 
-def _features(predictions: Predictions) -> Iterator[dict[str, Any]]:
-    tiles = zip(predictions.coordinates.tolist(), predictions.scores.tolist(), strict=True)
+def _features(predictions: Predictions, bounds: Bounds | None) -> Iterator[dict[str, Any]]:
+    coordinates = to_viewer(predictions.coordinates, bounds)
+    tiles = zip(coordinates.tolist(), predictions.scores.tolist(), strict=True)
     for (x, y), scores in tiles:
         yield {
             "type": "Feature",

@@ -10,6 +10,7 @@ from slidemill.evaluation.aggregate import SlideScore, score_slide
 from slidemill.inference.store import Predictions
 from slidemill.reporting.figure import Legend, Panel, draw_panels
 from slidemill.reporting.overlay import colour_bar, colour_tiles, excluded_tiles, hatch_tiles, tile_numbers
+from slidemill.slides import to_viewer
 from slidemill.tiling.store import SlideFacts
 from slidemill.units import Microns
 
@@ -23,8 +24,8 @@ def slide_panels(overview: np.ndarray, slide: SlideFacts, predictions: Predictio
     hatched; what lies outside the grid of tiles shows the plain slide.
 
     Args:
-        overview: (height, width, 3) uint8 RGB, the whole slide.
-        slide: its level-0 size and resolution.
+        overview: (height, width, 3) uint8 RGB, all that viewers show of the slide.
+        slide: its level-0 size, bounds and resolution.
         predictions: the scores of its tiles.
     Returns:
         One panel more than there are classes, each with the overview's pixels one to one.
@@ -32,11 +33,19 @@ def slide_panels(overview: np.ndarray, slide: SlideFacts, predictions: Predictio
         PredictionsError: the scores are unusable.
     """
     score = score_slide(predictions)
-    extent, slide_size = predictions.tile_extent, (slide.width, slide.height)
-    picture_size = (overview.shape[1], overview.shape[0])
-    numbers = tile_numbers(predictions.coordinates, extent, slide_size=slide_size, picture_size=picture_size)
-    excluded = excluded_tiles(predictions.coordinates, extent, slide_size=slide_size)
-    hatched = hatch_tiles(overview, tile_numbers(excluded, extent, slide_size=slide_size, picture_size=picture_size))
+    extent = predictions.tile_extent
+    excluded = excluded_tiles(predictions.coordinates, extent, slide_size=(slide.width, slide.height))
+
+    def numbers_in_picture(coordinates: np.ndarray) -> np.ndarray:
+        return tile_numbers(
+            to_viewer(coordinates, slide.bounds),
+            extent,
+            slide_size=slide.shown_size,
+            picture_size=(overview.shape[1], overview.shape[0]),
+        )
+
+    numbers = numbers_in_picture(predictions.coordinates)
+    hatched = hatch_tiles(overview, numbers_in_picture(excluded))
     coloured = (
         Panel(_class_label(name, score), colour_tiles(hatched, numbers, predictions.scores[:, place]))
         for place, name in enumerate(predictions.classes)
@@ -86,7 +95,7 @@ def _summary(score: SlideScore) -> str:
 
 
 def _legend(slide: SlideFacts, width: int) -> Legend:
-    microns_per_px = slide.mpp * slide.width / width
+    microns_per_px = slide.mpp * slide.shown_size[0] / width
     length = scale_bar(Microns(width * microns_per_px / 3))
     return Legend(
         scale_px=max(1, round(length / microns_per_px)),

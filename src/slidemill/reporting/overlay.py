@@ -24,20 +24,22 @@ def tile_numbers(
     slide_size: tuple[SlidePixels, SlidePixels],
     picture_size: tuple[int, int],
 ) -> np.ndarray:
-    """Say for each pixel of a picture of the whole slide which tile lies there.
+    """Say for each pixel of a picture of a slide which tile lies there.
 
     Args:
-        coordinates: (tiles, 2) int64, level-0 pixels, x and y of the top left corners.
+        coordinates: (tiles, 2) int64, x and y of the top left corners, level-0 pixels from the corner of the picture.
         tile_extent: side of a tile on the slide.
-        slide_size: width and height of level 0.
+        slide_size: width and height of what the picture shows, level-0 pixels.
         picture_size: width and height of the picture, in its own pixels.
     Returns:
         (height, width) int32, the place of the tile in `coordinates`, -1 where there is none.
     """
     width, height = picture_size
     numbers = np.full((height, width), -1, dtype=np.int32)
-    starts = _scaled(coordinates, slide_size, picture_size).tolist()
-    ends = _scaled(coordinates + int(tile_extent), slide_size, picture_size).tolist()
+    starts, ends = (
+        np.maximum(_scaled(places, slide_size, picture_size), 0).tolist()
+        for places in (coordinates, coordinates + int(tile_extent))
+    )
     for number, ((left, top), (right, bottom)) in enumerate(zip(starts, ends, strict=True)):
         numbers[top:bottom, left:right] = number
     return numbers

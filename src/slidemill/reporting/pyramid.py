@@ -16,7 +16,7 @@ from tifffile import TiffWriter
 from slidemill.atomic import atomic_path
 from slidemill.inference.store import Predictions
 from slidemill.reporting.overlay import colour_tiles, excluded_tiles, hatch_tiles
-from slidemill.slides import SlideReader, read_square
+from slidemill.slides import SlideReader, read_square, to_viewer
 from slidemill.tiling.store import SlideFacts
 from slidemill.units import Mpp, SlidePixels, TilePixels
 
@@ -29,7 +29,7 @@ def write_pyramid(path: Path, reader: SlideReader, slide: SlideFacts, prediction
     Args:
         path: of the file, ending in .ome.tiff.
         reader: the slide.
-        slide: its size and resolution.
+        slide: its size, bounds and resolution.
         predictions: the scores of its tiles.
         mpp: microns per pixel of the largest level, taken to the next whole number of level-0 pixels for each pixel.
     Raises:
@@ -71,10 +71,11 @@ class _Level:
 
 
 def _levels(slide: SlideFacts, step: int) -> list[_Level]:
-    levels = [_Level(step, -(-slide.width // step), -(-slide.height // step))]
+    width, height = slide.shown_size
+    levels = [_Level(step, -(-width // step), -(-height // step))]
     while max(levels[-1].width, levels[-1].height) > BLOCK_PX:
         step *= 2
-        levels.append(_Level(step, -(-slide.width // step), -(-slide.height // step)))
+        levels.append(_Level(step, -(-width // step), -(-height // step)))
     return levels
 
 
@@ -93,12 +94,13 @@ def _blocks(
     reader: SlideReader, slide: SlideFacts, predictions: Predictions, place: int, level: _Level
 ) -> Iterator[np.ndarray]:
     extent = predictions.tile_extent
-    kept = _edges(predictions.coordinates, extent, level.step)
+    kept = _edges(to_viewer(predictions.coordinates, slide.bounds), extent, level.step)
     left_out = excluded_tiles(predictions.coordinates, extent, slide_size=(slide.width, slide.height))
-    excluded = _edges(left_out, extent, level.step)
+    excluded = _edges(to_viewer(left_out, slide.bounds), extent, level.step)
+    origin_x, origin_y = slide.bounds[:2] if slide.bounds else (0, 0)
     for top in range(0, level.height, BLOCK_PX):
         for left in range(0, level.width, BLOCK_PX):
-            corner = (SlidePixels(left * level.step), SlidePixels(top * level.step))
+            corner = SlidePixels(origin_x + left * level.step), SlidePixels(origin_y + top * level.step)
             picture = read_square(reader, *corner, extent=SlidePixels(BLOCK_PX * level.step), size=BLOCK_PX)
             hatched = hatch_tiles(picture, _numbers_in_block(excluded, left, top))
             yield colour_tiles(hatched, _numbers_in_block(kept, left, top), predictions.scores[:, place])

@@ -143,5 +143,5 @@ def _provenance(run: Run, files: RunFiles) -> dict[str, Any]:
 
 
 def _thumbnail(store: Path) -> str | None:
-    thumbnail = read_store(store).thumbnail
+    thumbnail = read_store(store).shown_thumbnail
     return array_uri(thumbnail, _THUMBNAIL_SIDE_PX) if thumbnail.size else None

@@ -56,7 +56,7 @@ def picture_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp:
         _draw_set_aside(store, predictions, pictures)
     else:
         _draw(slide, facts, predictions, resolution, pictures)
-    write_geojson(predictions, pictures.geojson)
+    write_geojson(predictions, pictures.geojson, facts.bounds if facts else None)
 
 
 def overlay_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp: float, output: Path) -> None:
@@ -76,7 +76,7 @@ def overlay_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp:
     store, predictions, resolution = read_store(store_path), read_predictions(predictions_path), Mpp(mpp)
     facts = store.summary.slide
     if predictions.reason or facts is None:
-        write_plain(output, store.thumbnail, predictions.slide_id)
+        write_plain(output, store.shown_thumbnail, predictions.slide_id)
         return
     with open_slide(slide) as reader:
         write_pyramid(output, reader, facts, predictions, resolution)
@@ -84,20 +84,21 @@ def overlay_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp:
 
 def picture_side(slide: SlideFacts, mpp: Mpp) -> int:
     """Longer side of the picture of a slide at this resolution, in pixels, at most 4096."""
-    side = round(max(slide.width, slide.height) * slide.mpp / mpp.um_per_px)
+    side = round(max(slide.shown_size) * slide.mpp / mpp.um_per_px)
     return max(1, min(side, MAX_SIDE_PX))
 
 
 def _draw(slide: Path, facts: SlideFacts, predictions: Predictions, mpp: Mpp, pictures: Pictures) -> None:
     with open_slide(slide) as reader:
-        panels = slide_panels(reader.overview(picture_side(facts, mpp)), facts, predictions)
+        overview = reader.overview(picture_side(facts, mpp), in_bounds=True)
+        panels = slide_panels(overview, facts, predictions)
         write_tile_sheet(pictures.tiles, reader, predictions)
     draw_heatmap(panels, facts, predictions, pictures.png)
     write_preview(pictures.preview, [panel.picture for panel in panels])
 
 
 def _draw_set_aside(store: TileStore, predictions: Predictions, pictures: Pictures) -> None:
-    thumbnail = store.thumbnail if store.thumbnail.size else None
+    thumbnail = store.shown_thumbnail if store.thumbnail.size else None
     reason = predictions.reason or store.summary.reason
     draw_set_aside(thumbnail, predictions.slide_id, reason, pictures.png)
     write_preview(pictures.preview, [] if thumbnail is None else [thumbnail])

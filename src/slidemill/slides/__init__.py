@@ -1,5 +1,6 @@
 """Whole-slide images: one interface to read them, whatever the file format."""
 
+from slidemill.slides.bounds import Bounds, from_viewer, shown_part, to_viewer
 from slidemill.slides.not_downloaded import SlideNotDownloadedError
 from slidemill.slides.opening import open_slide
 from slidemill.slides.reader import (
@@ -15,6 +16,7 @@ from slidemill.slides.reader import (
 from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
 
 __all__ = [
+    "Bounds",
     "NotBrightfieldError",
     "ReaderChoice",
     "ReaderName",
@@ -25,7 +27,10 @@ __all__ = [
     "SlideProperties",
     "SlideReader",
     "UnreadableSlideError",
+    "from_viewer",
     "open_slide",
     "read_square",
     "resolution_of",
+    "shown_part",
+    "to_viewer",
 ]

@@ -90,7 +90,8 @@ class _DirectReader:
     def downsamples(self) -> tuple[float, ...]:
         return tuple(level.downsample for level in self._slide.levels)
 
-    def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
+    def overview(self, max_side: int, *, threads: int = 1, in_bounds: bool = False) -> np.ndarray:  # noqa: ARG002
+        # No kind of file that is read here states bounds.
         width, height = self.properties.width, self.properties.height
         downsample, columns, rows = overview_size(width, height, max_side)
         source = self._source(downsample)

@@ -11,6 +11,7 @@ import openslide
 from openslide import OpenSlide, OpenSlideError
 from PIL import Image
 
+from slidemill.slides.bounds import Bounds
 from slidemill.slides.layout import SAME_SIDE
 from slidemill.slides.levels import axis_downsamples, level_for
 from slidemill.slides.ordered import map_in_order
@@ -93,14 +94,16 @@ class _OpenSlideReader:
             um_per_px=None if vendor == "generic-tiff" else mpp,
             tag_um_per_px=from_tags,
             objective_power=_number(stated, openslide.PROPERTY_NAME_OBJECTIVE_POWER),
+            bounds=_bounds(stated, width, height),
         )
 
     @property
     def downsamples(self) -> tuple[float, ...]:
         return tuple((across + down) / 2 for across, down in self._downsamples)
 
-    def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
-        width, height = self._slide.dimensions
+    def overview(self, max_side: int, *, threads: int = 1, in_bounds: bool = False) -> np.ndarray:
+        bounds = self.properties.bounds if in_bounds else None
+        start_x, start_y, width, height = bounds or (0, 0, *self._slide.dimensions)
         downsample, columns, rows = overview_size(width, height, max_side)
         scale_x, scale_y = width / columns, height / rows
         level = level_for(self.downsamples, downsample)
@@ -115,7 +118,12 @@ class _OpenSlideReader:
             top, left = corner
             part = picture[top : top + step, left : left + step]
             part_rows, part_columns = part.shape[:2]
-            box = Box(left * scale_x, top * scale_y, (left + part_columns) * scale_x, (top + part_rows) * scale_y)
+            box = Box(
+                start_x + left * scale_x,
+                start_y + top * scale_y,
+                start_x + (left + part_columns) * scale_x,
+                start_y + (top + part_rows) * scale_y,
+            )
             part[...] = self._resampled(level, box, part_columns, part_rows)
 
         corners = ((top, left) for top in range(0, rows, step) for left in range(0, columns, step))
@@ -181,6 +189,17 @@ class _OpenSlideReader:
 def _pair(properties: Mapping[str, str], name_x: str, name_y: str) -> tuple[float, float] | None:
     x, y = _number(properties, name_x), _number(properties, name_y)
     return None if x is None or y is None else (x, y)
+
+
+def _bounds(properties: Mapping[str, str], width: int, height: int) -> Bounds | None:
+    """The part of the canvas that was scanned; what lies outside of the canvas is cut off."""
+    x = int(_number(properties, openslide.PROPERTY_NAME_BOUNDS_X) or 0)
+    y = int(_number(properties, openslide.PROPERTY_NAME_BOUNDS_Y) or 0)
+    right = min(width, x + int(_number(properties, openslide.PROPERTY_NAME_BOUNDS_WIDTH) or width))
+    bottom = min(height, y + int(_number(properties, openslide.PROPERTY_NAME_BOUNDS_HEIGHT) or height))
+    x, y = max(0, x), max(0, y)
+    is_all = (x, y, right, bottom) == (0, 0, width, height)
+    return None if is_all or right <= x or bottom <= y else Bounds(x, y, right - x, bottom - y)
 
 
 def _tag_um_per_px(properties: Mapping[str, str]) -> tuple[float, float] | None:

@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 
 from slidemill.errors import SlidemillError
+from slidemill.slides.bounds import Bounds
 from slidemill.units import SlidePixels, TilePixels
 
 ReaderChoice = Literal["auto", "direct", "openslide"]
@@ -56,6 +57,7 @@ class SlideProperties:
         um_per_px: microns per level-0 pixel along x and y, as the scanner states it; None where it does not.
         tag_um_per_px: the same from the general resolution tags of TIFF, which many programs fill with defaults.
         objective_power: magnification of the scan; None where the file does not state it.
+        bounds: the part that was scanned; None where that is all of it.
     """
 
     vendor: str
@@ -64,6 +66,7 @@ class SlideProperties:
     um_per_px: tuple[float, float] | None
     tag_um_per_px: tuple[float, float] | None
     objective_power: float | None
+    bounds: Bounds | None = None
 
 
 class SlideReader(Protocol):
@@ -84,12 +87,13 @@ class SlideReader(Protocol):
         """Level-0 pixels along the side of a pixel, of each image that the file holds of the whole slide."""
         ...
 
-    def overview(self, max_side: int, *, threads: int = 1) -> np.ndarray:
+    def overview(self, max_side: int, *, threads: int = 1, in_bounds: bool = False) -> np.ndarray:
         """The whole slide, small.
 
         Args:
             max_side: length of the longer side in pixels; a slide that is smaller is given at its own size.
             threads: number of threads that decode.
+            in_bounds: give only what lies in the slide's bounds, as viewers do.
 
         Returns:
             (height, width, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""The resolution of a slide: from its file where it is stated, else assumed or given, and always with its source."""
+"""The resolution of a slide: from the sheet where it is given there, else as its file tells; always with its source."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,9 +6,12 @@ from typing import Literal
 from slidemill.slides.reader import SlideError, SlideProperties
 from slidemill.units import Mpp, ResolutionError
 
-MppSource = Literal["properties", "TIFF tags", "objective power", "slide sheet"]
+MppSource = Literal["slide sheet", "properties", "TIFF tags", "objective power"]
 
 _LARGEST_ASPECT = 1.05  # of a pixel; beyond it the stated values contradict each other
+_COARSEST_TAG = 10.0  # microns per pixel; coarser are the dots of a printer: 600 to the inch are 42 microns
+# How far from the file's value the sheet's may be without contradicting it. A power tells little more than its name.
+_TOLERANCES: dict[MppSource, float] = {"properties": 0.02, "TIFF tags": 0.02, "objective power": 0.3}
 
 
 class ResolutionMissingError(SlideError):
@@ -27,29 +30,51 @@ class ResolutionMissingError(SlideError):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Microns per level-0 pixel, and where they are from."""
+    """What is known of the scale of a slide.
+
+    Attributes:
+        mpp: microns per level-0 pixel, as used.
+        source: where that is from.
+        file_mpp: what the file tells, None where it tells nothing.
+        overrules_file: whether the sheet gives another value than the file.
+    """
 
     mpp: Mpp
     source: MppSource
+    file_mpp: Mpp | None
+    overrules_file: bool = False
 
 
 def resolution_of(slide_id: str, properties: SlideProperties, sheet_mpp: float | None) -> Resolution:
-    """Resolution of a slide: as stated, else from TIFF tags, the objective power or the slide sheet.
+    """Resolution of a slide: the sheet's, else as the file states, else from TIFF tags, else from its objective power.
 
-    Values that no scanner has (0, 1000, pixels that are not square) count as missing.
+    Values that no scanner has (0, 1000, pixels that are not square) count as missing, and in TIFF's tags those that
+    are meant for a printer.
 
     Raises:
         ResolutionMissingError: nothing tells it.
     """
+    told = _told_by_file(properties)
+    if sheet_mpp is None:
+        if told is None:
+            raise ResolutionMissingError(slide_id)
+        return Resolution(*told, file_mpp=told[0])
+    if told is None:
+        return Resolution(Mpp(sheet_mpp), "slide sheet", file_mpp=None)
+    mpp, source = told
+    differs = abs(sheet_mpp - mpp.um_per_px) > _TOLERANCES[source] * mpp.um_per_px
+    return Resolution(Mpp(sheet_mpp), "slide sheet", file_mpp=mpp, overrules_file=differs)
+
+
+def _told_by_file(properties: SlideProperties) -> tuple[Mpp, MppSource] | None:
     if (stated := _plausible_mpp(properties.um_per_px)) is not None:
-        return Resolution(stated, "properties")
-    if (tagged := _plausible_mpp(properties.tag_um_per_px)) is not None:
-        return Resolution(tagged, "TIFF tags")
+        return stated, "properties"
+    tagged = _plausible_mpp(properties.tag_um_per_px)
+    if tagged is not None and tagged.um_per_px <= _COARSEST_TAG:
+        return tagged, "TIFF tags"
     if (assumed := _mpp_of_objective(properties)) is not None:
-        return Resolution(assumed, "objective power")
-    if sheet_mpp is not None:
-        return Resolution(Mpp(sheet_mpp), "slide sheet")
-    raise ResolutionMissingError(slide_id)
+        return assumed, "objective power"
+    return None
 
 
 def _plausible_mpp(um_per_px: tuple[float, float] | None) -> Mpp | None:

@@ -125,7 +125,7 @@ def _cut_tiles(
         tissue_fraction = meter.tissue_fraction(number, pixels)
         if tissue_fraction < parameters.least_tissue:
             return None
-        jpeg = _encode(pixels, parameters.jpeg_quality) if encodes else b""
+        jpeg = _encode(pixels, parameters) if encodes else b""
         return _Tile(number, meter.measure(number, pixels, tissue_fraction), jpeg)
 
     tiles = slide.map_tiles(
@@ -134,8 +134,10 @@ def _cut_tiles(
     return (tile for tile in tiles if tile is not None)
 
 
-def _encode(pixels: np.ndarray, quality: int) -> bytes:
-    jpeg: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=quality, colorsubsampling="420")
+def _encode(pixels: np.ndarray, parameters: TilingParameters) -> bytes:
+    jpeg: bytes = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(pixels), quality=parameters.jpeg_quality, colorsubsampling=parameters.jpeg_subsampling
+    )
     return jpeg
 
 

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from slidemill.slides import ReaderChoice
 from slidemill.units import TilePixels
+
+JpegSubsampling = Literal["420", "444"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,8 @@ class TilingParameters:
         mpp: microns per pixel of the tiles.
         tile_size: side of a tile as it is stored.
         max_background: tiles with a greater share of background are dropped.
-        jpeg_quality: 1 to 100, with 4:2:0 chroma subsampling.
+        jpeg_quality: 1 to 100.
+        jpeg_subsampling: "420" stores colours at half the resolution, "444" at all of it.
         reader: "direct", "openslide", or "auto" for the faster one that gives the right pixels.
     """
 
@@ -24,6 +28,7 @@ class TilingParameters:
     max_background: float
     jpeg_quality: int
     reader: ReaderChoice = "auto"
+    jpeg_subsampling: JpegSubsampling = "420"
 
     @property
     def least_tissue(self) -> float:
@@ -38,7 +43,7 @@ class SlideSource:
     Attributes:
         path: the slide's file.
         slide_id, patient_id: as in the slide sheet.
-        sheet_mpp: its resolution in the slide sheet, used when the file states none.
+        sheet_mpp: its resolution in the slide sheet, which counts before what the file states.
     """
 
     path: Path

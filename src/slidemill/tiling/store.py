@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from slidemill.slides import Bounds, shown_part
 from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag, flag_bits
 from slidemill.units import SlidePixels
 from slidemill.zarr_zip import read_zarr_zip, write_zarr_zip
@@ -32,8 +33,10 @@ class SlideFacts:
         vendor: as OpenSlide names it, such as "aperio".
         width, height: size of level 0.
         mpp: microns per level-0 pixel.
-        mpp_source: where `mpp` is from: "properties", "objective power" or "slide sheet".
+        mpp_source: where `mpp` is from: "slide sheet", "properties", "TIFF tags" or "objective power".
         objective_power: magnification of the scan, None where the file does not state it.
+        file_mpp: what the file tells of the resolution, None where it tells nothing.
+        bounds: the part that was scanned, x, y, width and height in level-0 pixels; None where that is all of it.
     """
 
     vendor: str
@@ -42,6 +45,21 @@ class SlideFacts:
     mpp: float
     mpp_source: str
     objective_power: float | None
+    file_mpp: float | None = None
+    bounds: Bounds | None = None
+
+    @property
+    def shown_size(self) -> tuple[SlidePixels, SlidePixels]:
+        """Width and height of what viewers show of the slide, level-0 pixels."""
+        if self.bounds is None:
+            return self.width, self.height
+        return SlidePixels(self.bounds.width), SlidePixels(self.bounds.height)
+
+    @classmethod
+    def from_attributes(cls, attributes: dict[str, Any]) -> Self:
+        """Read the facts in the attributes of a Zarr file back."""
+        bounds = attributes.get("bounds")
+        return cls(**attributes | {"bounds": None if bounds is None else Bounds(*bounds)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +70,7 @@ class StoreSummary:
         slide_id, patient_id: as in the slide sheet.
         status: "usable", or "set_aside" when the slide gave no tiles.
         reason: why it was set aside, one line; empty for a usable slide.
-        flags: quality flags, such as "pen_marks".
+        flags: of the slide: quality flags, such as "pen_marks", and "mpp_from_sheet_not_file".
         tile_count: number of tiles kept.
         grid_count: number of full tiles that fit into the slide.
         tile_extent: side of a tile on the slide; 0 where it could not be known.
@@ -82,7 +100,7 @@ class StoreSummary:
         """Read the attributes of a Zarr file back."""
         values = {key: value for key, value in attributes.items() if key != "format"}
         values["flags"] = tuple(values["flags"])
-        values["slide"] = SlideFacts(**values["slide"]) if values["slide"] else None
+        values["slide"] = SlideFacts.from_attributes(values["slide"]) if values["slide"] else None
         return cls(**values)
 
 
@@ -116,6 +134,12 @@ class TileStore:
     length: np.ndarray = _empty(0, dtype=np.int64)
     tissue_mask: np.ndarray = _empty(0, 0, dtype=np.bool_)
     thumbnail: np.ndarray = _empty(0, 0, 3, dtype=np.uint8)
+
+    @property
+    def shown_thumbnail(self) -> np.ndarray:
+        """The part of the thumbnail that viewers show of the slide."""
+        facts = self.summary.slide
+        return shown_part(self.thumbnail, (facts.width, facts.height), facts.bounds) if facts else self.thumbnail
 
     def is_used(self, exclude: Collection[QualityFlag]) -> np.ndarray:
         """(tiles,) bool, which tiles have none of the flags to exclude."""

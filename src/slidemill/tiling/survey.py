@@ -1,11 +1,12 @@
 """Look a slide over before any tile is read: its resolution, its tissue, and which tiles of the grid may be kept."""
 
+import logging
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from slidemill.slides import NotBrightfieldError, SlideError, SlideReader, resolution_of
+from slidemill.slides import NotBrightfieldError, Resolution, SlideError, SlideReader, resolution_of
 from slidemill.tiling.grid import TileGrid
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import SlideFacts
@@ -19,6 +20,9 @@ _CANDIDATE_MARGIN = 0.05  # of a tile's area
 _DARK, _BRIGHT = 50, 180  # grey levels
 _LEAST_BRIGHT_FRACTION = 0.01  # of the area of a brightfield slide, glass above all
 _PEN_MARKS_FRACTION = 0.001  # of the slide's area
+MPP_OVERRULED = "mpp_from_sheet_not_file"  # flag of a slide whose file tells of another resolution than the sheet
+
+_LOG = logging.getLogger(__name__)
 
 
 class TooCoarseError(SlideError):
@@ -43,6 +47,7 @@ class Survey:
 
     Attributes:
         facts: what the file states, with the resolution that is used.
+        overrules_mpp: whether the sheet gave another resolution than the file.
         grid: where tiles may lie.
         tile_mpp: microns per pixel of the tiles, exactly.
         overview: (height, width, 3) uint8 RGB.
@@ -54,6 +59,7 @@ class Survey:
     """
 
     facts: SlideFacts
+    overrules_mpp: bool
     grid: TileGrid
     tile_mpp: float
     overview: np.ndarray
@@ -65,8 +71,12 @@ class Survey:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Quality flags of the slide."""
-        return ("pen_marks",) if self.areas.ink.mean() > _PEN_MARKS_FRACTION else ()
+        """What is told of the slide: quality flags, and whether the sheet contradicts its file."""
+        found = {
+            "pen_marks": self.areas.ink.mean() > _PEN_MARKS_FRACTION,
+            MPP_OVERRULED: self.overrules_mpp,
+        }
+        return tuple(flag for flag, is_set in found.items() if is_set)
 
 
 def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingParameters, threads: int) -> Survey:
@@ -78,7 +88,10 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
         NotBrightfieldError: the slide is dark, as fluorescence scans are.
         UnreadableSlideError: the pixels cannot be decoded.
     """
-    facts = _facts(slide, source)
+    resolution = resolution_of(source.slide_id, slide.properties, source.sheet_mpp)
+    facts = _facts(slide, resolution)
+    if resolution.overrules_file:
+        _LOG.warning("%s: %s", source.slide_id, _contradiction(facts))
     if facts.mpp > _LARGEST_UPSAMPLING * parameters.mpp:
         raise TooCoarseError(source.slide_id, facts.mpp, parameters.mpp)
     grid = TileGrid.of_slide(
@@ -100,6 +113,7 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
     candidates = tissue >= max(wanted - _CANDIDATE_MARGIN, wanted / 2)
     return Survey(
         facts=facts,
+        overrules_mpp=resolution.overrules_file,
         grid=grid,
         tile_mpp=grid.extent * facts.mpp / parameters.tile_size,
         overview=overview,
@@ -111,9 +125,15 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
     )
 
 
-def _facts(slide: SlideReader, source: SlideSource) -> SlideFacts:
+def _contradiction(facts: SlideFacts) -> str:
+    return (
+        f"the slide sheet gives {facts.mpp:g} microns per pixel and the file {facts.file_mpp:g}: the sheet's are used. "
+        "Empty its 'mpp' in the sheet to use the file's."
+    )
+
+
+def _facts(slide: SlideReader, resolution: Resolution) -> SlideFacts:
     properties = slide.properties
-    resolution = resolution_of(source.slide_id, properties, source.sheet_mpp)
     return SlideFacts(
         vendor=properties.vendor,
         width=properties.width,
@@ -121,6 +141,8 @@ def _facts(slide: SlideReader, source: SlideSource) -> SlideFacts:
         mpp=resolution.mpp.um_per_px,
         mpp_source=resolution.source,
         objective_power=properties.objective_power,
+        file_mpp=None if resolution.file_mpp is None else resolution.file_mpp.um_per_px,
+        bounds=properties.bounds,
     )
 
 
