@@ -148,7 +148,7 @@ def keep_groups_together(workflow: Any) -> None:
 
 
 def benchmark_files(workflow: Any) -> list[str]:
-    """The benchmark file of each rule so far that has one, with its wildcards in braces."""
+    """The benchmark file of each rule so far that has one, with its wildcards and their constraints in braces."""
     return [str(rule.benchmark) for rule in inside(workflow, "rules") if inside(rule, "benchmark")]
 
 
