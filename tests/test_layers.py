@@ -15,6 +15,7 @@ LAYERS = [
     {"splits", "features"},
     {"sharding"},
     {"training"},
+    {"probe"},
     {"inference"},
     {"evaluation"},
     {"reporting"},

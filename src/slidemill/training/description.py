@@ -8,12 +8,15 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from slidemill.errors import SlidemillError
 from slidemill.training.parameters import InputFit
 
 ENTRY = "slidemill.json"
+
+Method = Literal["tiles", "probe"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 # Zip entries need a date; a fixed one (the earliest that the format knows) keeps equal models equal in bytes.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -32,18 +35,39 @@ class ModelFileError(SlidemillError):
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderDescription:
+    """The encoder whose features a model takes.
+
+    Attributes:
+        name: as in `features.encoder` of the config.
+        weights_sha256: of its weights.
+        dimension: numbers for each tile.
+        normalisation: "mean" and "std" of the three channels, on a scale of 0 to 1.
+        pooling: what the features are of what the network gives.
+    """
+
+    name: str
+    weights_sha256: str
+    dimension: int
+    normalisation: dict[str, list[float]]
+    pooling: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelDescription:
     """What one has to know of a model to use it.
 
     Attributes:
-        architecture: "small_cnn" or the name of a keras.applications model.
+        architecture: "small_cnn" or the name of a keras.applications model; "linear" for method "probe".
         classes: class names, in the order of the model's outputs.
         tile_size_px: side of the tiles that it was trained on, as stored.
         tile_mpp: microns per pixel of those tiles.
-        input_size_px: side of the model's input.
+        input_size_px: side of the model's input, or of that of its encoder.
         input_fit: "resize" or "crop": how a tile is brought to that side. Everything after it is inside the model.
-        training_data_sha256: of the shard plan, which holds the hashes of all shards.
+        training_data_sha256: of the shard plan, which holds the hashes of all shards; or of features and labels.
         versions: the software that trained it.
+        method: "tiles", it takes the pixels of a tile; or "probe", it takes the features of a tile.
+        encoder: what makes these features; None where it takes pixels.
     """
 
     architecture: str
@@ -54,6 +78,8 @@ class ModelDescription:
     input_fit: InputFit
     training_data_sha256: str
     versions: dict[str, str]
+    method: Method = "tiles"
+    encoder: EncoderDescription | None = None
 
 
 def add_description(model_file: Path, description: ModelDescription) -> None:
@@ -72,6 +98,8 @@ def read_description(model_file: Path) -> ModelDescription:
         with zipfile.ZipFile(model_file) as archive:
             values: dict[str, Any] = json.loads(archive.read(ENTRY))
         values["classes"] = tuple(values["classes"])
+        if values.get("encoder"):
+            values["encoder"] = EncoderDescription(**values["encoder"])
         return ModelDescription(**values)
     except FileNotFoundError:
         raise ModelFileError(model_file, "there is no such model file") from None

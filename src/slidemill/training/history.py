@@ -2,10 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import Field, astuple, dataclass, fields
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 from slidemill.atomic import write_text
+
+
+class Row(Protocol):
+    """Numbers of a training that belong together: the fields of a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def place(self) -> int:
+        """Of the row, from 1 on; one of its fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,11 @@ class EpochRow:
     validation_accuracy: float
     validation_auc: float
 
+    @property
+    def place(self) -> int:
+        """The epoch."""
+        return self.epoch
+
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
@@ -46,10 +62,15 @@ class StepRow:
     step_loss: float
     step_accuracy: float
 
+    @property
+    def place(self) -> int:
+        """The step."""
+        return self.step
 
-def write_history(path: Path, rows: Sequence[EpochRow]) -> None:
-    """Write history.tsv, one row an epoch, atomically."""
-    lines = ["\t".join(field.name for field in fields(EpochRow))]
+
+def write_history(path: Path, rows: Sequence[Row]) -> None:
+    """Write history.tsv, all rows of one kind, of which there is at least one, atomically."""
+    lines = ["\t".join(field.name for field in fields(rows[0]))]
     lines += ["\t".join(f"{value:.6g}" for value in astuple(row)) for row in rows]
     write_text(path, "\n".join(lines) + "\n")
 

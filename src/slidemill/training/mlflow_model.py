@@ -56,7 +56,13 @@ def _signature(description: ModelDescription) -> "ModelSignature":
     from mlflow.models.signature import ModelSignature
     from mlflow.types.schema import Schema, TensorSpec
 
-    side, any_number, values = description.input_size_px, -1, np.dtype(np.float32)
-    tiles = TensorSpec(values, (any_number, side, side, 3))
+    any_number, values = -1, np.dtype(np.float32)
+    tiles = TensorSpec(values, (any_number, *_shape_of_tile(description)))
     scores = TensorSpec(values, (any_number, len(description.classes)))
     return ModelSignature(Schema([tiles]), Schema([scores]))
+
+
+def _shape_of_tile(description: ModelDescription) -> tuple[int, ...]:
+    if description.encoder:
+        return (description.encoder.dimension,)
+    return description.input_size_px, description.input_size_px, 3

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from slidemill.training.commit import source_commit
-from slidemill.training.history import EpochRow, StepRow
+from slidemill.training.history import Row, StepRow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,6 +26,7 @@ _EXPERIMENT = "slidemill"
 _FINGERPRINT_TAG = "slidemill.training"
 _START_TAG = "slidemill.start"
 
+_PLACES = ("epoch", "step", "trial")
 _METRICS_PER_REQUEST = 1000  # MLflow's own limit
 _STEPS_AT_ONCE = 300
 
@@ -40,6 +41,7 @@ class TrackedRun:
         goes_on: whether it took up a checkpoint.
         parameters: what decides what is learned.
         tags: what else is known of it.
+        metric_of_rows: a metric that each of its rows has; by it is seen which rows MLflow has.
     """
 
     name: str
@@ -47,6 +49,7 @@ class TrackedRun:
     goes_on: bool
     parameters: Mapping[str, object]
     tags: Mapping[str, str]
+    metric_of_rows: str = "learning_rate"
 
 
 class MlflowRun:
@@ -62,22 +65,22 @@ class MlflowRun:
         self._training = training
         self._start = uuid4().hex
         self._opened: tuple[MlflowClient, str] | None = None
-        self._last_epoch = 0
+        self._last_row = 0
         self._last_step = 0
 
-    def send_epochs(self, rows: Sequence[EpochRow]) -> None:
-        """Send the epochs that the run lacks."""
+    def send_rows(self, rows: Sequence[Row]) -> None:
+        """Send the rows of the history that the run lacks."""
         client, run_id = self._open()
-        new = {row.epoch: row for row in rows if row.epoch > self._last_epoch}
+        new = [row for row in rows if row.place > self._last_row]
         _send_metrics(client, run_id, new)
-        self._last_epoch = max(new, default=self._last_epoch)
+        self._last_row = max((row.place for row in new), default=self._last_row)
 
     def send_steps(self, rows: deque[StepRow]) -> None:
         """Send the steps that the run lacks; what is sent leaves the queue, which another thread may fill meanwhile."""
         client, run_id = self._open()
         while rows:
             sent = [rows[place] for place in range(min(len(rows), _STEPS_AT_ONCE))]
-            _send_metrics(client, run_id, {row.step: row for row in sent if row.step > self._last_step})
+            _send_metrics(client, run_id, [row for row in sent if row.step > self._last_step])
             self._last_step = sent[-1].step
             for _ in sent:
                 rows.popleft()
@@ -107,7 +110,7 @@ class MlflowRun:
         if self._opened is None:
             client = MlflowClient(self._uri)
             run_id = _run_of(client, self._training, self._start)
-            self._last_epoch = _last_place(client, run_id, "learning_rate")
+            self._last_row = _last_place(client, run_id, self._training.metric_of_rows)
             self._last_step = _last_place(client, run_id, "step_loss")
             self._opened = client, run_id
         return self._opened
@@ -150,15 +153,15 @@ def _last_place(client: "MlflowClient", run_id: str, metric: str) -> int:
     return max((point.step for point in client.get_metric_history(run_id, metric)), default=0)
 
 
-def _send_metrics(client: "MlflowClient", run_id: str, rows: Mapping[int, EpochRow | StepRow]) -> None:
+def _send_metrics(client: "MlflowClient", run_id: str, rows: Sequence[Row]) -> None:
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
     metrics = [
-        Metric(name, value, now, place)
-        for place, row in rows.items()
+        Metric(name, value, now, row.place)
+        for row in rows
         for name, value in asdict(row).items()
-        if name not in ("epoch", "step") and not math.isnan(value)  # an AUC that is not computable is left out
+        if name not in _PLACES and not math.isnan(value)  # an AUC that is not computable is left out
     ]
     for start in range(0, len(metrics), _METRICS_PER_REQUEST):
         client.log_batch(run_id, metrics[start : start + _METRICS_PER_REQUEST])

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from slidemill.training.description import ModelDescription
-from slidemill.training.history import EpochRow, StepRow
+from slidemill.training.history import Row, StepRow
 from slidemill.training.mlflow_model import mlflow_model
 from slidemill.training.mlflow_run import MlflowRun, Status, TrackedRun
 from slidemill.training.preemption import PreemptedError
@@ -56,7 +56,7 @@ class _Results:
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    rows: tuple[EpochRow, ...]
+    rows: tuple[Row, ...]
     status: Status = "RUNNING"
     results: _Results | None = None
 
@@ -92,8 +92,8 @@ class Tracker:
         self._steps: deque[StepRow] = deque()
         self._steps_told = time.monotonic()
 
-    def begin(self, run: TrackedRun, rows: Sequence[EpochRow]) -> None:
-        """Start to tell of a training, of which these epochs are finished."""
+    def begin(self, run: TrackedRun, rows: Sequence[Row]) -> None:
+        """Start to tell of a training, whose history has these rows so far."""
         if self._uri is None:
             return
         # Here and not on the thread, beside which native code may read the environment.
@@ -104,8 +104,8 @@ class Tracker:
         self._thread.start()
         self.report(rows)
 
-    def report(self, rows: Sequence[EpochRow]) -> None:
-        """Tell of the finished epochs."""
+    def report(self, rows: Sequence[Row]) -> None:
+        """Tell of the history as it is now."""
         self._tell(_News(tuple(rows)))
 
     def report_step(self, row: StepRow) -> None:
@@ -178,7 +178,7 @@ class _Reporter:
         return True
 
     def _send(self, news: _News) -> None:
-        self._run.send_epochs(news.rows)
+        self._run.send_rows(news.rows)
         self._run.send_steps(self._steps)
         if news.results and not self._results_sent:
             self._send_results(news.results)
