@@ -41,7 +41,7 @@ def main(
     architecture: str, input_size: int, tiles: int, slides: int, batch_size: int, threads: int, repeats: int
 ) -> None:
     start = time.perf_counter()
-    from slidemill.inference.scoring import Scorer
+    from slidemill.inference.scoring import RecordScorer
     from slidemill.records import parse_example, read_records
     from slidemill.training.backend import configure
     from slidemill.training.description import ModelDescription
@@ -60,7 +60,7 @@ def main(
         for path in paths:
             write_records(path, tiles, np.random.default_rng(0))
         start = time.perf_counter()
-        scorer = Scorer(folder / "model.keras", description, batch_size=batch_size, threads=threads)
+        scorer = RecordScorer(folder / "model.keras", description, batch_size=batch_size, threads=threads)
         loaded = time.perf_counter() - start
         model = load_model(folder / "model.keras")
         shape = TileShape(TilePixels(TILE_SIZE), input_size)

@@ -13,6 +13,7 @@ from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 @click.command(help=__doc__)
 @click.option("--slide", "slides", multiple=True, required=True, help="Once for each slide.")
 @click.option("--tiles", type=Path, required=True, help="Folder of the slides' tile stores.")
+@click.option("--features", type=Path, help="Folder of the slides' features; for a model that takes features.")
 @click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Leave out tiles with this flag.")
 @click.option("--model", type=Path, required=True, help="Read: model.keras.")
 @click.option("--kept", type=Path, required=True, help="Folder where a run that ends early keeps what it has finished.")
@@ -28,6 +29,7 @@ from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 def main(
     slides: tuple[str, ...],
     tiles: Path,
+    features: Path | None,
     exclude: tuple[QualityFlag, ...],
     model: Path,
     kept: Path,
@@ -38,6 +40,7 @@ def main(
     predict_batch(
         slides,
         tiles_folder=tiles,
+        features_folder=features,
         exclude=exclude,
         model_file=model,
         kept_folder=kept,

@@ -11,7 +11,7 @@ import simplejpeg
 
 from slidemill.inference import scoring
 from slidemill.inference.batch import SlidesFailedError, predict_batch
-from slidemill.inference.predict import SlideJob, StaleRecordsError, TileMismatchError, predict_slides
+from slidemill.inference.predict import SlideJob, StaleTilesError, TileMismatchError, predict_slides
 from slidemill.inference.scoring import RecordsError
 from slidemill.inference.store import read_predictions
 from slidemill.records import RecordWriter, encode_example, parse_example, read_records
@@ -73,7 +73,7 @@ def slide(folder, slide_id, *, tiles):
     job = job_in(folder, slide_id)
     generator = np.random.default_rng(len(slide_id))
     coordinates = generator.permutation(100)[: 2 * tiles].reshape(tiles, 2) * 128
-    with job.records.open("wb") as file:
+    with job.source.open("wb") as file:
         writer = RecordWriter(file)
         places = [writer.write(tile_record(generator, x, y)) for x, y in coordinates]
     offset, length = np.array(places, np.int64).reshape(-1, 2).T
@@ -94,7 +94,7 @@ def tile_record(generator, x, y):
 
 def set_aside_slide(folder, slide_id, reason):
     job = job_in(folder, slide_id)
-    job.records.write_bytes(b"")
+    job.source.write_bytes(b"")
     write_store(job.store, TileStore(summary(slide_id, 0, reason=reason)))
     return job
 
@@ -104,7 +104,7 @@ def test_scores_are_those_of_the_model_for_the_decoded_tiles_in_their_order(mode
     job = slide(tmp_path, "s1", tiles=10)
     predict_slides([job], model_file, batch_size=batch_size)
     shape = TileShape(TILE_SIZE, INPUT_SIZE)
-    tiles = [decode_tile(parse_example(record)["image/encoded"], shape) for record in read_records(job.records)]
+    tiles = [decode_tile(parse_example(record)["image/encoded"], shape) for record in read_records(job.source)]
     expected = load_model(model_file).predict(model_input(np.stack(tiles), shape), verbose=0)
     predictions = read_predictions(job.output)
     assert np.ptp(expected[:, 0]) > 1e-3  # tiles in another order would be seen
@@ -170,16 +170,16 @@ def predict(folder, model_file, *slide_ids, exclude=()):
 
 def test_a_slide_that_fails_takes_no_other_along(model_file, tmp_path, monkeypatch):
     jobs = [slide(tmp_path, name, tiles=2) for name in ("s1", "s22", "s333")]
-    whole = jobs[1].records.read_bytes()
-    jobs[1].records.write_bytes(whole[:-3])
+    whole = jobs[1].source.read_bytes()
+    jobs[1].source.write_bytes(whole[:-3])
     with pytest.raises(SlidesFailedError, match=r"1 of 3 slides failed.*s22\.tfrecord: missing or damaged"):
         predict(tmp_path, model_file, "s1", "s22", "s333")
     assert not (tmp_path / "predictions").exists()
-    jobs[1].records.write_bytes(whole)
+    jobs[1].source.write_bytes(whole)
     scored = []
-    score = scoring.Scorer.score
+    score = scoring.RecordScorer.score
     monkeypatch.setattr(
-        scoring.Scorer, "score", lambda self, path, used: scored.append(path.stem) or score(self, path, used)
+        scoring.RecordScorer, "score", lambda self, path, used: scored.append(path.stem) or score(self, path, used)
     )
     predict(tmp_path, model_file, "s1", "s22", "s333")
     assert scored == ["s22"]  # the others were kept
@@ -189,11 +189,11 @@ def test_a_slide_that_fails_takes_no_other_along(model_file, tmp_path, monkeypat
 
 def test_kept_predictions_of_older_tiles_are_not_used(model_file, tmp_path):
     good, bad = slide(tmp_path, "s1", tiles=2), slide(tmp_path, "s22", tiles=2)
-    whole = bad.records.read_bytes()
-    bad.records.write_bytes(b"")
+    whole = bad.source.read_bytes()
+    bad.source.write_bytes(b"")
     with pytest.raises(SlidesFailedError):
         predict(tmp_path, model_file, "s1", "s22")
-    bad.records.write_bytes(whole)
+    bad.source.write_bytes(whole)
     slide(tmp_path, "s1", tiles=3)
     predict(tmp_path, model_file, "s1", "s22")
     assert len(read_predictions(good.output).scores) == 3
@@ -231,11 +231,11 @@ def test_a_slide_of_which_every_tile_is_excluded_says_so(model_file, tmp_path):
 def test_kept_predictions_of_other_tiles_are_not_used(model_file, tmp_path):
     good, bad = slide(tmp_path, "s1", tiles=3), slide(tmp_path, "s22", tiles=2)
     flag(good, [0, 1, 0])
-    whole = bad.records.read_bytes()
-    bad.records.write_bytes(b"")
+    whole = bad.source.read_bytes()
+    bad.source.write_bytes(b"")
     with pytest.raises(SlidesFailedError):
         predict(tmp_path, model_file, "s1", "s22")
-    bad.records.write_bytes(whole)
+    bad.source.write_bytes(whole)
     predict(tmp_path, model_file, "s1", "s22", exclude=("pen_marks",))
     assert len(read_predictions(good.output).scores) == 2
 
@@ -253,15 +253,15 @@ def test_tiles_of_another_kind_than_the_models_are_refused(model_file, tmp_path,
 
 def test_records_that_are_not_those_of_the_index_are_refused(model_file, tmp_path):
     job = slide(tmp_path, "s1", tiles=3)
-    slide(tmp_path, "s22", tiles=2).records.rename(job.records)
+    slide(tmp_path, "s22", tiles=2).source.rename(job.source)
     error = failure(job, model_file)
-    assert isinstance(error, StaleRecordsError)
+    assert isinstance(error, StaleTilesError)
     assert "its 2 tiles are not the 3 of its index" in str(error)
 
 
 def test_damaged_records_are_refused(model_file, tmp_path):
     job = slide(tmp_path, "s1", tiles=3)
-    job.records.write_bytes(job.records.read_bytes()[:-3])
+    job.source.write_bytes(job.source.read_bytes()[:-3])
     error = failure(job, model_file)
     assert isinstance(error, RecordsError)
     assert "s1.tfrecord: missing or damaged" in str(error)
@@ -269,7 +269,7 @@ def test_damaged_records_are_refused(model_file, tmp_path):
 
 def test_missing_records_are_refused(model_file, tmp_path):
     job = slide(tmp_path, "s1", tiles=3)
-    job.records.unlink()
+    job.source.unlink()
     assert isinstance(failure(job, model_file), RecordsError)
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from slidemill.errors import SlidemillError
+from slidemill.features.store import features_path
 from slidemill.inference.predict import DEFAULT_BATCH_SIZE, SlideJob, file_sha256, predict_slides
 from slidemill.inference.store import predictions_path, read_predictions
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_store, store_paths
+from slidemill.training.description import ModelDescription, read_description
 from slidemill.zarr_zip import ZarrZipError
 
 _log = logging.getLogger(__name__)
@@ -34,10 +36,25 @@ class SlidesFailedError(SlidemillError):
         return f"{len(self.reasons)} of {self.total} slides failed, the others are kept for the next run. {problems}"
 
 
+class NoFeaturesError(SlidemillError):
+    """A model that takes features, and none were given."""
+
+    def __init__(self, description: ModelDescription) -> None:
+        super().__init__(description)
+        self.description = description
+
+    def __str__(self) -> str:
+        encoder = self.description.encoder
+        return (
+            f"the model takes features of {encoder.name if encoder else 'an encoder'}. Give their folder, --features."
+        )
+
+
 def predict_batch(
     slide_ids: Sequence[str],
     *,
     tiles_folder: Path,
+    features_folder: Path | None = None,
     exclude: Collection[QualityFlag],
     model_file: Path,
     kept_folder: Path,
@@ -50,6 +67,7 @@ def predict_batch(
     Args:
         slide_ids: the slides.
         tiles_folder: holds their tile stores.
+        features_folder: holds their features by the model's encoder; for a model that takes features.
         exclude: tiles with one of these flags are not scored.
         model_file: model.keras.
         kept_folder: where predictions wait until the batch is finished.
@@ -58,9 +76,14 @@ def predict_batch(
         threads: CPU threads.
     Raises:
         SlidesFailedError: some slides could not be scored; the predictions of the others stay in `kept_folder`.
+        NoFeaturesError: the model takes features, and `features_folder` is None.
         ModelFileError: the model is missing, damaged, or has no description.
     """
-    jobs = [SlideJob(*store_paths(tiles_folder, slide), predictions_path(kept_folder, slide)) for slide in slide_ids]
+    sources = _sources(slide_ids, tiles_folder, features_folder, read_description(model_file))
+    jobs = [
+        SlideJob(source, store_paths(tiles_folder, slide)[1], predictions_path(kept_folder, slide))
+        for slide, source in zip(slide_ids, sources, strict=True)
+    ]
     model_sha256 = file_sha256(model_file)
     missing = [job for job in jobs if not _is_finished(job, exclude, model_sha256)]
     _log.info("%d slides, %d of them finished before", len(jobs), len(jobs) - len(missing))
@@ -72,10 +95,19 @@ def predict_batch(
         shutil.move(job.output, predictions_folder / job.output.name)
 
 
+def _sources(slide_ids: Sequence[str], tiles: Path, features: Path | None, description: ModelDescription) -> list[Path]:
+    """What the model reads of each slide."""
+    if description.method == "tiles":
+        return [store_paths(tiles, slide)[0] for slide in slide_ids]
+    if features is None:
+        raise NoFeaturesError(description)
+    return [features_path(features, slide) for slide in slide_ids]
+
+
 def _is_finished(job: SlideJob, exclude: Collection[QualityFlag], model_sha256: str) -> bool:
     """Whether an earlier run has scored these very tiles with this very model."""
     try:
-        newest_input = max(job.records.stat().st_mtime_ns, job.store.stat().st_mtime_ns)
+        newest_input = max(job.source.stat().st_mtime_ns, job.store.stat().st_mtime_ns)
         if job.output.stat().st_mtime_ns <= newest_input:
             return False
         predictions, tiles = read_predictions(job.output), read_store(job.store).without(exclude)

@@ -10,18 +10,15 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slidemill.errors import SlidemillError
+from slidemill.inference.scorer import Scorer
 from slidemill.inference.store import Predictions, write_predictions
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import StoreSummary, TileStore, read_store
 from slidemill.training.description import ModelDescription, ModelFileError, read_description
-
-if TYPE_CHECKING:
-    from slidemill.inference.scoring import Scorer
 
 DEFAULT_BATCH_SIZE = 64
 
@@ -45,17 +42,17 @@ class TileMismatchError(SlidemillError):
         )
 
 
-class StaleRecordsError(SlidemillError):
-    """A TFRecord file that does not hold the tiles of its index."""
+class StaleTilesError(SlidemillError):
+    """Tile records or features that are not of the tiles of their index."""
 
-    def __init__(self, records: Path, store: Path, reason: str) -> None:
-        super().__init__(records, store, reason)
-        self.records = records
+    def __init__(self, source: Path, store: Path, reason: str) -> None:
+        super().__init__(source, store, reason)
+        self.source = source
         self.store = store
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.records}: {self.reason}; its index is {self.store}. Delete both and run again to tile anew."
+        return f"{self.source}: {self.reason}; its index is {self.store}. Delete it and run again to make it anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +60,12 @@ class SlideJob:
     """The files of one slide.
 
     Attributes:
-        records, store: its tile store.
+        source: what the model reads of its tiles: their records, or their features.
+        store: the index of its tiles.
         output: its predictions, written.
     """
 
-    records: Path
+    source: Path
     store: Path
     output: Path
 
@@ -93,8 +91,9 @@ def predict_slides(
         threads: CPU threads.
     Returns:
         Why slides have no predictions, one error for each: TileMismatchError (tiled at another size or resolution than
-        the model's tiles), StaleRecordsError (its records are not those of its index), RecordsError (damaged records)
-        or ZarrZipError (a missing or damaged index).
+        the model's tiles), StaleTilesError (its records or features are not of the tiles of its index), RecordsError
+        (damaged records), FeaturesMismatchError (features of another encoder) or ZarrZipError (a missing or damaged
+        index, or such features).
     Raises:
         ModelFileError: the model is missing, damaged, or has no description.
     """
@@ -119,15 +118,15 @@ def predict_slides(
 
 
 def _scores(
-    job: SlideJob, store: TileStore, is_used: np.ndarray, description: ModelDescription, scorer: "Callable[[], Scorer]"
+    job: SlideJob, store: TileStore, is_used: np.ndarray, description: ModelDescription, scorer: Callable[[], Scorer]
 ) -> np.ndarray:
     if store.summary.tile_count == 0:
         return np.zeros((0, len(description.classes)), np.float32)
     _check_tiles(job.store, store.summary, description)
-    scored = scorer().score(job.records, is_used)
+    scored = scorer().score(job.source, is_used)
     if not np.array_equal(scored.coordinates, store.coordinates):
         reason = f"its {len(scored.coordinates)} tiles are not the {store.summary.tile_count} of its index"
-        raise StaleRecordsError(job.records, job.store, reason)
+        raise StaleTilesError(job.source, job.store, reason)
     return scored.scores
 
 
@@ -152,10 +151,15 @@ def _predictions(store: TileStore, scores: np.ndarray, description: ModelDescrip
     )
 
 
-def _load(model_file: Path, description: ModelDescription, *, batch_size: int, threads: int) -> "Scorer":
-    from slidemill.inference.scoring import Scorer  # imports TensorFlow, which takes seconds
+def _load(model_file: Path, description: ModelDescription, *, batch_size: int, threads: int) -> Scorer:
+    # Here, because they import TensorFlow, which takes seconds.
+    if description.method == "probe":
+        from slidemill.inference.feature_scoring import FeatureScorer
 
-    return Scorer(model_file, description, batch_size=batch_size, threads=threads)
+        return FeatureScorer(model_file, description, threads=threads)
+    from slidemill.inference.scoring import RecordScorer
+
+    return RecordScorer(model_file, description, batch_size=batch_size, threads=threads)
 
 
 def file_sha256(path: Path) -> str:

@@ -1,12 +1,12 @@
-"""A loaded model and the tiles that it scores; imports TensorFlow."""
+"""A loaded model that takes pixels, and the tiles that it scores; imports TensorFlow."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from slidemill.errors import SlidemillError
+from slidemill.inference.scorer import ScoredTiles
 from slidemill.training.backend import configure, tf
 from slidemill.training.description import ModelDescription
 from slidemill.training.input import prefetched
@@ -35,21 +35,8 @@ class RecordsError(SlidemillError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredTiles:
-    """The tiles of a TFRecord file in its order.
-
-    Attributes:
-        coordinates: (tiles, 2) int64, level-0 pixels, x and y of the top left corner.
-        scores: (tiles, classes) float32, softmax scores.
-    """
-
-    coordinates: np.ndarray
-    scores: np.ndarray
-
-
-class Scorer:
-    """A model in memory, for the tiles of any number of slides."""
+class RecordScorer:
+    """A model that takes pixels in memory, for the tile records of any number of slides."""
 
     def __init__(self, model_file: Path, description: ModelDescription, *, batch_size: int, threads: int) -> None:
         """Load the model.

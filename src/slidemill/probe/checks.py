@@ -45,7 +45,7 @@ def refuse_other_encoder(path: Path, found: FeatureSummary, expected: Mapping[st
     for name, value in expected.items():
         if getattr(found, name) != value:
             reason = f"its {name.replace('_', ' ')} is {getattr(found, name)!r}, and that of {of} {value!r}"
-            raise FeaturesMismatchError(path, reason, "Extract the features of all slides by one encoder")
+            raise FeaturesMismatchError(path, reason, "Extract the features of all slides by the same encoder")
 
 
 def refuse_other_tiles(path: Path, found: np.ndarray, expected: np.ndarray) -> None:

@@ -1,0 +1,66 @@
+"""A loaded model that takes features, and the tiles that it scores; imports TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+
+from slidemill.features.store import read_features
+from slidemill.inference.scorer import ScoredTiles
+from slidemill.probe.checks import refuse_other_encoder
+from slidemill.training.backend import configure, tf
+from slidemill.training.description import EncoderDescription, ModelDescription
+from slidemill.training.model_file import load_model
+
+_TILES_AT_ONCE = 4096
+
+
+class FeatureScorer:
+    """A model that takes features in memory, for the features of any number of slides."""
+
+    def __init__(self, model_file: Path, description: ModelDescription, *, threads: int) -> None:
+        """Load the model.
+
+        Args:
+            model_file: model.keras.
+            description: of the model.
+            threads: CPU threads for the model.
+        """
+        assert description.encoder is not None  # noqa: S101 - the description is of a model that takes features
+        configure(threads)
+        self._model_file = model_file
+        self._expected = _expected(description, description.encoder)
+        self._class_count = len(description.classes)
+        model = load_model(model_file)
+        any_tiles = tf.TensorSpec((None, description.encoder.dimension), tf.float32)
+        self._scores_of = tf.function(lambda features: model(features, training=False), input_signature=[any_tiles])
+
+    def score(self, source: Path, is_used: np.ndarray) -> ScoredTiles:
+        """Score tiles by their features.
+
+        Args:
+            source: the features.
+            is_used: (tiles,) bool, which of its tiles to score; where it knows fewer or more tiles, all are scored.
+
+        Raises:
+            ZarrZipError: the file is missing or damaged.
+            FeaturesMismatchError: the features are of another encoder than the model's.
+        """
+        own = read_features(source)
+        refuse_other_encoder(source, own.summary, self._expected, str(self._model_file))
+        used = is_used if len(is_used) == len(own.features) else np.ones(len(own.features), np.bool_)
+        features = own.features[used]
+        starts = range(0, len(features), _TILES_AT_ONCE)
+        parts = [self._scores_of(features[start : start + _TILES_AT_ONCE].astype(np.float32)) for start in starts]
+        scores = [np.zeros((0, self._class_count), np.float32), *(part.numpy() for part in parts)]
+        return ScoredTiles(own.coordinates[used], np.concatenate(scores))
+
+
+def _expected(description: ModelDescription, encoder: EncoderDescription) -> dict[str, object]:
+    return {
+        "encoder": encoder.name,
+        "weights_sha256": encoder.weights_sha256,
+        "dimension": encoder.dimension,
+        "input_size": description.input_size_px,
+        "normalisation": encoder.normalisation,
+        "pooling": encoder.pooling,
+    }
