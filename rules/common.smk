@@ -10,19 +10,16 @@ import sys
 from pathlib import Path
 
 import snakemake_internals  # beside this file, where Snakemake lets it be found
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake_internals import called_for_each_job
 
-from slidemill.cohort import is_address, read_sheet
+from slidemill.cohort import read_sheet
 from slidemill.cohort.gdc.selection import Selection
-from slidemill.cohort.validation import (
-    check_cells,
-    check_config,
-    check_labels,
-    check_sources,
-)
+from slidemill.cohort.sources import check_sources
+from slidemill.cohort.validation import check_cells, check_labels
+from slidemill.config import prepare_config
 from slidemill.errors import ConfigError, SlidemillError
+from slidemill.locations import is_address
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.training.description import read_description
 
@@ -52,18 +49,6 @@ if os.geteuid() == 0:
     # Open MPI refuses to run as root; containers and cloud images have no other user.
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-
-
-def read_numbers():
-    """Make numbers of what `--config tiling='{mpp: 1.0}'` gives, where Snakemake hands the inner values over as text."""
-    for section in filter(lambda value: isinstance(value, dict), config.values()):
-        section.update(
-            {
-                key: yaml.safe_load(value)
-                for key, value in section.items()
-                if isinstance(value, str)
-            }
-        )
 
 
 def read_cohort(sheet):
@@ -144,8 +129,12 @@ def prediction_batches():
 
 
 try:
-    read_numbers()
-    check_config(config, BASE / "schemas" / "config.schema.yaml")
+    prepare_config(
+        config,
+        given=snakemake_internals.config_of_command_line(workflow),
+        files=snakemake_internals.config_files(workflow),
+        schema_file=BASE / "schemas" / "config.schema.yaml",
+    )
     # Where all lies that follows from the method; slides, tiles and features are the same for all experiments.
     IN_EXPERIMENT = (
         f"/experiments/{config['experiment']}" if config["experiment"] else ""
@@ -165,7 +154,12 @@ try:
         use_model(TRAINED_MODEL)
         RUNS = {RESULTS: dict.fromkeys(COHORT, "test")}
     else:
-        check_labels(SHEET, list(COHORT.values()), config["classes"])
+        check_labels(
+            SHEET,
+            list(COHORT.values()),
+            config["classes"],
+            against_barcodes=config["labels_against_barcodes"],
+        )
         RUNS = {run: split_cohort(design) for run, design in split_designs().items()}
 except SlidemillError as error:
     raise WorkflowError(str(error)) from None
@@ -192,7 +186,7 @@ SHARDS = RANKS * config["shards"]["per_rank"]
 
 
 wildcard_constraints:
-    slide_id=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    slide_id=r"[^/]+",
     fold=r"\d+",
 
 

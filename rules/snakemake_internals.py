@@ -6,7 +6,7 @@ test for each, which also notices when a name stays and means something else.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -119,6 +119,17 @@ def storage_prefix(workflow: Any) -> str | None:
 def sends_jobs(workflow: Any) -> bool:
     """Whether this is the Snakemake that the user started, and not one that runs a job of it."""
     return bool(inside(workflow, "is_main_process"))
+
+
+def config_of_command_line(workflow: Any) -> Mapping[str, Any]:
+    """What `--config` gave. Below its first level all values are text."""
+    given: Mapping[str, Any] = inside(workflow, "config_settings.config")
+    return given
+
+
+def config_files(workflow: Any) -> list[Path]:
+    """The config files that were read so far."""
+    return [Path(file) for file in inside(workflow, "configfiles")]
 
 
 def send_with_sources(workflow: Any, file: Path) -> None:

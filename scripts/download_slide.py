@@ -5,10 +5,10 @@ from typing import cast
 
 import click
 
+from slidemill.cohort.gdc.address import GDC
 from slidemill.cohort.gdc.download import Client, DownloadOptions, OnFailure, download_slide
 from slidemill.cohort.gdc.files import GdcFile
 from slidemill.cohort.gdc.patience import Patience
-from slidemill.cohort.gdc.server import GDC
 from slidemill.command import run
 
 

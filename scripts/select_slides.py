@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from slidemill.cohort.gdc.address import GDC
 from slidemill.cohort.gdc.patience import Patience
 from slidemill.cohort.gdc.select import SelectedFiles, select_slides
 from slidemill.cohort.gdc.selection import SECTIONS, Selection
-from slidemill.cohort.gdc.server import GDC, GdcServer
+from slidemill.cohort.gdc.server import GdcServer
 from slidemill.cohort.gdc.token import read_token
 from slidemill.command import run
 

@@ -9,6 +9,8 @@ LIBRARY = Path(__file__).parents[1] / "src" / "slidemill"
 LAYERS = [
     {"errors", "atomic", "seeds"},
     {"placeholder"},
+    {"names"},
+    {"locations", "schema"},
     {"units", "world", "zarr_zip", "command", "launch", "scratch"},
     {"slides", "records"},
     {"cohort", "tiling"},
@@ -19,6 +21,7 @@ LAYERS = [
     {"inference"},
     {"evaluation"},
     {"reporting"},
+    {"config"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"tensorflow", "keras", "horovod"}

@@ -33,7 +33,7 @@ def slide_on_scratch(slide: Path, folder: str | None) -> Iterator[Path]:
 
     Args:
         slide: the slide's file.
-        folder: where copies go, with variables of the machine's environment such as $TMPDIR; None for no copy.
+        folder: where copies go, with ~ and variables of the machine's environment such as $TMPDIR; None for no copy.
 
     Raises:
         ScratchError: the folder is missing, a variable in it is not set, or the disk is full.
@@ -52,7 +52,7 @@ def slide_on_scratch(slide: Path, folder: str | None) -> Iterator[Path]:
 
 @contextmanager
 def _own_folder(folder: str) -> Iterator[Path]:
-    place = os.path.expandvars(folder)
+    place = os.path.expanduser(os.path.expandvars(folder))  # noqa: PTH111 - both are of the machine that runs the job
     if "$" in place:
         raise ScratchError(folder, "this variable is not set on the machine that runs the job")
     try:

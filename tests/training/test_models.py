@@ -3,8 +3,10 @@ import re
 import numpy as np
 import pytest
 
-from slidemill.training.backend import tf
-from slidemill.training.models import ArchitectureError, architectures, build_model, logits_model
+from slidemill.training.architectures import SMALL_CNN, ArchitectureError, architectures, check_architecture
+from slidemill.training.backend import keras, tf
+from slidemill.training.models import _small_cnn_features as small_cnn_features
+from slidemill.training.models import build_model, logits_model
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,31 @@ def test_an_input_too_small_for_the_architecture_is_refused():
         build_model("InceptionV3", input_size=32, class_count=2)
 
 
-def test_architectures_are_models_and_no_modules():
-    assert "InceptionV3" in architectures()
-    assert "inception_v3" not in architectures()
+def test_the_architectures_are_those_of_keras():
+    assert architectures() == [SMALL_CNN, *sorted(name for name in dir(keras.applications) if name[0].isupper())]
+
+
+def least_input(architecture):
+    """The least side that is not refused."""
+    for side in range(1, 1000):
+        try:
+            check_architecture(architecture, side)
+        except ArchitectureError:
+            continue
+        return side
+    raise AssertionError(architecture)
+
+
+@pytest.mark.parametrize("architecture", architectures()[1:])
+def test_the_least_input_is_what_keras_states(architecture):
+    least = least_input(architecture)
+    builder = getattr(keras.applications, architecture)
+    with pytest.raises(ValueError, match=rf"at least {least}x{least}"):
+        builder(include_top=False, weights=None, input_shape=(least - 1, least - 1, 3), pooling="avg")
+
+
+def test_the_least_input_of_the_small_cnn():
+    least = least_input(SMALL_CNN)
+    assert build_model(SMALL_CNN, input_size=least, class_count=2).output_shape == (None, 2)
+    with pytest.raises(ValueError, match="size would be zero or negative"):
+        small_cnn_features(keras.Input((least - 1, least - 1, 3)))

@@ -35,6 +35,8 @@ from snakemake_interface_executor_plugins.settings import CommonSettings
 internals.evaluate_resources_quickly()
 internals.keep_groups_together(workflow)
 internals.trust_groups(workflow)
+given = internals.config_of_command_line(workflow)
+files = internals.config_files(workflow)
 internals.send_with_sources(workflow, Path("sheet.tsv").absolute())
 internals.drop_set_resource(workflow, "alone", "mpi")
 
@@ -87,6 +89,8 @@ onerror:
         "sources": sorted(str(file) for file in workflow.dag.get_sources()),
         "is grouped": [internals.is_grouped(workflow, name) for name in ("pictures", "slides")],
         "benchmarks": internals.benchmark_files(workflow),
+        "given": {key: dict(value) if key == "section" else value for key, value in given.items()},
+        "files": [file.name for file in files],
         "sends jobs": internals.sends_jobs(workflow),
     }
     Path("found.json").write_text(json.dumps(found))
@@ -109,9 +113,11 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("internals")
     (folder / "Snakefile").write_text(SNAKEFILE)
     (folder / "sheet.tsv").write_text("a sheet\n")
+    (folder / "one.yaml").write_text("section: {kept: here, rate: 1}\n")
     subprocess.run(["git", "init", "--quiet", folder], check=True)
     arguments = ["--cores", "3", "--keep-going", "--group-components", "pictures=2", "--set-threads", "several=2"]
     arguments += ["--set-resources", "several:mem_mb=100 * attempt", "several:partition='gpu'", "alone:mpi='srun'"]
+    arguments += ["--configfile", "one.yaml", "--config", "number=3", "section={rate: 1e-3, name: 'a #b'}"]
     ended = subprocess.run(
         [SNAKEMAKE, *arguments, "--workflow-profile", "none"],
         cwd=folder,
@@ -123,6 +129,16 @@ def run(tmp_path_factory):
     )
     assert (folder / "found.json").exists(), ended.stdout
     return SimpleNamespace(folder=folder, output=ended.stdout, **json.loads((folder / "found.json").read_text()))
+
+
+def test_config_settings(run):
+    assert run.given == {"number": 3, "section": {"rate": "1e-3", "name": "a #b"}}, (
+        "workflow.config_settings.config is no longer what --config gave, with text below its first level: numbers of "
+        "the command line are no longer told from texts of the config file."
+    )
+    assert run.files == ["one.yaml"], (
+        "workflow.configfiles no longer lists the config files: keys that stand twice in one are not told any more."
+    )
 
 
 def test_what_this_snakemake_does_not_have_is_told(internals):

@@ -1,5 +1,6 @@
 """Cohorts: the slide sheet, and what TCGA barcodes tell."""
 
-from slidemill.cohort.sheet import SheetError, Slide, is_address, read_sheet
+from slidemill.cohort.sheet import Slide, read_sheet
+from slidemill.cohort.table import SheetError
 
-__all__ = ["SheetError", "Slide", "is_address", "read_sheet"]
+__all__ = ["SheetError", "Slide", "read_sheet"]

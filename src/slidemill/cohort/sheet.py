@@ -1,26 +1,33 @@
 """The slide sheet: a TSV with a row for each slide, the one description of a cohort."""
 
-import csv
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from slidemill.cohort.barcode import parse_barcode
-from slidemill.errors import SlidemillError
+from slidemill.cohort.table import SheetError, read_rows
+from slidemill.locations import expanded
+from slidemill.names import file_name_problem, normalised, reading, text_problem
+
+_N = TypeVar("_N", int, float)
 
 NORMAL = "Normal"  # the label that a TCGA barcode of normal tissue fills in
 
-
-class SheetError(SlidemillError):
-    """A slide sheet with mistakes, a line for each of them."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__(problems)
-        self.problems = problems
-
-    def __str__(self) -> str:
-        return "\n".join(self.problems)
+# What a name in each column may be. All are brought to one spelling.
+_NAMES: dict[str, Callable[[str], str | None]] = {
+    "slide_id": file_name_problem,
+    "patient_id": text_problem,
+    "site": text_problem,
+    "label": text_problem,
+}
+# Two of these that only look different would be two slides, patients or sites in the place of one.
+_ONE_READING = {
+    "slide_id": "They are one file on many file systems: tell them apart by more",
+    "patient_id": "If they are one patient, write one and the same; else tell them apart by more",
+    "site": "If they are one site, write one and the same; else tell them apart by more",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,53 +73,21 @@ def read_sheet(path: Path) -> tuple[Slide, ...]:
     problems: list[str] = []
     slides = [slide for line, row in rows if (slide := _slide(path, line, row, problems)) is not None]
     problems += _repeated_ids(path, slides)
+    problems += _alike(path, slides)
     problems += _contradictory_patients(path, slides)
     if problems:
         raise SheetError(problems)
     return tuple(sorted(slides, key=lambda slide: slide.slide_id))
 
 
-def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Read the cells of a sheet: for each row its line in the file and its cells that are not empty, by column.
-
-    Columns whose name begins with "_" are the user's own and left out.
-
-    Raises:
-        SheetError: the file is missing, is not UTF-8 text, or has no rows.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, delimiter="\t", restkey="(more cells than columns)", restval="")
-            rows = [(reader.line_num, _filled_cells(row)) for row in reader]
-    except FileNotFoundError:
-        raise SheetError([f"{path}: no such slide sheet. Correct 'slides' in the config."]) from None
-    except (UnicodeDecodeError, csv.Error, IsADirectoryError) as error:
-        raise SheetError([f"{path}: not a text table ({error}). Save it as tab-separated UTF-8 text."]) from None
-    if not rows:
-        raise SheetError([f"{path}: no slides. Write a row for each slide below the line of column names."])
-    return rows
-
-
-def _filled_cells(row: Mapping[str | None, str | list[str] | None]) -> dict[str, str]:
-    cells = {name: cell for name, cell in row.items() if name is not None and not name.startswith("_")}
-    return {name: str(cell).strip() for name, cell in cells.items() if cell and str(cell).strip()}
-
-
-def is_address(path: str) -> bool:
-    """Whether a path is the address of an object in a storage, such as s3://bucket/key, and no file's."""
-    return "://" in path
-
-
-def _expanded(path: str) -> str:
-    return path if is_address(path) else str(Path(path).expanduser())
-
-
 def _slide(path: Path, line: int, row: Mapping[str, str], problems: list[str]) -> Slide | None:
     where = f"{path}, line {line}"
-    slide_id = row.get("slide_id")
-    if slide_id is None:
+    if "slide_id" not in row:
         problems.append(f"{where}: no slide_id. Name the slide.")
         return None
+    row = {**row, **{column: normalised(row[column]) for column in _NAMES if column in row}}
+    problems += _unfit_names(where, row)
+    slide_id = row["slide_id"]
     barcode = parse_barcode(slide_id)
     patient_id = row.get("patient_id") or (barcode.patient if barcode else None)
     if patient_id is None:
@@ -129,20 +104,40 @@ def _slide(path: Path, line: int, row: Mapping[str, str], problems: list[str]) -
             patient_id=patient_id,
             site=row.get("site") or (barcode.site if barcode else None),
             label=row.get("label") or (NORMAL if barcode and barcode.is_normal else None),
-            path=_expanded(row["path"]) if "path" in row else None,
+            path=_expanded(row, "path"),
             file_id=row.get("file_id"),
             filename=row.get("filename"),
             md5=row.get("md5"),
-            size=int(row["size"]) if "size" in row else None,
-            mpp=float(row["mpp"]) if "mpp" in row else None,
-            annotation=Path(row["annotation"]).expanduser() if "annotation" in row else None,
+            size=_number(row, "size", int),
+            mpp=_number(row, "mpp", float),
+            annotation=Path(annotation) if (annotation := _expanded(row, "annotation")) else None,
             split=row.get("split"),
             synthetic=row.get("synthetic"),
             line=line,
         )
     except ValueError as error:
-        problems.append(f"{where}: slide '{slide_id}': {error}. Give a number.")
+        problems.append(f"{where}: slide '{slide_id}': {error}.")
         return None
+
+
+def _expanded(row: Mapping[str, str], column: str) -> str | None:
+    try:
+        return expanded(row[column]) if column in row else None
+    except ValueError as problem:
+        raise ValueError(f"its {column} {row[column]} {problem}") from None
+
+
+def _number(row: Mapping[str, str], column: str, kind: Callable[[str], _N]) -> _N | None:
+    try:
+        return kind(row[column]) if column in row else None
+    except ValueError:
+        raise ValueError(f"its {column} is '{row[column]}'. Give a number") from None
+
+
+def _unfit_names(where: str, row: Mapping[str, str]) -> Iterator[str]:
+    for column, problem_of in _NAMES.items():
+        if column in row and (problem := problem_of(row[column])) is not None:
+            yield f"{where}: {column} '{row[column]}' {problem}."
 
 
 def _repeated_ids(path: Path, slides: Iterable[Slide]) -> Iterator[str]:
@@ -154,6 +149,24 @@ def _repeated_ids(path: Path, slides: Iterable[Slide]) -> Iterator[str]:
                 f"{path}, line {slide.line}: slide_id '{slide.slide_id}' stands on line {first_line} already. "
                 "Give each slide its own."
             )
+
+
+def _alike(path: Path, slides: Iterable[Slide]) -> Iterator[str]:
+    """Names that differ only in what people and file systems do not tell apart."""
+    for column, advice in _ONE_READING.items():
+        first_of: dict[str, tuple[str, int]] = {}
+        told = set()
+        for slide in slides:
+            name = getattr(slide, column)
+            if name is None or name in told:
+                continue
+            other, line = first_of.setdefault(reading(name), (name, slide.line))
+            if other != name:
+                told.add(name)
+                yield (
+                    f"{path}, lines {line} and {slide.line}: {column} '{other}' and '{name}' differ only in case or in "
+                    f"the width of letters. {advice}."
+                )
 
 
 def _contradictory_patients(path: Path, slides: Iterable[Slide]) -> Iterator[str]:

@@ -1,84 +1,56 @@
-"""Checks before anything runs: each mistake in the config or the sheet as a line with what, where and what to do."""
+"""Checks of a sheet's rows before anything runs: each mistake as a line with what, where and what to do."""
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import jsonschema
-import yaml
-
-from slidemill.cohort.sheet import SheetError, Slide, is_address, read_rows
-from slidemill.errors import ConfigError
-
-_OF_A_FILE = ("filename", "md5", "size")  # what a slide that is downloaded needs besides its file_id
-
-
-def check_config(config: Mapping[str, Any], schema_file: Path) -> None:
-    """Check a config against its JSON schema and against itself.
-
-    Raises:
-        ConfigError: with a line for each mistake.
-    """
-    problems = [f"config: {problem}" for problem in _schema_problems(config, _validator(schema_file))]
-    if not problems:
-        problems = list(_split_problems(config["split"]))
-    if problems:
-        raise ConfigError("\n".join(problems))
+from slidemill.cohort.barcode import parse_barcode
+from slidemill.cohort.sheet import NORMAL, Slide
+from slidemill.cohort.table import SheetError, columns_of, read_rows
+from slidemill.schema import read_schema, schema_problems, unknown_name, validator_of
 
 
 def check_cells(sheet: Path, schema_file: Path) -> None:
-    """Check each row of a slide sheet against the JSON schema of a row.
+    """Check the columns of a slide sheet, and each row against the JSON schema of a row.
 
     Raises:
         SheetError: with a line for each mistake.
     """
-    validator = _validator(schema_file)
+    rows = read_rows(sheet)
+    schema = read_schema(schema_file)
+    known = list(schema["properties"])
+    columns = columns_of(rows)
     problems = [
-        f"{sheet}, line {line}: {problem}"
-        for line, row in read_rows(sheet)
-        for problem in _schema_problems(row, validator)
+        f"{sheet}: column '{name}' is unknown. {unknown_name(name, known)} If it is your own, begin its name with _."
+        for name in columns
+        if name not in known
     ]
+    lacking = [name for name in schema["required"] if name not in columns]
+    problems += [f"{sheet}: there is no column '{name}', or it is empty. Fill it in." for name in lacking]
+    validator = validator_of({**schema, "required": [name for name in schema["required"] if name not in lacking]})
+    for line, row in rows:
+        cells = {name: cell for name, cell in row.items() if name in known}
+        problems += [f"{sheet}, line {line}: {problem}" for problem in schema_problems(cells, validator)]
     if problems:
         raise SheetError(problems)
 
 
-def check_sources(sheet: Path, slides: Iterable[Slide]) -> None:
-    """Check that each slide is to be had: a path with a file, a file_id to download, or a recipe to draw.
-
-    Raises:
-        SheetError: with a line for each slide without one.
-    """
-    slides = list(slides)
-    problems = [problem for slide in slides for problem in _source_problems(sheet, slide)]
-    if any(slide.synthetic for slide in slides):
-        problems += [
-            f"{sheet}, line {slide.line}: slide '{slide.slide_id}' is to be downloaded, but the sheet has slides to "
-            "draw. Keep them in a sheet of their own."
-            for slide in slides
-            if slide.file_id is not None
-        ]
-    if problems:
-        raise SheetError(problems)
-
-
-def check_labels(sheet: Path, slides: Sequence[Slide], classes: Sequence[str]) -> None:
+def check_labels(
+    sheet: Path, slides: Sequence[Slide], classes: Sequence[str], *, against_barcodes: bool = False
+) -> None:
     """Check that each slide has a label that is one of the classes, and each class has a slide.
 
+    Args:
+        sheet: for messages.
+        slides: of the sheet.
+        classes: of the config.
+        against_barcodes: whether a slide of normal tissue, by its TCGA barcode, may have the label of a tumour.
+
     Raises:
         SheetError: with a line for each mistake.
     """
-    known = ", ".join(classes)
-    problems = []
-    for slide in slides:
-        where = f"{sheet}, line {slide.line}: slide '{slide.slide_id}'"
-        if slide.label is None:
-            problems.append(f"{where} has no label. Write one of {known} in its 'label' column.")
-        elif slide.label not in classes:
-            problems.append(
-                f"{where} has label '{slide.label}', which is none of the config's classes ({known}). "
-                "Correct the label, add the class, or take the slide out."
-            )
+    problems = [problem for slide in slides for problem in _label_problems(sheet, slide, classes)]
+    if not against_barcodes:
+        problems += [problem for slide in slides for problem in _barcode_problems(sheet, slide)]
     if not problems:
         labels = {slide.label for slide in slides}
         problems = [
@@ -90,59 +62,23 @@ def check_labels(sheet: Path, slides: Sequence[Slide], classes: Sequence[str]) -
         raise SheetError(problems)
 
 
-def _validator(schema_file: Path) -> Any:
-    return jsonschema.Draft202012Validator(yaml.safe_load(schema_file.read_text(encoding="utf-8")))
-
-
-def _schema_problems(instance: Any, validator: Any) -> Iterator[str]:
-    for error in sorted(validator.iter_errors(instance), key=lambda error: error.json_path):
-        yield _one_line(error)
-
-
-def _one_line(error: Any) -> str:
-    place = ".".join(str(part) for part in error.absolute_path)
-    if error.validator == "additionalProperties":
-        return "; ".join(_unknown_keys(error, place))
-    if error.validator == "required":
-        missing = error.message.split("'")[1]
-        return f"{_joined(place, missing)} is missing. Add it."
-    told = error.schema.get("description")
-    return f"{place or 'the file'}: {error.message}." + (f" It is: {told}" if told else "")
-
-
-def _unknown_keys(error: Any, place: str) -> Iterator[str]:
-    known = list(error.schema["properties"])
-    for key in error.instance:
-        if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=1)
-            advice = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."
-            yield f"{_joined(place, key)} is unknown. {advice}"
-
-
-def _joined(place: str, key: str) -> str:
-    return f"{place}.{key}" if place else str(key)
-
-
-def _split_problems(split: Mapping[str, Any]) -> Iterator[str]:
-    total = split["train"] + split["validation"] + split["test"]
-    if abs(total - 1.0) > 1e-6:
-        yield f"config: split: the fractions add up to {total:g}. Make them add up to 1."
-
-
-def _source_problems(sheet: Path, slide: Slide) -> Iterator[str]:
+def _label_problems(sheet: Path, slide: Slide, classes: Sequence[str]) -> Iterator[str]:
+    known = ", ".join(classes)
     where = f"{sheet}, line {slide.line}: slide '{slide.slide_id}'"
-    sources = [name for name in ("path", "file_id", "synthetic") if getattr(slide, name) is not None]
-    if not sources:
-        yield f"{where} has no 'path' and no 'file_id'. Say where its file is."
-    elif len(sources) > 1:
-        yield f"{where} has {' and '.join(sources)}. Keep one of them."
-    elif slide.file_id is not None and (missing := [n for n in _OF_A_FILE if getattr(slide, n) is None]):
+    if slide.label is None:
+        yield f"{where} has no label. Write one of {known} in its 'label' column."
+    elif slide.label not in classes:
         yield (
-            f"{where} has a file_id and no {', '.join(missing)}. Copy them from the GDC manifest: without them nobody "
-            "could tell whether the file arrived whole."
+            f"{where} has label '{slide.label}', which is none of the config's classes ({known}). "
+            "Correct the label, add the class, or take the slide out."
         )
-    elif slide.path is not None and not is_address(slide.path) and not Path(slide.path).is_file():
+
+
+def _barcode_problems(sheet: Path, slide: Slide) -> Iterator[str]:
+    barcode = parse_barcode(slide.slide_id)
+    if barcode and barcode.is_normal and slide.label not in (None, NORMAL):
         yield (
-            f"{where}: there is no file {slide.path}. Correct its path; a relative one starts in the folder in which "
-            "snakemake runs."
+            f"{sheet}, line {slide.line}: slide '{slide.slide_id}' has label '{slide.label}', and its barcode says "
+            f"normal tissue (sample type {barcode.sample}). Write '{NORMAL}' or leave the label empty; if you mean it, "
+            "set labels_against_barcodes to true in the config."
         )

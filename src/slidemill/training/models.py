@@ -1,22 +1,16 @@
 """The architectures. Each takes RGB values of 0 to 255 and gives class scores, its own preprocessing inside."""
 
-import difflib
 import sys
 from collections.abc import Callable
 
-from slidemill.errors import SlidemillError
+from slidemill.training.architectures import SMALL_CNN, check_architecture
 from slidemill.training.backend import keras
 from slidemill.training.parameters import Precision
 
 _LOGITS = "logits"
-_SMALL_CNN = "small_cnn"
 
 # Batch statistics follow within some ten steps, as an epoch of a small cohort has no more.
 _MOMENTUM = 0.9
-
-
-class ArchitectureError(SlidemillError):
-    """An architecture that does not exist, or that cannot take the input size."""
 
 
 def build_model(
@@ -37,6 +31,7 @@ def build_model(
     Raises:
         ArchitectureError: there is no such architecture, or the input is too small for it.
     """
+    check_architecture(architecture, input_size)
     features_of = _feature_builder(architecture)
     keras.utils.clear_session()  # layer names must not depend on what the process built before
     inputs = keras.Input((input_size, input_size, 3), name="rgb")
@@ -44,10 +39,6 @@ def build_model(
     keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
     try:
         features = features_of(inputs)
-    except ValueError as error:
-        raise ArchitectureError(
-            f"{architecture} cannot take an input of {input_size} pixels ({error}). Raise training.input_size."
-        ) from error
     finally:
         keras.config.set_dtype_policy(policy)
     return classifier(inputs, features, class_count=class_count)
@@ -75,20 +66,10 @@ def network_of(model: keras.Model) -> keras.Model:
     return next((layer for layer in model.layers if isinstance(layer, keras.Model)), model)
 
 
-def architectures() -> list[str]:
-    """The names that `build_model` knows."""
-    return [_SMALL_CNN, *sorted(name for name in dir(keras.applications) if name[0].isupper())]
-
-
 def _feature_builder(architecture: str) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
-    if architecture == _SMALL_CNN:
+    if architecture == SMALL_CNN:
         return _small_cnn_features
-    if architecture in architectures():
-        return lambda inputs: _application_features(architecture, inputs)
-    known = {name.lower(): name for name in architectures()}
-    close = [known[name] for name in difflib.get_close_matches(architecture.lower(), known, n=3)]
-    advice = f"Did you mean {' or '.join(close)}?" if close else f"Choose one of {', '.join(known.values())}."
-    raise ArchitectureError(f"training.architecture {architecture!r} is not known. {advice}")
+    return lambda inputs: _application_features(architecture, inputs)
 
 
 def _small_cnn_features(inputs: keras.KerasTensor) -> keras.KerasTensor:

@@ -103,7 +103,7 @@ class TrainingParameters:
         for name in ("colour_jitter", "label_smoothing"):
             self._check(name, 0, 0.999, "a number from 0 to below 1")
         self._check("decay_factor", 1e-30, 1, "a number above 0 and up to 1")
-        self._check("warm_up_epochs", 0, 1e30, "a number of at least 0")
+        self._check("warm_up_epochs", 0, self.epochs, "a number of at least 0 and at most training.epochs")
         self._check("frozen_epochs", 0, self.epochs - 1, "a number of at least 0 and below training.epochs")
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:

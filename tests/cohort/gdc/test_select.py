@@ -222,6 +222,23 @@ def test_sites_that_only_the_gdc_knows(cohort, serve, select, gdc, tmp_path):
     assert left_out["TCGA-ZZ-0001-01A-01-TS1.A1B2.svs"] == "nobody says which project it is of (site ZZ)"
 
 
+def test_only_slides_of_a_manifest_are_taken(cohort, serve, select, gdc, tmp_path):
+    asked, _ = select()
+    others = ["TCGA-05-0001-01A-01-TS1.A1B2.svs.annotations.txt", "TCGA-05-0002-02A-01-BS1.A1B2.tif"]
+    for name in others:
+        serve(name)
+    slides, left_out = select(manifest=write_manifest(tmp_path, gdc))
+    assert slides == asked
+    assert {left_out[name] for name in others} == {"it is no slide: its name does not end in .svs"}
+
+
+def test_an_open_quote_in_a_manifest_swallows_no_line(cohort, select, gdc, tmp_path):
+    lines = [f'{UUID}\t"x.svs\t{"0" * 32}\t5\tlive', f'{UUID}\ty.svs\t"\t5\tlive']
+    with pytest.raises(ManifestError) as caught:
+        select(manifest=write_manifest(tmp_path, gdc, lines))
+    assert [line.split(": ")[0].rpartition(" ")[2] for line in str(caught.value).splitlines()] == ["7", "8"]
+
+
 UUID = "00000000-0000-0000-0000-000000000000"
 
 

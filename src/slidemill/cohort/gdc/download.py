@@ -8,11 +8,12 @@ from typing import Literal
 
 from slidemill.atomic import publish
 from slidemill.cohort.gdc import gdc_client, transfer
+from slidemill.cohort.gdc.address import GDC
 from slidemill.cohort.gdc.errors import DownloadError, GdcError, TransientError
 from slidemill.cohort.gdc.files import GdcFile
 from slidemill.cohort.gdc.patience import Patience
 from slidemill.cohort.gdc.ranges import progress_path
-from slidemill.cohort.gdc.server import GDC, GdcServer
+from slidemill.cohort.gdc.server import GdcServer
 from slidemill.cohort.gdc.space import check_space, disk_errors
 from slidemill.cohort.gdc.token import read_token
 from slidemill.cohort.gdc.verify import verify

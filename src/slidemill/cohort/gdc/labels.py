@@ -7,6 +7,8 @@ from slidemill.cohort.gdc.query import ListedFile
 from slidemill.cohort.gdc.selection import SECTIONS, Section, Selection
 from slidemill.cohort.sheet import NORMAL
 
+SLIDE_SUFFIX = ".svs"  # of all slides at the GDC; annotations of a slide are called NAME.svs.annotations.txt
+
 _TUMOUR_SAMPLES = range(1, 10)
 _NORMAL_SAMPLES = range(10, 20)
 # TS, MS and BS: top, middle and bottom of a frozen block; DX: formalin-fixed and paraffin-embedded, for the diagnosis.
@@ -23,6 +25,8 @@ def label_of(listed: ListedFile, selection: Selection) -> str:
     Raises:
         LeftOutError: it has none in this cohort, or what is known of it contradicts itself.
     """
+    if not listed.file.filename.endswith(SLIDE_SUFFIX):
+        raise LeftOutError(f"it is no slide: its name does not end in {SLIDE_SUFFIX}")
     barcode = parse_barcode(listed.file.filename)
     if barcode is None or barcode.sample is None:
         raise LeftOutError("its name holds no TCGA barcode of a sample")

@@ -25,7 +25,7 @@ def read_manifest(path: Path) -> list[GdcFile]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as text:
-            reader = csv.DictReader(text, delimiter="\t", restval="")
+            reader = csv.DictReader(text, delimiter="\t", restval="", quoting=csv.QUOTE_NONE)
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read ({error.strerror}). Correct select.manifest.") from None

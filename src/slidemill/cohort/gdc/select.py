@@ -12,7 +12,7 @@ from slidemill.atomic import write_text
 from slidemill.cohort.barcode import parse_barcode
 from slidemill.cohort.gdc.errors import ServerUnavailableError
 from slidemill.cohort.gdc.files import GdcFile
-from slidemill.cohort.gdc.labels import LeftOutError, label_of
+from slidemill.cohort.gdc.labels import SLIDE_SUFFIX, LeftOutError, label_of
 from slidemill.cohort.gdc.manifest import read_manifest, write_manifest
 from slidemill.cohort.gdc.query import ListedFile, query_files, query_ids
 from slidemill.cohort.gdc.selection import Selection
@@ -106,7 +106,7 @@ def _sheet_rows(files: Sequence[GdcFile], labels: dict[str, str]) -> Iterable[tu
         assert barcode is not None  # noqa: S101
         name = file.filename.split(".")[0]
         # The part after the barcode is needed only where the GDC has two files of a slide.
-        slide_id = name if names[name] == 1 else f"{file.filename.removesuffix('.svs')}.{file.file_id[:8]}"
+        slide_id = name if names[name] == 1 else f"{file.filename.removesuffix(SLIDE_SUFFIX)}.{file.file_id[:8]}"
         label = labels[file.file_id]
         yield (slide_id, barcode.patient, label, barcode.site, file.file_id, file.filename, file.md5, file.size)
 

@@ -6,18 +6,15 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
 
-from slidemill.cohort.gdc.errors import GdcError, RefusedError, ServerUnavailableError, TokenError, TransientError
+from slidemill.cohort.gdc.address import check_address
+from slidemill.cohort.gdc.errors import RefusedError, ServerUnavailableError, TransientError
 from slidemill.cohort.gdc.patience import Patience, requested_wait_s
 
-GDC = "https://api.gdc.cancer.gov"
-
 _TOKEN_HEADER = "X-Auth-Token"  # noqa: S105
-_LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 # Every other answer from 400 to 499 is final. What begins with 5 is the server's own trouble and may pass.
 _WORTH_ANOTHER_TRY = {
     HTTPStatus.REQUEST_TIMEOUT,
@@ -43,11 +40,7 @@ class GdcServer:
     """
 
     def __init__(self, url: str, patience: Patience, *, connections: int = 1, token: str | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise GdcError(f"server '{url}': expected an address such as {GDC}. Correct acquire.server.")
-        if token and parts.scheme != "https" and not _LOOPBACK.fullmatch(parts.hostname):
-            raise TokenError(f"server '{url}' is not encrypted: no token is sent there. Use https.")
+        check_address(url, with_token=token is not None)
         self.url = url.rstrip("/")
         self.patience = patience
         self._session = _Session()

@@ -1,0 +1,68 @@
+"""Values that are right each for itself and cannot work together.
+
+What a library function refuses when its step begins is refused here before any step, and not after hours.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from slidemill.cohort.gdc.address import check_address
+from slidemill.errors import SlidemillError
+from slidemill.training.architectures import check_architecture
+from slidemill.training.parameters import TrainingParameters
+
+
+def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each."""
+    yield from _split_problems(config["split"])
+    yield from _balance_problems(config["shards"])
+    yield from _training_problems(config)
+    yield from _server_problems(config["acquire"])
+
+
+def _split_problems(split: Mapping[str, Any]) -> Iterator[str]:
+    total = split["train"] + split["validation"] + split["test"]
+    if abs(total - 1.0) > 1e-6:
+        yield f"split: the fractions add up to {total:g}. Make them add up to 1."
+
+
+def _balance_problems(shards: Mapping[str, Any]) -> Iterator[str]:
+    balance, cap = shards["balance"], shards["max_tiles_per_slide"]
+    if balance == "slide_cap" and cap is None:
+        yield "shards.balance is slide_cap: set shards.max_tiles_per_slide to a number of at least 1."
+    if balance != "slide_cap" and cap is not None:
+        yield (
+            f"shards.max_tiles_per_slide is {cap}, and only slide_cap uses it. Set shards.balance to slide_cap, or "
+            "shards.max_tiles_per_slide to null."
+        )
+
+
+def _training_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    training = config["training"]
+    own = {key: value for key, value in training.items() if key not in ("tracking", "weights")}
+    weights = Path(training["weights"]) if training["weights"] else None
+    yield from _refused(lambda: TrainingParameters(**own, weights=weights, seed=config["seed"]))
+    yield from _refused(lambda: check_architecture(training["architecture"], training["input_size"]))
+    if training["frozen_epochs"] and weights is None:
+        yield (
+            f"training.frozen_epochs is {training['frozen_epochs']}, and without training.weights the layers that do "
+            "not learn would be random. Give weights to start from, or set training.frozen_epochs to 0."
+        )
+    tile_size = config["tiling"]["tile_size"]
+    if training["input_fit"] == "crop" and training["input_size"] > tile_size:
+        yield (
+            f"training.input_size is {training['input_size']}, and no such crop can be cut from tiles of {tile_size} "
+            "pixels. Lower it, raise tiling.tile_size, or set training.input_fit to resize."
+        )
+
+
+def _server_problems(acquire: Mapping[str, Any]) -> Iterator[str]:
+    yield from _refused(lambda: check_address(acquire["server"], with_token=acquire["token_file"] is not None))
+
+
+def _refused(attempt: Callable[[], object]) -> Iterator[str]:
+    try:
+        attempt()
+    except SlidemillError as error:
+        yield str(error)

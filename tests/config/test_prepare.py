@@ -1,0 +1,306 @@
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slidemill.config import prepare_config
+from slidemill.errors import ConfigError
+
+REPOSITORY = Path(__file__).parents[2]
+SCHEMA = REPOSITORY / "schemas" / "config.schema.yaml"
+DEFAULT = REPOSITORY / "config.yaml"
+TCGA = REPOSITORY / "cohorts" / "tcga_lung.yaml"
+MISSING = object()
+
+
+def changed(**changes):
+    """The default config with other values: {"tiling__mpp": 1.0}."""
+    config = yaml.safe_load(DEFAULT.read_text())
+    for path, value in changes.items():
+        *parents, key = path.split("__")
+        section = config
+        for parent in parents:
+            section = section[parent]
+        if value is MISSING:
+            del section[key]
+        else:
+            section[key] = value
+    return config
+
+
+def prepared(given=None, **changes):
+    config = changed(**changes)
+    prepare_config(config, given=given or {}, files=[], schema_file=SCHEMA)
+    return config
+
+
+def problems(given=None, **changes):
+    with pytest.raises(ConfigError) as caught:
+        prepared(given, **changes)
+    return str(caught.value).splitlines()
+
+
+def given(**values):
+    """The default config and what `--config` gave, as Snakemake merges them."""
+    config = changed()
+    for key, value in values.items():
+        config[key] = {**config[key], **value} if isinstance(value, dict) and config[key] else value
+    prepare_config(config, given=values, files=[], schema_file=SCHEMA)
+    return config
+
+
+def test_the_configs_that_come_with_the_workflow_are_right_and_stay_as_they_are():
+    assert prepared() == changed()
+    config = changed()
+    for key, value in yaml.safe_load(TCGA.read_text()).items():
+        config[key] = {**config[key], **value} if isinstance(config[key], dict) else value
+    before = copy.deepcopy(config)
+    prepare_config(config, given={}, files=[DEFAULT, TCGA], schema_file=SCHEMA)
+    assert config == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"tiling__mmp": 0.5}, "tiling.mmp is unknown. Did you mean 'mpp'?"),
+        ({"zzz": 1}, "zzz is unknown. Known are: slides, classes, "),
+        ({"tiling__mpp": MISSING}, "tiling.mpp is missing. Add it."),
+        ({"tiling__mpp": "half"}, 'tiling.mpp is "half". Expected: microns per pixel of the tiles, 0.05 to 50.'),
+        ({"tiling__mpp": float("nan")}, "tiling.mpp is nan, and no number. Write one."),
+        ({"training__clip_norm": float("inf")}, "training.clip_norm is inf, and no number. Write one."),
+        ({"tiling__max_background": 1.5}, "tiling.max_background is 1.5. Expected: greatest share of background"),
+        ({"tiling": None}, "tiling is null. Expected: a section: how tiles are cut."),
+        ({"classes": ["A"]}, 'classes is ["A"]. Expected: names of the classes, at least two'),
+        ({"classes": "LUAD"}, 'classes is "LUAD". Expected: names of the classes, at least two'),
+        ({"classes": ["A", "B", "A"]}, 'classes: "A" comes up twice. Keep one of them.'),
+        ({"classes": ["A", True]}, "classes, entry 2 is true. Expected: the name of a class. Put it in quotes"),
+        ({"classes": ["A", 1]}, "classes, entry 2 is 1. Expected: the name of a class. Put it in quotes"),
+        ({"classes": ["=A", "B"]}, "classes: '=A' begins with '=', which spreadsheets run as a formula"),
+        ({"classes": ["A", "a"]}, "classes: 'A' and 'a' differ only in case or spelling"),
+        ({"classes": ["A", " B"]}, "classes: ' B' has blanks around it. Take them off."),
+        ({"shards__balance": "fair"}, 'shards.balance is "fair". Expected: none, undersample, slide_cap or'),
+        ({"quality__exclude": ["ink"]}, 'quality.exclude, entry 1 is "ink". Expected: pen_marks or out_of_focus.'),
+        ({"acquire__token_file": ""}, 'acquire.token_file is "". Expected: path of a file with your token'),
+        ({"acquire__server": "gdc"}, 'acquire.server is "gdc". Expected: address of the GDC'),
+        ({"acquire__server": "https://["}, "server 'https://[': expected an address such as https://api.gdc"),
+        ({"seed": -1}, "seed is -1. Expected: a whole number from 0."),
+        ({"seed": 1.5}, "seed is 1.5. Expected: a whole number from 0."),
+        ({"labels_against_barcodes": "yes"}, 'labels_against_barcodes is "yes". Expected: true or false.'),
+        ({"split__test": 0.4}, "split: the fractions add up to 1.1. Make them add up to 1."),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_shows_no_pattern(changes, told):
+    (line,) = problems(**changes)
+    assert line.startswith(f"config: {told}")
+    assert "^" not in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"training__architecture": "InceptionV4"}, "training.architecture 'InceptionV4' is not known. Did you"),
+        ({"training__architecture": "InceptionV3", "training__input_size": 74}, "cannot take an input of 74 "),
+        ({"training__frozen_epochs": 8, "training__weights": "w.h5"}, "training.frozen_epochs is 8: expected a number"),
+        ({"training__frozen_epochs": 2}, "training.frozen_epochs is 2, and without training.weights the layers"),
+        ({"training__warm_up_epochs": 9}, "training.warm_up_epochs is 9: expected a number of at"),
+        (
+            {"training__input_fit": "crop", "training__input_size": 513},
+            "no such crop can be cut from tiles of 512",
+        ),
+        ({"shards__balance": "slide_cap"}, "shards.balance is slide_cap: set shards.max_tiles_per_slide"),
+        ({"shards__max_tiles_per_slide": 100}, "shards.max_tiles_per_slide is 100, and only slide_cap uses it"),
+        (
+            {"acquire__server": "http://gdc.example.org", "acquire__token_file": "token"},
+            "server 'http://gdc.example.org' is not encrypted: no token is sent there",
+        ),
+    ],
+)
+def test_what_a_job_would_refuse_is_told_before_any_runs(changes, told):
+    (line,) = problems(**changes)
+    assert line.startswith("config: ")
+    assert told in line
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"training__architecture": "InceptionV3", "training__input_size": 75},
+        {"training__frozen_epochs": 7, "training__weights": "w.h5"},
+        {"training__input_fit": "crop", "training__input_size": 512},
+        {"training__warm_up_epochs": 8},
+        {"shards__balance": "slide_cap", "shards__max_tiles_per_slide": 100},
+        {"acquire__server": "http://localhost:8000", "acquire__token_file": "token"},
+        {"acquire__server": "http://gdc.example.org"},
+        {"split__train": 0.7, "split__validation": 0.2, "split__test": 0.1},
+        {"classes": ["squamous cell", "HER2+", "\u80ba\u764c", "No"]},
+    ],
+)
+def test_the_limits_themselves_are_fine(changes):
+    assert prepared(**changes) == changed(**changes)
+
+
+def test_all_mistakes_are_told_at_once():
+    assert len(problems(seed=-1, tiling__mpp="x", split__trian=0.1)) == 3
+    assert len(problems(training__architecture="x", shards__balance="slide_cap", slides="gs://b/s.tsv")) == 3
+
+
+TEXTS = [
+    "/data/run #3/m.keras",
+    "[old]/x",
+    "0123",
+    "1e-3",
+    "null-or-not: x",
+    "'quoted'",
+    "No",
+    "a: - b",
+    "# x",
+    "&a b",
+    "*",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts_of_a_file_stay_as_they_are(text):
+    config = prepared(model=text, scratch=text, acquire__token_file=text, classes=["A", text])
+    assert (config["model"], config["scratch"], config["acquire"]["token_file"]) == (text, text, text)
+    assert config["classes"] == ["A", text]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts_of_the_command_line_stay_as_they_are(text):
+    assert given(acquire={"token_file": text})["acquire"]["token_file"] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-3", 0.001), ("1E-3", 0.001), ("0.5", 0.5), ("2", 2), (" 3e-4 ", 0.0003)]
+)
+def test_numbers_that_yaml_takes_for_text(text, value):
+    assert prepared(training__learning_rate=text)["training"]["learning_rate"] == value
+    assert given(training={"learning_rate": text})["training"]["learning_rate"] == value
+
+
+@pytest.mark.parametrize("value", ["1e3", "1000", 1e3, "1000.0"])
+def test_whole_numbers_are_whole(value):
+    seed = prepared(seed=value)["seed"]
+    assert (seed, type(seed)) == (1000, int)
+
+
+def test_a_number_that_may_have_a_fraction_stays_as_it_was_written():
+    rate = prepared(training__warm_up_epochs=1.0)["training"]["warm_up_epochs"]
+    assert json.dumps(rate) == "1.0"
+
+
+@pytest.mark.parametrize("text", ["1,5", "inf", "nan", "0.5 um", "1.5.2"])
+def test_what_is_no_number_is_told(text):
+    (line,) = problems(training__learning_rate=text)
+    assert line == f'config: training.learning_rate is "{text}". Expected: learning rate of one rank, above 0.'
+
+
+def test_the_command_line_gives_all_types():
+    config = given(
+        quality={"exclude": ["out_of_focus"]},
+        acquire={"keep_slides": "false", "token_file": "null", "timeout": "2.5"},
+        split={"folds": "5"},
+        scratch="null",
+        model="~",
+        training={"patience": "", "epochs": "3", "optimizer": "sgd"},
+    )
+    assert config["quality"]["exclude"] == ["out_of_focus"]
+    assert config["acquire"]["keep_slides"] is False
+    assert (config["acquire"]["token_file"], config["acquire"]["timeout"]) == (None, 2.5)
+    assert config["split"]["folds"] == 5
+    assert (config["scratch"], config["model"]) == (None, None)
+    assert (config["training"]["patience"], config["training"]["epochs"]) == (None, 3)
+
+
+def test_a_list_as_text_of_the_command_line():
+    assert given(quality={"exclude": "[pen_marks, out_of_focus]"})["quality"]["exclude"] == [
+        "pen_marks",
+        "out_of_focus",
+    ]
+
+
+def test_text_of_the_command_line_that_is_no_yaml_is_told():
+    with pytest.raises(ConfigError, match=r'config: quality.exclude is "\[pen". Expected: quality flags'):
+        given(quality={"exclude": "[pen"})
+
+
+def test_classes_get_one_spelling():
+    select = yaml.safe_load(TCGA.read_text())["select"] | {"projects": {"TCGA-LUAD": "Mu\u0308"}}
+    config = prepared(classes=["Mu\u0308", "Normal"], select=select)
+    assert config["classes"][0] == config["select"]["projects"]["TCGA-LUAD"] == "M\u00fc"
+
+
+def test_a_class_in_two_spellings_is_told():
+    assert "differ only in case or spelling" in problems(classes=["Mu\u0308", "M\u00fc"])[0]
+
+
+PLACES = ["slides", "model", "acquire__token_file", "training__weights", "training__tracking"]
+
+
+@pytest.mark.parametrize("place", [*PLACES, "select__manifest"])
+def test_the_home_folder_in_every_path(place, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    select = yaml.safe_load(TCGA.read_text())["select"]
+    config = prepared(**{"select": select, place: "~/x y"})
+    *parents, key = place.split("__")
+    assert (config[parents[0]] if parents else config)[key] == "/home/me/x y"
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("results/{slide_id}.x", "has braces, which stand for wildcards here"),
+        ("file:///data/x", "is an address. Write the plain path: /data/x"),
+        ("~nobody-of-this-name/x", "this machine knows no such home folder"),
+    ],
+)
+def test_places_that_are_not_read(place, text, told):
+    if place == "training__tracking" and text.startswith("file:"):
+        assert prepared(**{place: text})  # MLflow takes it
+        return
+    (line,) = problems(**{place: text})
+    assert line.startswith(f"config: {place.replace('__', '.')}")
+    assert told in line
+
+
+def test_which_places_may_be_in_s3():
+    assert prepared(training__weights="s3://bucket/w.keras")
+    (line,) = problems(model="s3://bucket/model.keras")
+    assert "only a file on a disk is read here. Fetch it, and give its path" in line
+    assert problems(training__weights="gs://bucket/w.keras")[0].startswith(
+        "config: training.weights: gs://bucket/w.keras"
+    )
+
+
+@pytest.mark.parametrize("place", ["scratch", "acquire__server"])
+def test_braces_are_told_wherever_they_stand(place):
+    (line,) = problems(**{place: "https://x.org/{slide_id}"})
+    assert "has braces, which stand for wildcards here. Write it without." in line
+
+
+def test_a_key_that_stands_twice_in_a_file(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text("seed: 1\ntraining: {epochs: 3}\ntiling:\n  mpp: 1.0\n  mpp: 0.5\ntraining: {batch_size: 4}\n")
+    with pytest.raises(ConfigError) as caught:
+        prepare_config(changed(), given={}, files=[file, DEFAULT], schema_file=SCHEMA)
+    assert str(caught.value).splitlines() == [
+        f"{file}, line 5: tiling.mpp stands on line 4 already. Keep one of them.",
+        f"{file}, line 6: training stands on line 2 already. Keep one of them.",
+    ]
+
+
+def test_every_key_of_the_config_is_told_in_the_schema():
+    def check(node, place):
+        for name, child in node.get("properties", {}).items():
+            assert child.get("description", "").endswith("."), f"{place}{name}"
+            check(child, f"{place}{name}.")
+        for items in (node.get("items"), node.get("additionalProperties")):
+            if isinstance(items, dict):
+                assert items.get("description", "").endswith("."), f"entries of {place}"
+                check(items, place)
+
+    check(yaml.safe_load(SCHEMA.read_text()), "")
