@@ -3,6 +3,7 @@
 #   snakemake --cores 2                     the demo cohort, to results/report.html
 #   snakemake -n                            what would run
 #   snakemake select_slides --cores 1 --configfile cohorts/tcga_lung.yaml
+#   snakemake features --cores 2            features of every tile of every slide
 #   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
 from pathlib import Path
 
@@ -26,6 +27,7 @@ if not SHEET_TO_SELECT:
 
     include: "rules/acquire.smk"
     include: "rules/tile.smk"
+    include: "rules/features.smk"
     include: "rules/predict.smk"
     include: "rules/heatmap.smk"
     include: "rules/score.smk"

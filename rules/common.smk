@@ -19,6 +19,7 @@ from slidemill.cohort.sources import check_sources
 from slidemill.cohort.validation import check_cells, check_labels
 from slidemill.config import prepare_config
 from slidemill.errors import ConfigError, SlidemillError
+from slidemill.features.spec import check_encoder, find_encoder
 from slidemill.locations import is_address
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.training.description import read_description
@@ -114,6 +115,17 @@ def split_cohort(design):
     )
 
 
+def encoders_of_config():
+    """The encoders that the config names, checked; a model that was trained before says itself what its tiles are."""
+    names = config["features"]["encoder"]
+    names = [names] if isinstance(names, str) else names
+    tiling, entries = config["tiling"], config["features"]["encoders"]
+    encoders = [find_encoder(name, entries) for name in names]
+    for encoder in encoders if not TRAINED_MODEL else []:
+        check_encoder(encoder, tile_size=tiling["tile_size"], mpp=tiling["mpp"])
+    return encoders
+
+
 def scored_slides(run):
     """Thresholds are chosen on the validation slides and applied to the test slides."""
     return [slide_id for slide_id, split in RUNS[run].items() if split != "train"]
@@ -147,6 +159,7 @@ try:
     SHEET_TO_SELECT = config["select"] is not None and not SHEET.exists()
     COHORT = {} if SHEET_TO_SELECT else read_cohort(SHEET)
     TRAINED_MODEL = config["model"]
+    ENCODERS = encoders_of_config()
     RUNS = {}
     if SHEET_TO_SELECT:
         check_select(config, SHEET)
@@ -218,7 +231,11 @@ def temp_unless(section, key, path):
 @called_for_each_job
 def slide_file(wildcards):
     """The slide's file: where the user keeps it, else where the workflow puts it."""
-    slide_id = wildcards.slide_id
+    return file_of_slide(wildcards.slide_id)
+
+
+def file_of_slide(slide_id):
+    """The same by the slide's name."""
     if slide_id not in COHORT:
         # An error raised here would come with a traceback; a missing input of this name says the same without.
         return f"(no slide '{slide_id}' in {SHEET}: correct the name of the target)"

@@ -42,6 +42,11 @@ def train_memory(wildcards, attempt):
     return 4000 * config["ranks"]["per_node"] * attempt
 
 
+def features_memory(wildcards, attempt):
+    """Memory of a job that loads an encoder and holds a few batches."""
+    return 6000 * attempt
+
+
 def predict_memory(wildcards, attempt):
     """Memory of a job that loads the model."""
     return 4000 * attempt

@@ -11,7 +11,7 @@ LAYERS = [
     {"placeholder"},
     {"names"},
     {"locations", "schema"},
-    {"units", "world", "zarr_zip", "command", "launch", "scratch"},
+    {"units", "world", "zarr_zip", "command", "launch", "scratch", "hashing"},
     {"slides", "records"},
     {"cohort", "tiling"},
     {"splits", "features"},

@@ -13,7 +13,8 @@ import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.features.store import features_path
-from slidemill.inference.predict import DEFAULT_BATCH_SIZE, SlideJob, file_sha256, predict_slides
+from slidemill.hashing import file_sha256
+from slidemill.inference.predict import DEFAULT_BATCH_SIZE, SlideJob, predict_slides
 from slidemill.inference.store import predictions_path, read_predictions
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_store, store_paths

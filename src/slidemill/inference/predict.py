@@ -3,7 +3,6 @@
 TensorFlow is imported for the first slide that has tiles, and the model is loaded once for all slides.
 """
 
-import hashlib
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from slidemill.errors import SlidemillError
+from slidemill.hashing import file_sha256
 from slidemill.inference.scorer import Scorer
 from slidemill.inference.store import Predictions, write_predictions
 from slidemill.tiling.quality import QualityFlag
@@ -160,9 +160,3 @@ def _load(model_file: Path, description: ModelDescription, *, batch_size: int, t
     from slidemill.inference.scoring import RecordScorer
 
     return RecordScorer(model_file, description, batch_size=batch_size, threads=threads)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

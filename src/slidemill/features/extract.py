@@ -1,0 +1,253 @@
+"""The slides of one job, from tile stores to files of features.
+
+A slide that fails takes no other along, and a job that ended early goes on by slide: a workflow engine deletes the
+outputs of a job that failed, so features go to a folder of their own first, and move to their final place when the
+whole job is finished. The same job, run again, encodes only what is missing, to the same bytes.
+"""
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import slidemill
+from slidemill.errors import SlidemillError
+from slidemill.features.encoder import Encoder, EncoderSetup
+from slidemill.features.load import load_encoder, weights_of
+from slidemill.features.pipeline import SlideTiles, encode_slides
+from slidemill.features.pixels import PixelSource, RecordPixels, SlidePixels, TilePixels
+from slidemill.features.progress import Progress
+from slidemill.features.spec import EncoderSpec, check_encoder
+from slidemill.features.store import (
+    FeatureStore,
+    FeatureSummary,
+    Precision,
+    features_path,
+    read_features,
+    write_features,
+)
+from slidemill.hashing import file_sha256
+from slidemill.tiling.store import TileStore, read_store, store_paths
+from slidemill.units import TilePixels as Side
+from slidemill.zarr_zip import ZarrZipError
+
+_LOG = logging.getLogger(__name__)
+
+
+class SlidesFailedError(SlidemillError):
+    """Slides that could not be encoded, among others that were."""
+
+    def __init__(self, reasons: Sequence[str], total: int) -> None:
+        super().__init__(reasons, total)
+        self.reasons = reasons
+        self.total = total
+
+    def __str__(self) -> str:
+        problems = " ".join(self.reasons)
+        return f"{len(self.reasons)} of {self.total} slides failed, the others are kept for the next run. {problems}"
+
+
+class MixedTilesError(SlidemillError):
+    """Slides of one job whose tiles differ in size."""
+
+    def __init__(self, sizes: Mapping[int, str]) -> None:
+        super().__init__(sizes)
+        self.sizes = sizes
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{size} pixels ({slide})" for size, slide in self.sizes.items())
+        return f"The slides were tiled at different sizes: {told}. Delete the tile stores that are out of date."
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFolders:
+    """An encoder and where its features go.
+
+    Attributes:
+        spec: the encoder.
+        features: gets {slide_id}.zarr.zip for each slide.
+        kept: where they wait until the job is finished.
+    """
+
+    spec: EncoderSpec
+    features: Path
+    kept: Path
+
+
+def extract_features(
+    slides: Mapping[str, Path],
+    encoders: Sequence[EncoderFolders],
+    setup: EncoderSetup,
+    *,
+    tiles_folder: Path,
+    source: PixelSource = "slide",
+    scratch: str | None = None,
+) -> None:
+    """Write the features of slides by each encoder, all of them or none; the tiles of a slide are read once.
+
+    Args:
+        slides: file of each slide, by its slide_id.
+        encoders: which, and where to.
+        setup: how they run; its `tile_size` is replaced by that of the tile stores.
+        tiles_folder: holds the slides' tile stores.
+        source: where pixels come from.
+        scratch: folder on a local disk where slides are copied first; None for none.
+
+    Raises:
+        SlidesFailedError: some slides could not be encoded; the features of the others stay in `kept`.
+        EncoderError: an encoder does not take these tiles.
+        EncoderFileError, DeviceError: an encoder cannot be loaded.
+    """
+    for encoder in encoders:
+        if encoder.spec.terms:
+            _LOG.info("terms of use: %s", encoder.spec.terms)
+    stores = {slide_id: read_store(store_paths(tiles_folder, slide_id)[1]) for slide_id in slides}
+    job = _Job(encoders, setup, source, stores)
+    missing = [slide_id for slide_id in slides if not job.is_finished(slide_id, store_paths(tiles_folder, slide_id)[1])]
+    _LOG.info("%d slides, %d of them finished before", len(slides), len(slides) - len(missing))
+    pixels: dict[str, TilePixels] = {
+        slide_id: SlidePixels(slides[slide_id], scratch)
+        if source == "slide"
+        else RecordPixels(store_paths(tiles_folder, slide_id)[0])
+        for slide_id in missing
+    }
+    errors = job.encode(pixels)
+    if errors:
+        raise SlidesFailedError([str(error) for error in errors], len(slides))
+    for encoder in encoders:
+        for slide_id in slides:
+            _publish(features_path(encoder.kept, slide_id), features_path(encoder.features, slide_id))
+
+
+class _Job:
+    def __init__(
+        self,
+        encoders: Sequence[EncoderFolders],
+        setup: EncoderSetup,
+        source: PixelSource,
+        stores: Mapping[str, TileStore],
+    ) -> None:
+        self._encoders = encoders
+        self._setup = setup
+        self._source = source
+        self._stores = stores
+        self._hashes = [file_sha256(weights_of(encoder.spec)) for encoder in encoders]
+        self._tile_size = self._checked_tile_size()
+
+    def is_finished(self, slide_id: str, store: Path) -> bool:
+        """Whether an earlier run has encoded these very tiles by these very encoders."""
+        newest_input = store.stat().st_mtime_ns
+        for encoder, sha256 in zip(self._encoders, self._hashes, strict=True):
+            kept = features_path(encoder.kept, slide_id)
+            try:
+                if kept.stat().st_mtime_ns <= newest_input:
+                    return False
+                features = read_features(kept)
+            except (FileNotFoundError, ZarrZipError):
+                return False
+            expected = self._summary(
+                slide_id, encoder.spec, sha256, features.summary.dimension, features.summary.precision, {}
+            )
+            if asdict(features.summary) | {"versions": {}} != asdict(expected):
+                return False
+            if self._setup.precision not in (None, features.summary.precision):
+                return False
+            if not np.array_equal(features.coordinates, self._stores[slide_id].coordinates):
+                return False
+        return True
+
+    def encode(self, pixels: Mapping[str, TilePixels]) -> list[SlidemillError]:
+        """Encode slides and keep their features; why some failed."""
+        if not pixels:
+            return []
+        setup = replace(self._setup, tile_size=self._tile_size)
+        loaded = [load_encoder(encoder.spec, setup) for encoder in self._encoders]
+        for encoder, own in zip(self._encoders, loaded, strict=True):
+            _LOG.info("%s runs on %s in %s", encoder.spec.name, own.facts.device, own.facts.precision)
+        for slide_id in pixels:
+            if not len(self._stores[slide_id].coordinates):
+                empty = [np.zeros((0, encoder.facts.dimension), np.float16) for encoder in loaded]
+                self._keep(slide_id, loaded, empty)
+        with_tiles = [
+            SlideTiles(self._stores[slide_id], own)
+            for slide_id, own in pixels.items()
+            if len(self._stores[slide_id].coordinates)
+        ]
+        progress = Progress(sum(len(slide.store.coordinates) for slide in with_tiles))
+        errors = encode_slides(
+            with_tiles,
+            loaded,
+            finish=lambda slide, features: self._keep(slide.store.summary.slide_id, loaded, features),
+            progress=progress,
+            threads=self._setup.threads,
+        )
+        progress.end()
+        return errors
+
+    def _keep(self, slide_id: str, loaded: Sequence[Encoder], features: Sequence[np.ndarray]) -> None:
+        for encoder, own, sha256, rows in zip(self._encoders, loaded, self._hashes, features, strict=True):
+            facts = own.facts
+            versions = {"slidemill": slidemill.__version__} | facts.versions
+            summary = self._summary(slide_id, encoder.spec, sha256, facts.dimension, facts.precision, versions)
+            store = FeatureStore(summary, rows, self._stores[slide_id].coordinates)
+            write_features(features_path(encoder.kept, slide_id), store)
+        _LOG.info("%s: %d tiles", slide_id, len(features[0]))
+
+    def _summary(
+        self,
+        slide_id: str,
+        spec: EncoderSpec,
+        sha256: str,
+        dimension: int,
+        precision: Precision,
+        versions: dict[str, str],
+    ) -> FeatureSummary:
+        tiles = self._stores[slide_id].summary
+        return FeatureSummary(
+            slide_id=tiles.slide_id,
+            patient_id=tiles.patient_id,
+            status=tiles.status,
+            reason=tiles.reason,
+            encoder=spec.name,
+            weights_sha256=sha256,
+            dimension=dimension,
+            input_size=spec.input_size,
+            mpp=tiles.parameters["mpp"],
+            tile_size=Side(tiles.parameters["tile_size"]),
+            tile_extent=tiles.tile_extent,
+            normalisation=_normalisation(spec),
+            pooling=spec.pooling,
+            precision=precision,
+            source=self._source,
+            versions=versions,
+        )
+
+    def _checked_tile_size(self) -> int:
+        sizes: dict[int, str] = {}
+        for slide_id, store in self._stores.items():
+            sizes.setdefault(store.summary.parameters["tile_size"], slide_id)
+            for encoder in self._encoders:
+                parameters = store.summary.parameters
+                check_encoder(encoder.spec, tile_size=parameters["tile_size"], mpp=parameters["mpp"])
+        if len(sizes) > 1:
+            raise MixedTilesError(sizes)
+        return next(iter(sizes), 0)
+
+
+def _normalisation(spec: EncoderSpec) -> dict[str, list[float]]:
+    if spec.normalisation is None:
+        return {}
+    return {"mean": list(spec.normalisation.mean), "std": list(spec.normalisation.std)}
+
+
+def _publish(kept: Path, final: Path) -> None:
+    """Move a file to its final place; another copy of the same job may have done so."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.move(kept, final)
+    except FileNotFoundError:
+        if not final.exists():
+            raise
