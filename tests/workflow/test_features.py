@@ -35,6 +35,7 @@ def test_every_slide_of_the_sheet_has_features(workspace):
             "the encoder uni_v2 takes tiles of mpp 0.5, and tiling.mpp is 1. Set tiling: {mpp: 0.5}",
         ),
         ({"encoder": "InceptionV3"}, "Set features.encoders.InceptionV3.file"),
+        ({"encoders": {"own": {"file": "file:///models/own.onnx"}}}, "Write the plain path: /models/own.onnx"),
         ({"encoders": {"own": {"knd": "onnx"}}}, "features.encoders.own.knd is unknown. Did you mean 'kind'?"),
     ],
 )

@@ -45,8 +45,10 @@ def _places(
     values: dict[str, Any], schema: Mapping[str, Any], place: str = ""
 ) -> Iterator[tuple[str, dict[str, Any], str, Callable[[str], str | None]]]:
     """Each key that holds a path or an address: where it stands, its section, the key, and what checks it."""
-    for key, own in schema.get("properties", {}).items():
-        value = values.get(key)
+    of_others = schema.get("additionalProperties")
+    of_others = of_others if isinstance(of_others, dict) else {}
+    for key, value in values.items():
+        own = schema.get("properties", {}).get(key, of_others)
         if isinstance(value, dict):
             yield from _places(value, own, f"{place}{key}.")
         elif isinstance(value, str) and own.get("format") in _PROBLEM_OF:
