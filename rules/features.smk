@@ -85,7 +85,7 @@ for number, batch in enumerate(feature_batches()):
                 # No param: how many tiles are encoded at once does not decide on features.
                 "batch": options("features", "batch_size"),
                 "scratch": options(None, "scratch"),
-                **set_resources("extract_features"),
+                **set_resources(workflow, "extract_features"),
             },
         params:
             script=script("extract_features.py"),
@@ -100,4 +100,4 @@ for number, batch in enumerate(feature_batches()):
             " --threads {threads} {resources.batch} {resources.scratch} --kept results/checkpoints/features"
             " &> {log:q}"
 
-    globals().pop(f"__extract_features_{number}", None)  # as in predict.smk
+    snakemake_internals.forget_command(workflow, f"extract_features_{number}")
