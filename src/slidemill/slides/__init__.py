@@ -11,6 +11,7 @@ from slidemill.slides.reader import (
     SlideProperties,
     SlideReader,
     UnreadableSlideError,
+    UnsupportedSlideError,
     read_square,
 )
 from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
@@ -27,6 +28,7 @@ __all__ = [
     "SlideProperties",
     "SlideReader",
     "UnreadableSlideError",
+    "UnsupportedSlideError",
     "from_viewer",
     "open_slide",
     "read_square",

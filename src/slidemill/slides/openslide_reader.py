@@ -51,6 +51,11 @@ class NoPyramidError(SlideError):
         )
 
 
+def knows(path: Path) -> bool:
+    """Whether OpenSlide knows a file as a slide."""
+    return OpenSlide.detect_format(path) is not None
+
+
 @contextmanager
 def open_with_openslide(path: Path) -> Iterator[SlideReader]:
     """Open a slide with OpenSlide.

@@ -12,7 +12,7 @@ from slidemill.slides.bounds import Bounds
 from slidemill.units import SlidePixels, TilePixels
 
 ReaderChoice = Literal["auto", "direct", "openslide"]
-ReaderName = Literal["direct", "openslide"]
+ReaderName = Literal["direct", "openslide", "plain"]
 
 _Result = TypeVar("_Result")
 
@@ -33,6 +33,27 @@ class UnreadableSlideError(SlideError):
 
     def __str__(self) -> str:
         return f"{self.path.name} cannot be read ({self.reason}). The file may be cut short: fetch it again."
+
+
+class UnsupportedSlideError(SlideError):
+    """A slide whose file is whole and of a kind that is not read."""
+
+    def __init__(self, path: Path, kind: str, advice: str) -> None:
+        super().__init__(path, kind, advice)
+        self.path = path
+        self.kind = kind
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.path.name} is {self.kind}, which is not read. {self.advice}"
+
+
+class DeepColoursError(UnsupportedSlideError):
+    """A picture of more than 8 bits for each colour."""
+
+    def __init__(self, path: Path, bits: int) -> None:
+        convert = f"vips colourspace {path.name} NEW.tif[tile,pyramid,compression=jpeg,bigtiff] srgb"
+        super().__init__(path, f"an image of {bits}-bit colours", f"Make them 8-bit: {convert}.")
 
 
 class NotBrightfieldError(SlideError):

@@ -23,6 +23,7 @@ _REDUCED_IMAGE = 1  # bit of NewSubfileType
 _NDPI_TAG, _XMP_TAG = 65420, 700
 _UM_PER_UNIT = {2: 25400.0, 3: 10000.0}  # ResolutionUnit: inch, centimetre
 _PLANES_APART = 2
+_GREY, _PALETTE = (0, 1), 3  # PhotometricInterpretation
 
 
 class UnsupportedTiffError(Exception):
@@ -30,7 +31,19 @@ class UnsupportedTiffError(Exception):
 
 
 class NotRgbError(Exception):
-    """A TIFF file whose pixels are not 8-bit RGB, so that it is no brightfield slide."""
+    """A TIFF file whose pixels are not RGB, so that it is no brightfield slide."""
+
+
+class DeepTiffError(Exception):
+    """A TIFF file of more than 8 bits for each colour.
+
+    Attributes:
+        bits: so many.
+    """
+
+    def __init__(self, bits: int) -> None:
+        super().__init__(bits)
+        self.bits = bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +112,7 @@ def read_tiff_slide(file: TiffFile) -> TiffSlide:
             width=SlidePixels(base.width),
             height=SlidePixels(base.height),
             um_per_px=philips.um_per_px if philips else _stated_um_per_px(vendor, description),
-            tag_um_per_px=_tag_um_per_px(first),
+            tag_um_per_px=tag_um_per_px(first),
             objective_power=philips.objective_power if philips else objective_power,
         ),
     )
@@ -150,6 +163,11 @@ def _smaller(file: TiffFile, vendor: str) -> list[Directory]:
     return [*reduced, *file.sub_directories(file.directories[0])]
 
 
+def is_untiled(directory: Directory) -> bool:
+    """Whether an image is in strips."""
+    return not _is_tiled(directory)
+
+
 def _is_tiled(directory: Directory) -> bool:
     return 322 in directory and 324 in directory
 
@@ -181,10 +199,25 @@ def _level(file: TiffFile, directory: Directory, base: Level | None) -> Level:
     )
 
 
+def refuse_pixels(directory: Directory) -> None:
+    """Check that the pixels of an image may be those of a brightfield slide.
+
+    Raises:
+        NotRgbError: they have less than three channels.
+        DeepTiffError: they have more than 8 bits.
+    """
+    samples, bits = directory.number(277, 1), directory.numbers(258)
+    deepest = int(bits.max()) if bits.size else 1
+    photometric = directory.number(262, 2)
+    if photometric in _GREY or (samples < 3 and photometric != _PALETTE):
+        raise NotRgbError(f"{samples} channel{'s' * (samples != 1)} of {deepest} bit{'s' * (deepest != 1)}")
+    if deepest > 8:
+        raise DeepTiffError(deepest)
+
+
 def _decoder(directory: Directory, shape: tuple[int, int]) -> TileDecoder:
     samples, bits = directory.number(277, 1), directory.numbers(258)
-    if samples < 3 or (bits > 8).any():
-        raise NotRgbError(f"{samples} channel{'s' * (samples != 1)} of {bits.max() if bits.size else 1} bits")
+    refuse_pixels(directory)
     if samples != 3 or (bits != 8).any() or directory.number(284, 1) == _PLANES_APART or directory.number(274, 1) != 1:
         raise UnsupportedTiffError("its pixels are not plain RGB")
     decoder = decoder_for(
@@ -240,7 +273,8 @@ def _aperio_number(description: str, key: str) -> float | None:
     return None
 
 
-def _tag_um_per_px(directory: Directory) -> tuple[float, float] | None:
+def tag_um_per_px(directory: Directory) -> tuple[float, float] | None:
+    """Microns per pixel along x and y by the resolution tags; None where they tell none."""
     um_per_unit = _UM_PER_UNIT.get(directory.number(296, 2))
     across, down = directory.ratio(282), directory.ratio(283)
     if not um_per_unit or not across or not down:

@@ -77,7 +77,7 @@ class StoreSummary:
         parameters: every tiling parameter.
         slide: the slide's facts, None where the file could not be read.
         versions: the software that made the store.
-        reader: "direct" or "openslide", what read the slide; empty where nothing could.
+        reader: "direct", "openslide" or "plain", what read the slide; empty where nothing could.
         flagged: number of the kept tiles with each quality flag.
     """
 
