@@ -35,8 +35,9 @@ rule evaluate:
         tiles=lambda wildcards, input: folder_of(input.stores),
         classes=class_options(),
         evaluation=options("evaluation", "aggregation", "top_k"),
+        unit=options("split", "group_by"),
         seed=options(None, "seed"),
     shell:
         "python {params.script} {params.splits} {params.predictions} --tiles {params.tiles}"
-        " {params.classes} {params.seed} {params.evaluation} --metrics {output.metrics:q} --slides {output.slides:q}"
-        " --top-tiles {output.top_tiles:q} &> {log:q}"
+        " {params.classes} {params.seed} {params.unit} {params.evaluation}"
+        " --metrics {output.metrics:q} --slides {output.slides:q} --top-tiles {output.top_tiles:q} &> {log:q}"

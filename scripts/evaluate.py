@@ -7,6 +7,7 @@ import click
 from slidemill.command import run
 from slidemill.evaluation.aggregate import METHODS, Aggregation, Method
 from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
+from slidemill.splits.design import GroupBy
 
 
 @click.command(help=__doc__)
@@ -18,7 +19,8 @@ from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
 )
 @click.option("--tiles", type=Path, required=True, help="Folder of the tile stores of the test slides.")
 @click.option("--class", "classes", multiple=True, required=True, help="Once for each class, in order.")
-@click.option("--seed", type=int, required=True, help="Of the bootstrap.")
+@click.option("--seed", type=int, required=True, help="Of the bands of curves.")
+@click.option("--group-by", type=click.Choice(["patient", "site"]), required=True, help="What splits never divided.")
 @click.option("--aggregation", type=click.Choice(METHODS), required=True, help="From tile scores to slide scores.")
 @click.option("--top-k", type=click.IntRange(min=1), required=True, help="Tiles that top_k_mean takes.")
 @click.option("--metrics", type=Path, required=True, help="metrics.json to write.")
@@ -30,6 +32,7 @@ def main(
     tiles: Path,
     classes: tuple[str, ...],
     seed: int,
+    group_by: GroupBy,
     aggregation: Method,
     top_k: int,
     metrics: Path,
@@ -38,7 +41,7 @@ def main(
 ) -> None:
     folds = [FoldFiles(*files) for files in zip(splits, predictions, strict=True)]
     files = EvaluationFiles(folds, tiles, metrics=metrics, slides=slides, top_tiles=top_tiles)
-    evaluate(files, classes=classes, seed=seed, aggregation=Aggregation(aggregation, top_k))
+    evaluate(files, classes=classes, seed=seed, aggregation=Aggregation(aggregation, top_k), unit=group_by)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from slidemill.evaluation.bootstrap import patient_draws
+from slidemill.evaluation.bootstrap import unit_weights
+from slidemill.evaluation.calibration import calibration_error, debiased_calibration_error
 from slidemill.evaluation.curves import precision_recall_curves, roc_curves
-from slidemill.evaluation.metrics import all_metrics, main_metrics, subgroup_metrics
+from slidemill.evaluation.metrics import all_metrics, subgroup_metrics
 from slidemill.evaluation.samples import Samples
 
 CLASSES = ("LUAD", "LUSC", "Normal")
-NOTHING = {"value": None, "interval_95": None, "draws": 0}
 
 
 def samples_of(true, scores, patient=None):
     scores = np.array(scores, float).reshape(-1, 3)
-    patient = np.arange(len(scores)) if patient is None else np.asarray(patient)
+    patient = np.arange(len(scores)) if patient is None else np.asarray(patient, dtype=np.int64)
     return Samples(CLASSES, patient, np.array(true, dtype=np.int64), scores.argmax(axis=1), scores)
 
 
@@ -25,13 +27,13 @@ def random_samples(count, seed):
 
 
 def draws_of(samples, seed=1):
-    return patient_draws(["all"] * (1 + samples.patient.max(initial=-1)), seed)
+    return unit_weights(samples.units, seed)
 
 
 @pytest.fixture(scope="module")
 def sixty():
     samples = random_samples(60, 0)
-    return samples, all_metrics(samples, draws_of(samples))
+    return samples, all_metrics(samples)
 
 
 def test_class_metrics_are_those_of_scikit_learn(sixty):
@@ -69,7 +71,7 @@ def test_probability_metrics(sixty):
 
 def test_calibration_error_by_hand():
     samples = samples_of([0, 0, 1, 0], [[0.75, 0.25, 0], [0.75, 0.25, 0], [0.75, 0.25, 0], [0.5, 0.375, 0.125]])
-    found = all_metrics(samples, draws_of(samples))
+    found = all_metrics(samples)
     expected = (3 * abs(0.75 - 2 / 3) + abs(0.5 - 1)) / 4
     assert found["expected_calibration_error"]["value"] == pytest.approx(expected)
     assert found["calibration"]["accuracy"][5] == 1
@@ -84,68 +86,109 @@ def test_every_interval_holds_its_value(sixty):
         estimates += [found[area]["macro"], found[area]["micro"], *found[area]["per_class"].values()]
     for estimate in estimates:
         lower, upper = estimate["interval_95"]
-        assert lower <= estimate["value"] <= upper
-        assert estimate["draws"] == 2000
-    lower, upper = found["auc"]["per_class"]["LUAD"]["delong_95"]
-    assert 0 <= lower < found["auc"]["per_class"]["LUAD"]["value"] < upper <= 1
+        assert lower < estimate["value"] < upper
+        assert estimate["reason"] is None
 
 
-def test_draws_are_metrics_of_the_drawn_samples():
-    """The vectorised statistics of a draw are those of the samples that were drawn, one by one."""
-    samples = random_samples(40, 3)
-    draw = patient_draws(["all"] * 20, 5, draws=1)
-    chosen = np.repeat(np.arange(40), draw[0, samples.patient].astype(int))
-    drawn = Samples(
-        CLASSES,
-        *(part[chosen] for part in (samples.patient, samples.true)),
-        samples.predicted[chosen],
-        samples.scores[chosen],
-    )
-    by_values = all_metrics(drawn, np.ones((1, 20)))
-    for name in ("accuracy", "balanced_accuracy", "cohen_kappa", "log_loss", "brier", "expected_calibration_error"):
-        # Two equal draws and a third make an interval whose lower or upper end is known; here: the mean of equal draws.
-        estimate = all_metrics(samples, np.concatenate([draw, np.ones((1, 20))]))[name]
-        low, high = sorted([by_values[name]["value"], all_metrics(samples, np.ones((1, 20)))[name]["value"]])
-        assert estimate["interval_95"] == pytest.approx([low + 0.025 * (high - low), high - 0.025 * (high - low)])
+def test_calibration_errors_have_no_interval_and_say_why(sixty):
+    _, found = sixty
+    for name in ("expected_calibration_error", "calibration_error_debiased"):
+        assert found[name]["interval_95"] is None
+        assert "no interval" in found[name]["reason"]
 
 
-def test_the_seed_decides_the_intervals_and_nothing_else():
-    samples = random_samples(30, 5)
-    one, same, other = (main_metrics(samples, draws_of(samples, seed)) for seed in (1, 1, 2))
-    assert one == same
-    assert one["auc_macro"]["value"] == other["auc_macro"]["value"]
-    assert one["auc_macro"]["interval_95"] != other["auc_macro"]["interval_95"]
+def test_the_debiased_calibration_error_of_a_calibrated_model_is_near_zero_and_of_another_is_not():
+    random = np.random.default_rng(2)
+    errors = {1.0: [], 3.0: []}
+    for sharper, found in errors.items():
+        for _ in range(200):
+            scores = random.dirichlet(np.ones(3) * 0.7, 40)
+            true = (random.random((40, 1)) > scores.cumsum(axis=1)).sum(axis=1)  # classes come up as scores say
+            scores = scores**sharper / (scores**sharper).sum(axis=1, keepdims=True)
+            samples = samples_of(true, scores)
+            found.append((calibration_error(samples), debiased_calibration_error(samples)))
+    plain, debiased = np.mean(errors[1.0], axis=0)
+    assert debiased < plain / 2
+    assert np.mean(errors[3.0], axis=0)[1] > 0.1
+
+
+def test_a_part_of_the_samples_has_the_intervals_of_a_cohort_of_its_own():
+    samples = random_samples(40, 6)
+    part = samples.take(samples.unit >= 8)
+    alone = samples_of(part.true, part.scores, part.unit - 8)
+    assert subgroup_metrics(part) == subgroup_metrics(alone)
 
 
 def test_copies_of_a_patients_slide_do_not_narrow_the_interval():
     once = random_samples(40, 6)
-    twice = samples_of(np.tile(once.true, 2), np.tile(once.scores, (2, 1)), np.tile(once.patient, 2))
-    assert subgroup_metrics(twice, draws_of(once)) == subgroup_metrics(once, draws_of(once))
+    twice = samples_of(np.tile(once.true, 2), np.tile(once.scores, (2, 1)), np.tile(once.unit, 2))
+    for name, found in subgroup_metrics(twice).items():
+        assert found["interval_95"] == pytest.approx(subgroup_metrics(once)[name]["interval_95"])
+
+
+def test_all_right_has_an_interval_in_every_metric():
+    true = np.repeat([0, 1, 2], 10)
+    found = all_metrics(samples_of(true, 0.1 + 0.7 * np.eye(3)[true] + np.linspace(0, 0.01, 30)[:, None]))
+    for metric in (
+        *(found[name] for name in ("accuracy", "balanced_accuracy", "cohen_kappa", "brier", "log_loss")),
+        *(part for name in ("f1", "auc", "average_precision") for part in (found[name]["macro"], found[name]["micro"])),
+        *(part for name in ("f1", "auc", "average_precision") for part in found[name]["per_class"].values()),
+    ):
+        lower, upper = metric["interval_95"]
+        assert lower < upper
+    assert found["accuracy"]["interval_95"] == pytest.approx([0.877, 1], abs=0.005)
+    assert found["auc"]["macro"]["value"] == found["auc"]["macro"]["interval_95"][1] == 1
+    assert 0.6 < found["auc"]["macro"]["interval_95"][0] < 0.95
 
 
 def test_a_class_without_samples_is_not_computable():
     samples = samples_of([0, 1, 1], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.7, 0.2, 0.1]])
-    found = all_metrics(samples, draws_of(samples))
-    assert found["auc"]["per_class"]["Normal"] == NOTHING | {"delong_95": None}
-    assert found["f1"]["per_class"]["Normal"] == found["f1"]["macro"] == NOTHING
-    assert found["auc"]["macro"] == found["average_precision"]["macro"] == found["balanced_accuracy"] == NOTHING
+    found = all_metrics(samples)
+    nothing = {"value": None, "interval_95": None, "reason": "nothing of class Normal"}
+    assert found["auc"]["per_class"]["Normal"] == nothing
+    assert found["f1"]["per_class"]["Normal"] == nothing
+    for averaged in (found["f1"]["macro"], found["auc"]["macro"], found["average_precision"]["macro"]):
+        assert averaged["value"] is None
+    assert found["balanced_accuracy"]["value"] is None
     assert found["auc"]["per_class"]["LUAD"]["value"] == 1.0
     assert found["confusion"] == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
     assert roc_curves(samples, draws_of(samples))["Normal"] is None
     assert precision_recall_curves(samples, draws_of(samples))["Normal"] is None
 
 
+def test_a_class_of_one_patient_counts_as_one_trial():
+    samples = samples_of([0, 0, 1, 1, 2, 2], np.eye(3)[[0, 0, 1, 1, 2, 2]] * 0.8 + 0.1, [0, 1, 2, 3, 4, 4])
+    found = all_metrics(samples)
+    for name in ("auc", "average_precision", "f1"):
+        lower, upper = found[name]["per_class"]["Normal"]["interval_95"]
+        assert (lower < 0.3, upper) == (True, 1)
+        lower, upper = found[name]["macro"]["interval_95"]
+        assert (lower < 0.6, upper) == (True, 1)
+    assert roc_curves(samples, draws_of(samples))["Normal"]["band_95"] is None
+
+
 def test_a_single_class_has_no_auc():
     samples = samples_of([0, 0, 0], [[0.8, 0.1, 0.1]] * 3)
-    found = all_metrics(samples, draws_of(samples))
+    found = all_metrics(samples)
     assert [area["value"] for area in found["auc"]["per_class"].values()] == [None, None, None]
-    assert found["accuracy"] == {"value": 1.0, "interval_95": None, "draws": 2000}
-    assert found["cohen_kappa"]["value"] is None
+    assert found["accuracy"]["value"] == 1.0
+    lower, upper = found["accuracy"]["interval_95"]
+    assert (lower < 0.2, upper) == (True, 1)  # three patients say next to nothing
+    assert found["cohen_kappa"] == {"value": None, "interval_95": None, "reason": "everything is of one class"}
+
+
+def test_one_patient_has_no_interval():
+    found = all_metrics(samples_of([0, 1], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], [0, 0]))
+    assert found["accuracy"] == {"value": 1.0, "interval_95": None, "reason": "one patient only"}
+    by_site = all_metrics(replace(samples_of([0], [[0.8, 0.1, 0.1]]), unit_name="site"))
+    assert by_site["accuracy"]["reason"] == "one site only"
 
 
 def test_nothing_gives_no_number():
-    found = all_metrics(samples_of([], []), np.zeros((2000, 0)))
-    assert found["accuracy"] == found["log_loss"] == found["auc"]["micro"] == NOTHING
+    found = all_metrics(samples_of([], []))
+    for name in ("accuracy", "log_loss", "calibration_error_debiased", "cohen_kappa"):
+        assert found[name]["value"] is None
+    assert found["auc"]["micro"]["value"] is None
     assert found["confusion"] == [[0, 0, 0]] * 3
 
 

@@ -1,5 +1,7 @@
 """Levels, operating points, subgroups and galleries."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,19 +37,29 @@ def cohort(predictions_of):
 def test_tiles_have_the_class_and_the_patient_of_their_slide(cohort):
     tiles = cohort.tiles()
     assert tiles.true.tolist() == [0, 0, 1, 0, 2]
-    assert tiles.patient.tolist() == [1, 1, 0, 1, 1]
+    assert tiles.unit.tolist() == [1, 1, 0, 1, 1]
     assert tiles.predicted.tolist() == [0, 1, 1, 0, 2]
 
 
 def test_a_patient_is_the_mean_of_its_slides_once_for_each_class(cohort):
     patients = cohort.patients_by("mean")
-    assert patients.patient.tolist() == [0, 1, 1]
+    assert patients.unit.tolist() == [0, 1, 1]
     assert patients.true.tolist() == [1, 0, 2]
     assert patients.scores.tolist() == [[0, 1, 0], [0.75, 0.25, 0], [0, 0.25, 0.75]]
 
 
-def test_strata_are_the_class_of_most_slides(cohort):
-    assert cohort.strata() == ["LUSC", "LUAD"]
+def test_by_site_all_patients_of_a_site_are_one_unit(cohort):
+    sites = {"s1": "", "s2": "A", "s3": "A", "s4": ""}  # p1 and p2 are of site A, as one slide of each says
+    slides = [replace(slide, site=sites[slide.score.slide_id]) for slide in cohort.slides]
+    by_site = Cohort(slides, CLASSES, "site")
+    assert (by_site.units, by_site.patients) == (["A"], ["p1", "p2"])
+    assert by_site.patients_by("mean").unit.tolist() == [0, 0, 0]
+    assert by_site.tiles().unit_name == "site"
+
+
+def test_a_patient_without_a_site_is_a_unit_of_its_own(cohort):
+    slides = [replace(slide, site="A" if slide.score.patient_id == "p1" else "") for slide in cohort.slides]
+    assert Cohort(slides, CLASSES, "site").slides_by("mean").unit.tolist() == [1, 0, 1, 1]
 
 
 def test_a_threshold_by_hand():

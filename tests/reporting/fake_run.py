@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class FakeSlide:
     slide_id: str
     label: str
     split: str
-    scores: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    scores: tuple[float, ...] = (0.5, 0.25, 0.25)
     reason: str = ""
     flags: tuple[str, ...] = ()
     patient_id: str = field(default="")
@@ -51,26 +52,34 @@ class FakeReader:
             yield finish(number, np.full((size, size, 3), 60 + x // 16 + y // 64, np.uint8))
 
 
-def predictions_of(slide: FakeSlide) -> Predictions:
+def predictions_of(slide: FakeSlide, classes: tuple[str, ...] = CLASSES) -> Predictions:
     tiles = 0 if slide.reason else len(COORDINATES)
     return Predictions(
         slide_id=slide.slide_id,
         patient_id=slide.patient,
-        classes=CLASSES,
+        classes=classes,
         coordinates=COORDINATES[:tiles],
-        scores=np.tile(np.float32(slide.scores), (tiles, 1)),
+        scores=np.tile(np.float32(slide.scores[: len(classes)]), (tiles, 1)),
         tile_extent=EXTENT if tiles else SlidePixels(0),
         reason=slide.reason,
         model_sha256="cafe",
     )
 
 
-def write_run(folder: Path, slides: list[FakeSlide], *, trained: bool = True, config: dict | None = None) -> RunFiles:
-    """Write the results of a run over these slides and return where they lie."""
+def write_run(
+    folder: Path,
+    slides: list[FakeSlide],
+    *,
+    trained: bool = True,
+    config: dict | None = None,
+    classes: tuple[str, ...] = CLASSES,
+    unit: Literal["patient", "site"] = "patient",
+) -> RunFiles:
+    """Write the results of a run over these slides and return where they lie; of two classes, each has two scores."""
     files = _files(folder, trained)
     write_splits(files.folds[0].splits, [_split_row(slide) for slide in slides])
     for slide in slides:
-        _write_slide(files, folder / "predictions", slide)
+        _write_slide(files, folder / "predictions", slide, classes)
     evaluate(
         EvaluationFiles(
             folds=[FoldFiles(files.folds[0].splits, folder / "predictions")],
@@ -79,12 +88,13 @@ def write_run(folder: Path, slides: list[FakeSlide], *, trained: bool = True, co
             slides=files.slides,
             top_tiles=files.top_tiles,
         ),
-        classes=CLASSES,
+        classes=classes,
         seed=1,
         aggregation=Aggregation(),
+        unit=unit,
     )
     _write_benchmarks(folder / "benchmarks")
-    files.config.write_text(json.dumps(config or {"classes": CLASSES, "seed": 1}))
+    files.config.write_text(json.dumps(config or {"classes": classes, "seed": 1}))
     for fold in files.folds:
         if fold.history and fold.plan:
             _write_training(fold.history, fold.plan)
@@ -115,11 +125,11 @@ def _split_row(slide: FakeSlide) -> SplitRow:
     return SplitRow(slide.slide_id, slide.patient, slide.label, slide.site, slide.split, tiles, status, slide.reason)
 
 
-def _write_slide(files: RunFiles, predictions_folder: Path, slide: FakeSlide) -> None:
+def _write_slide(files: RunFiles, predictions_folder: Path, slide: FakeSlide, classes: tuple[str, ...]) -> None:
     write_store(store_paths(files.tiles, slide.slide_id)[1], store_of(slide))
     if slide.split == "train":
         return
-    predictions = predictions_of(slide)
+    predictions = predictions_of(slide, classes)
     write_predictions(predictions_path(predictions_folder, slide.slide_id), predictions)
     if slide.split == "test":
         reader = None if slide.reason else FakeReader()

@@ -74,7 +74,7 @@ def test_the_verdict_comes_first(page_of):
     wrong = FakeSlide("t4", "Normal", "test", scores=(0.6, 0.3, 0.1))
     text = _Page(page_of([*RIGHT, *TRAINING, wrong])).text
     assert re.search(
-        r"3 of 4 test slides classified correctly\s+Accuracy\s+75\.0%\s+95% interval 25\.0 to 100\.0%", text
+        r"3 of 4 test slides classified correctly\s+Accuracy\s+3 of 4\s+95% interval 1\d\.\d to 9\d\.\d%", text
     )
     assert "1 mistake, marked below." in text
 
@@ -83,8 +83,36 @@ def test_no_mistake_is_no_certainty(page_of):
     text = _Page(page_of(RIGHT + TRAINING)).text
     assert "3 of 3 test slides classified correctly" in text
     assert "No mistakes." in text
-    assert "no interval" in text
-    assert "3 patients cannot show more" in text
+    assert re.search(r"Accuracy\s+3 of 3\s+95% interval 1\d\.\d to 100\.0%", text)
+    assert "3 patients only." in text
+
+
+def test_a_headline_of_few_patients_looks_small_and_one_of_many_does_not(page_of):
+    few = page_of(RIGHT + TRAINING)
+    assert '<dl class="numbers few">' in few
+    many = [FakeSlide(f"m{n}", "LUAD", "test", scores=(0.8, 0.1, 0.1)) for n in range(30)]
+    page = page_of(RIGHT + TRAINING + many)
+    assert '<dl class="numbers">' in page
+    assert re.search(r"Accuracy\s+100\.0%\s+95% interval 8\d\.\d to 100\.0%", _Page(page).text)
+
+
+def test_intervals_by_few_sites_are_called_a_hint(page_of):
+    slides = [replace(slide, site=f"S{n % 2}") for n, slide in enumerate(RIGHT * 3)]
+    slides = [replace(slide, slide_id=f"{slide.slide_id}-{n}") for n, slide in enumerate(slides)]
+    text = _Page(page_of(slides + TRAINING, unit="site")).text
+    assert "2 sites only: what other sites would give is hardly known" in text
+    assert "Intervals of 95% are by site" in text
+
+
+def test_a_class_that_the_model_never_chose_is_said_to_be_one(page_of):
+    slides = [replace(slide, scores=(0.7, 0.281, 0.019)) for slide in RIGHT]
+    page = page_of(slides + TRAINING)
+    gallery = page[page.index("<h2>Tiles</h2>") :]
+    assert gallery.count("The model never chose this class") == 4  # most and least typical LUSC and Normal
+    assert re.search(
+        r'Most typical\s+<span class="class class-2">Normal</span></h3>\s+<p class="note">The model nev', gallery
+    )
+    assert "never chose" not in page_of(RIGHT + TRAINING)
 
 
 def test_every_test_slide_may_be_set_aside(page_of):

@@ -1,4 +1,4 @@
-"""Confusion matrices, of all samples and of each bootstrap draw, and the metrics that follow from them.
+"""Confusion matrices, of all samples and of each unit, and the metrics that follow from them.
 
 Matrices are (..., true classes, predicted classes). What cannot be computed is NaN: the recall and F1 of a class that
 no sample has, and every average over classes of which one is NaN.
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from slidemill.evaluation.samples import Samples, sums_by_patient
+from slidemill.evaluation.samples import Samples
 
 Metric = Callable[[np.ndarray], np.ndarray]
 
@@ -20,12 +20,11 @@ def confusion_matrix(samples: Samples) -> np.ndarray:
     return np.bincount(cells, minlength=size**2).reshape(size, size)
 
 
-def confusion_draws(samples: Samples, draws: np.ndarray) -> np.ndarray:
-    """Weighted counts in each of the (draws, patients): (draws, classes, classes) float64."""
-    size, patients = len(samples.classes), draws.shape[1]
-    cells = (samples.patient * size + samples.true) * size + samples.predicted
-    by_patient = sums_by_patient(np.ones(len(samples)), cells, patients * size**2).reshape(patients, size**2)
-    return (draws @ by_patient).reshape(-1, size, size)
+def confusion_of_units(samples: Samples) -> np.ndarray:
+    """Counts of each unit, (units, classes, classes) int64."""
+    size = len(samples.classes)
+    cells = (samples.unit * size + samples.true) * size + samples.predicted
+    return np.bincount(cells, minlength=samples.units * size**2).reshape(-1, size, size)
 
 
 def accuracy(matrix: np.ndarray) -> np.ndarray:
@@ -42,6 +41,11 @@ def f1_of_classes(matrix: np.ndarray) -> np.ndarray:
     """Harmonic mean of precision and recall of each class: (..., classes)."""
     members, claimed = matrix.sum(axis=-1), matrix.sum(axis=-2)
     return np.where(members > 0, _ratio(2 * _right(matrix), members + claimed), np.nan)
+
+
+def f1_of_class(matrix: np.ndarray, place: int) -> np.ndarray:
+    """F1 of the class at this place: (...)."""
+    return f1_of_classes(matrix)[..., place]
 
 
 def f1_macro(matrix: np.ndarray) -> np.ndarray:

@@ -1,8 +1,10 @@
 """The folds of a cross-validation one by one, and how much they differ.
 
-The intervals of a fold's metrics are of its own patients. Mean and standard deviation over the folds tell how much the
-result depends on which patients a model was trained on; the folds share most of their training slides, so they are no
-interval (Bengio and Grandvalet 2004, J Mach Learn Res 5:1089).
+The intervals of a fold's metrics are of its own patients, and of the one model that was tested on them. Mean and
+standard deviation over the folds tell how much the result depends on which patients a model was trained on and tested
+on; the folds share most of their training slides, so no interval follows from them: the variance of a cross-validation
+has no unbiased estimate (Bengio and Grandvalet 2004, J Mach Learn Res 5:1089). docs/outputs.md says what pooled
+intervals mean.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,39 +13,36 @@ from typing import Any
 import numpy as np
 
 from slidemill.evaluation.aggregate import Method
-from slidemill.evaluation.bootstrap import patient_draws
 from slidemill.evaluation.metrics import main_metrics
 from slidemill.evaluation.scored_split import ScoredSplit
 
 LEVELS = ("tile", "slide", "patient")
 
 
-def cross_validation(folds: Sequence[ScoredSplit], method: Method, seed: int) -> dict[str, Any] | None:
+def cross_validation(folds: Sequence[ScoredSplit], method: Method) -> dict[str, Any] | None:
     """Main metrics of each fold's test slides, and their mean and standard deviation; None without cross-validation.
 
     Args:
         folds: the test splits.
         method: from tile scores to slide scores.
-        seed: the config's seed, for the bootstrap of each fold.
     """
     if len(folds) == 1:
         return None
-    found = [_fold(number, fold, method, seed) for number, fold in enumerate(folds)]
+    found = [_fold(number, fold, method) for number, fold in enumerate(folds)]
     return {"folds": found, "mean": _over(found, _mean), "sd": _over(found, _standard_deviation)}
 
 
-def _fold(number: int, fold: ScoredSplit, method: Method, seed: int) -> dict[str, Any]:
+def _fold(number: int, fold: ScoredSplit, method: Method) -> dict[str, Any]:
     cohort = fold.cohort
-    draws = patient_draws(cohort.strata(), seed)
     return {
         "fold": number,
         "model_sha256": fold.model,
         "slides": len(fold.rows),
         "slides_scored": len(cohort.slides),
         "patients_scored": len(cohort.patients),
-        "tile": main_metrics(cohort.tiles(), draws),
-        "slide": main_metrics(cohort.slides_by(method), draws),
-        "patient": main_metrics(cohort.patients_by(method), draws),
+        "tile": main_metrics(cohort.tiles()),
+        "slide": main_metrics(cohort.slides_by(method)),
+        "patient": main_metrics(cohort.patients_by(method)),
     }
 
 

@@ -1,14 +1,19 @@
-"""ROC and precision-recall curves with bands: at each point of a grid, the middle 95% of the bootstrap draws."""
+"""ROC and precision-recall curves with bands: an interval at each point of a grid, and not of the curve as a whole.
+
+An interval is Wilson's, as for other proportions, with the variance of the draws of `slidemill.evaluation.bootstrap`: a
+jackknife does not hold for quantiles, which decide where a curve passes.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from slidemill.evaluation.bootstrap import CONFIDENCE
+from slidemill.evaluation.intervals import effective_units, student, wilson
 from slidemill.evaluation.ranking import Ranking
 from slidemill.evaluation.samples import Samples
 
 _GRID = np.linspace(0, 1, 101)
+_NO_VARIANCE = 1e-12
 _MAX_CORNERS = 400  # of a curve; beyond that no eye sees a difference
 
 
@@ -17,7 +22,7 @@ def roc_curves(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
 
     Args:
         samples: slides or patients.
-        draws: (draws, patients).
+        draws: (draws, units), from `unit_weights`.
     """
     return {name: _roc(samples, place, draws) for place, name in enumerate(samples.classes)}
 
@@ -32,8 +37,9 @@ def _roc(samples: Samples, place: int, draws: np.ndarray) -> dict[str, Any] | No
     if not _has_both(is_positive):
         return None
     false, true = (rates[0] for rates in Ranking.of(is_positive, scores).rates())
-    drawn = zip(*Ranking.of_draws(is_positive, scores, samples.patient, draws).rates(), strict=True)
-    band = _band([np.interp(_GRID, false, true) for false, true in drawn if np.isfinite(false + true).all()])
+    drawn = zip(*Ranking.of_draws(is_positive, scores, samples.unit, draws).rates(), strict=True)
+    curves = np.array([np.interp(_GRID, *rates) for rates in drawn])
+    band = _band(np.interp(_GRID, false, true), curves, samples, is_positive)
     corners = _corners(false, true)
     return {
         "false_positive_rate": false[corners].tolist(),
@@ -47,8 +53,9 @@ def _precision_recall(samples: Samples, place: int, draws: np.ndarray) -> dict[s
     if not _has_both(is_positive):
         return None
     precision, recall = (rates[0] for rates in Ranking.of(is_positive, scores).precision_recall())
-    drawn = zip(*Ranking.of_draws(is_positive, scores, samples.patient, draws).precision_recall(), strict=True)
-    band = _band([_at_recalls(precision, recall) for precision, recall in drawn if np.isfinite(recall).all()])
+    drawn = zip(*Ranking.of_draws(is_positive, scores, samples.unit, draws).precision_recall(), strict=True)
+    curves = np.array([_at_recalls(*rates) for rates in drawn])
+    band = _band(_at_recalls(precision, recall), curves, samples, is_positive)
     corners = _corners(recall, precision)
     return {
         "recall": recall[corners].tolist(),
@@ -65,11 +72,25 @@ def _at_recalls(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
     return precision[called][np.minimum(reached, called.sum() - 1)]
 
 
-def _band(curves: list[np.ndarray]) -> dict[str, list[float]] | None:
-    if not curves:
+def _band(
+    curve: np.ndarray, drawn: np.ndarray, samples: Samples, is_positive: np.ndarray
+) -> dict[str, list[float]] | None:
+    """None where all samples of the class are of one unit.
+
+    Args:
+        curve: (grid,) the values of the curve.
+        drawn: (draws, grid) those of each draw.
+        samples, is_positive: of which the curve is.
+    """
+    if len(set(samples.unit[is_positive].tolist())) < 2:
         return None
-    tail = (1 - CONFIDENCE) / 2
-    lower, upper = np.quantile(curves, [tail, 1 - tail], axis=0)
+    unanimous, quantile = effective_units(samples.unit[is_positive]), student(samples.units - 1)
+    limits = []
+    for value, variance in zip(curve.tolist(), drawn.var(axis=0).tolist(), strict=True):
+        inside = value * (1 - value)
+        trials = inside / variance if variance > _NO_VARIANCE and inside > _NO_VARIANCE else unanimous
+        limits.append(wilson(value, trials, quantile))
+    lower, upper = np.clip(np.array(limits).T, 0, 1)
     return {"at": _GRID.tolist(), "lower": lower.tolist(), "upper": upper.tolist()}
 
 

@@ -1,6 +1,6 @@
 """Evaluate a model on the test slides: metrics.json, slides.tsv and top_tiles.tsv.
 
-The format of metrics.json, "slidemill metrics 3", is described in docs/outputs.md.
+The format of metrics.json, "slidemill metrics 4", is described in docs/outputs.md.
 """
 
 import json
@@ -11,19 +11,23 @@ from typing import Any
 
 from slidemill.atomic import write_text
 from slidemill.evaluation.aggregate import METHODS, Aggregation, PredictionsError
-from slidemill.evaluation.bootstrap import CONFIDENCE, DRAWS, patient_draws
+from slidemill.evaluation.bootstrap import DRAWS, unit_weights
 from slidemill.evaluation.cross_validation import cross_validation
 from slidemill.evaluation.curves import precision_recall_curves, roc_curves
+from slidemill.evaluation.intervals import CONFIDENCE
+from slidemill.evaluation.levels import Cohort
 from slidemill.evaluation.metrics import all_metrics, main_metrics
 from slidemill.evaluation.operating_point import operating_points
 from slidemill.evaluation.scored_split import ScoredSplit, load_split, pooled
 from slidemill.evaluation.slides_table import write_slides
 from slidemill.evaluation.subgroups import subgroups
 from slidemill.evaluation.top_tiles import select, write_top_tiles
+from slidemill.splits.design import GroupBy
 from slidemill.splits.table import read_splits
 from slidemill.tiling.store import SlideFacts, read_summary, store_paths
 
-FORMAT = "slidemill metrics 3"
+ENOUGH_SITES = 10
+FORMAT = "slidemill metrics 4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,14 @@ class _Fold:
     test: ScoredSplit
 
 
-def evaluate(files: EvaluationFiles, *, classes: Sequence[str], seed: int, aggregation: Aggregation) -> None:
+def evaluate(
+    files: EvaluationFiles,
+    *,
+    classes: Sequence[str],
+    seed: int,
+    aggregation: Aggregation,
+    unit: GroupBy = "patient",
+) -> None:
     """Compare the predictions of the test slides with their labels.
 
     In a cross-validation the test slides of all folds are evaluated together, each with the scores of its fold's model,
@@ -71,8 +82,9 @@ def evaluate(files: EvaluationFiles, *, classes: Sequence[str], seed: int, aggre
     Args:
         files: read and written.
         classes: the config's classes, in order.
-        seed: the config's seed, for the bootstrap.
+        seed: the config's seed, for the bands of curves.
         aggregation: how tile scores become slide scores.
+        unit: what was never divided between splits, and is the unit of intervals.
     Raises:
         ZarrZipError: predictions are missing or damaged.
         PredictionsError: they belong to another slide, other classes, or to several models; or a label is no class.
@@ -80,7 +92,7 @@ def evaluate(files: EvaluationFiles, *, classes: Sequence[str], seed: int, aggre
     """
     is_one = len(files.folds) == 1
     folds = [
-        _load(fold, classes, aggregation, number=None if is_one else number) for number, fold in enumerate(files.folds)
+        _load(fold, classes, aggregation, None if is_one else number, unit) for number, fold in enumerate(files.folds)
     ]
     test = pooled([fold.test for fold in folds])
     facts = {row.slide_id: read_summary(store_paths(files.tiles, row.slide_id)[1]).slide for row in test.scored}
@@ -90,10 +102,12 @@ def evaluate(files: EvaluationFiles, *, classes: Sequence[str], seed: int, aggre
     write_text(files.metrics, json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def _load(files: FoldFiles, classes: Sequence[str], aggregation: Aggregation, number: int | None) -> _Fold:
+def _load(
+    files: FoldFiles, classes: Sequence[str], aggregation: Aggregation, number: int | None, unit: GroupBy
+) -> _Fold:
     rows = read_splits(files.splits)
     validation, test = (
-        load_split((row for row in rows if row.split == split), files.predictions, classes, aggregation, number)
+        load_split((row for row in rows if row.split == split), files.predictions, classes, aggregation, number, unit)
         for split in ("validation", "test")
     )
     if validation.model and test.model and validation.model != test.model:
@@ -110,12 +124,12 @@ def _header(test: ScoredSplit, classes: Sequence[str], seed: int, aggregation: A
         "model_sha256": test.model,
         "aggregation": asdict(aggregation),
         "counts": _counts(test, classes),
-        "bootstrap": {
-            "unit": "patient",
-            "strata": "class",
-            "method": "percentile",
-            "draws": DRAWS,
+        "intervals": {
             "confidence": CONFIDENCE,
+            "unit": test.cohort.unit_name,
+            "units": len(test.cohort.units),
+            "warning": few_units(test.cohort),
+            "band_draws": DRAWS,
         },
     }
 
@@ -128,27 +142,26 @@ def _metrics(
     aggregation: Aggregation,
 ) -> dict[str, Any]:
     cohort, method = test.cohort, aggregation.method
-    draws = patient_draws(cohort.strata(), seed)
+    draws = unit_weights(len(cohort.units), seed)
     slides = cohort.slides_by(method)
     curves = {"roc": roc_curves(slides, draws), "precision_recall": precision_recall_curves(slides, draws)}
     return {
-        "tile": all_metrics(cohort.tiles(), draws),
-        "slide": all_metrics(slides, draws) | curves,
-        "patient": all_metrics(cohort.patients_by(method), draws),
+        "tile": all_metrics(cohort.tiles()),
+        "slide": all_metrics(slides) | curves,
+        "patient": all_metrics(cohort.patients_by(method)),
         "aggregations": {
             name: {
-                "slide": main_metrics(cohort.slides_by(name), draws),
-                "patient": main_metrics(cohort.patients_by(name), draws),
+                "slide": main_metrics(cohort.slides_by(name)),
+                "patient": main_metrics(cohort.patients_by(name)),
             }
             for name in METHODS
         },
         "operating_points": operating_points(
             [fold.validation.cohort.slides_by(method) for fold in folds],
             [slides.take(test.fold == number) for number in range(len(folds))],
-            draws,
         ),
-        "subgroups": subgroups(test.scored, slides, facts, draws),
-        "cross_validation": cross_validation([fold.test for fold in folds], method, seed),
+        "subgroups": subgroups(test.scored, slides, facts),
+        "cross_validation": cross_validation([fold.test for fold in folds], method),
     }
 
 
@@ -163,3 +176,11 @@ def _counts(test: ScoredSplit, classes: Sequence[str]) -> dict[str, Any]:
         "tiles": sum(row.tile_count for row in scored),
         "slides_per_class": {name: sum(row.label == name for row in scored) for name in classes},
     }
+
+
+def few_units(cohort: Cohort) -> str | None:
+    """A warning where there are too few sites for intervals that can be trusted."""
+    sites = len(cohort.units)
+    if cohort.unit_name != "site" or sites >= ENOUGH_SITES:
+        return None
+    return f"{sites} sites only: what other sites would give is hardly known, and intervals are no more than a hint"

@@ -1,21 +1,23 @@
 """The three levels on which a model is evaluated: tiles, slides and patients."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from slidemill.evaluation.aggregate import METHODS, Method, SlideScore, winner
 from slidemill.evaluation.samples import Samples, integers
+from slidemill.splits.design import GroupBy
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredSlide:
-    """A slide with its true class and its tile scores, (tiles, classes) float32."""
+    """A slide with its true class, its tile scores, (tiles, classes) float32, and its site, where it is known."""
 
     score: SlideScore
     label: str
     tile_scores: np.ndarray
+    site: str = ""
 
 
 class Cohort:
@@ -24,22 +26,22 @@ class Cohort:
     Attributes:
         classes: class names, in order.
         slides: the scored slides.
-        patients: ids of their patients, sorted; the rows of bootstrap draws.
+        patients: ids of their patients, sorted.
+        unit_name: what is tested as a whole, "patient" or "site".
+        units: names of the units, sorted.
     """
 
-    def __init__(self, slides: Sequence[ScoredSlide], classes: Sequence[str]) -> None:
+    def __init__(self, slides: Sequence[ScoredSlide], classes: Sequence[str], unit: GroupBy = "patient") -> None:
         self.classes = tuple(classes)
         self.slides = list(slides)
         self.patients = sorted({slide.score.patient_id for slide in slides})
+        self.unit_name = unit
         self._row = {patient: row for row, patient in enumerate(self.patients)}
         self._number = {name: place for place, name in enumerate(classes)}
-
-    def strata(self) -> list[str]:
-        """The class of each patient: that of most of its slides, of equals the earlier one."""
-        labels: dict[str, list[int]] = {patient: [0] * len(self.classes) for patient in self.patients}
-        for slide in self.slides:
-            labels[slide.score.patient_id][self._number[slide.label]] += 1
-        return [self.classes[int(np.argmax(labels[patient]))] for patient in self.patients]
+        unit_of = _sites(slides) if unit == "site" else {patient: patient for patient in self.patients}
+        self.units = sorted(set(unit_of.values()))
+        place = {name: number for number, name in enumerate(self.units)}
+        self._unit_of_patient = integers([place[unit_of[patient]] for patient in self.patients])
 
     def tiles(self) -> Samples:
         """Every tile with the class of its slide."""
@@ -47,20 +49,22 @@ class Cohort:
         scores = np.concatenate([np.zeros((0, len(self.classes)), np.float32), *(s.tile_scores for s in self.slides)])
         return Samples(
             self.classes,
-            patient=np.repeat(self._patient_rows(), counts),
+            unit=np.repeat(self._slide_units(), counts),
             true=np.repeat(self._labels(), counts),
             predicted=scores.argmax(axis=1),
             scores=scores,
+            unit_name=self.unit_name,
         )
 
     def slides_by(self, method: Method) -> Samples:
         """Every slide, aggregated by a method."""
         return Samples(
             self.classes,
-            patient=self._patient_rows(),
+            unit=self._slide_units(),
             true=self._labels(),
             predicted=integers([self._number[slide.score.predicted[method]] for slide in self.slides]),
             scores=self._scores(method),
+            unit_name=self.unit_name,
         )
 
     def patients_by(self, method: Method) -> Samples:
@@ -78,10 +82,11 @@ class Cohort:
         by_case = [{name: scores[name][number].tolist() for name in METHODS} for number in range(len(cases))]
         return Samples(
             self.classes,
-            patient=integers([patient for patient, _ in cases]),
+            unit=self._unit_of_patient[integers([patient for patient, _ in cases])],
             true=integers([label for _, label in cases]),
             predicted=integers([winner(of_case, method) for of_case in by_case]),
             scores=scores[method],
+            unit_name=self.unit_name,
         )
 
     def _case_means(self, method: Method, case_of_slide: Sequence[int], cases: int) -> np.ndarray:
@@ -92,9 +97,18 @@ class Cohort:
     def _patient_rows(self) -> np.ndarray:
         return integers([self._row[slide.score.patient_id] for slide in self.slides])
 
+    def _slide_units(self) -> np.ndarray:
+        return self._unit_of_patient[self._patient_rows()]
+
     def _labels(self) -> np.ndarray:
         return integers([self._number[slide.label] for slide in self.slides])
 
     def _scores(self, method: Method) -> np.ndarray:
         scores = [list(slide.score.scores[method].values()) for slide in self.slides]
         return np.array(scores, dtype=np.float64).reshape(-1, len(self.classes))
+
+
+def _sites(slides: Iterable[ScoredSlide]) -> dict[str, str]:
+    """The site of each patient, as splits by site take it; one that is not known is a site of its own."""
+    sites = {slide.score.patient_id: f"patient {slide.score.patient_id}" for slide in slides}
+    return sites | {slide.score.patient_id: slide.site for slide in slides if slide.site}

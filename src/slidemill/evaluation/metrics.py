@@ -1,157 +1,275 @@
-"""Metrics of samples against their true classes, each with its interval.
+"""Metrics of samples against their true classes, each with its interval or with the reason why it has none.
 
 What cannot be computed is None (null in metrics.json), never 0 or 1: the AUC of a class that no sample has, or that
 every sample has, and every average over classes of which one is missing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from slidemill.evaluation import calibration, confusion
-from slidemill.evaluation.bootstrap import percentile_interval
-from slidemill.evaluation.delong import delong_interval
-from slidemill.evaluation.ranking import Ranking
+from slidemill.evaluation.intervals import (
+    FROM_0_TO_1,
+    Interval,
+    Range,
+    area_interval,
+    auc_interval,
+    effective_units,
+    loss_interval,
+    wilson_interval,
+)
+from slidemill.evaluation.jackknife import (
+    Jackknife,
+    jackknife_auc,
+    jackknife_average_precision,
+    jackknife_matrix,
+    jackknife_mean,
+)
 from slidemill.evaluation.samples import Samples
 
 Estimate = dict[str, Any]
 
+BIASED = "biased upwards in small samples, so that no interval around it holds"
+CUT_AT_0 = "cut off at 0, near which no interval around it holds"
+_KAPPA = Range(-1.0, 1.0)
+_BRIER = Range(0.0, 2.0)
+_LOG_LOSS = Range(0.0, np.inf)
 
-def estimate(value: float, draws: np.ndarray) -> Estimate:
-    """A number with its interval and with the number of draws in which it could be computed.
+
+def estimate(
+    samples: Samples, found: Jackknife, interval: Callable[[Jackknife], Interval | None], reason: str = ""
+) -> Estimate:
+    """A number with its interval, or with the reason why there is none.
 
     Args:
-        value: NaN where it is not computable.
-        draws: (draws,) float, the number in each draw.
+        samples: of which it is.
+        found: the number; NaN where it is not computable.
+        interval: from a computable number to its interval, None where there is none.
+        reason: what keeps it, or a part of it, from being computable, if known.
     """
-    if not np.isfinite(value):
-        return {"value": None, "interval_95": None, "draws": 0}
+    if not np.isfinite(found.value):
+        return {"value": None, "interval_95": None, "reason": reason or "nothing to count"}
+    limits = interval(found) if found.units > 1 else None
+    if limits is not None:
+        # A bound and the value may meet, but for the last bits of different sums.
+        limits = [min(limits[0], found.value), max(limits[1], found.value)]
     return {
-        "value": float(value),
-        "interval_95": percentile_interval(draws),
-        "draws": int(np.isfinite(draws).sum()),
+        "value": found.value,
+        "interval_95": limits,
+        "reason": None if limits else reason or _why_none(found, samples.unit_name),
     }
 
 
-def all_metrics(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+def all_metrics(samples: Samples) -> dict[str, Any]:
     """Everything that metrics.json says of the samples of one level, but for curves (see docs/outputs.md).
 
     Args:
-        samples: tiles, slides or patients.
-        draws: (draws, patients), from `patient_draws`.
+        samples: tiles, slides or patients; no unit without samples.
     """
     return {
         "count": len(samples),
-        **_of_classes(samples, draws),
-        **ranking_metrics(samples, draws),
-        **_of_probabilities(samples, draws),
+        **_of_classes(samples),
+        **ranking_metrics(samples),
+        **_of_probabilities(samples),
         "confusion": confusion.confusion_matrix(samples).tolist(),
         "calibration": calibration.reliability_curve(samples),
     }
 
 
-def main_metrics(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+def main_metrics(samples: Samples) -> dict[str, Any]:
     """The few metrics by which ways to aggregate are compared."""
-    ranked = ranking_metrics(samples, draws)
+    of_classes = _of_classes(samples)
     return {
-        **{name: _of_matrix(samples, draws, metric) for name, metric in _CLASS_METRICS.items()},
-        "auc_macro": ranked["auc"]["macro"],
-        **_of_probabilities(samples, draws),
+        **{name: of_classes[name] for name in ("accuracy", "balanced_accuracy", "cohen_kappa")},
+        "f1_macro": of_classes["f1"]["macro"],
+        "auc_macro": auc_metrics(samples)["macro"],
+        **_of_probabilities(samples),
     }
 
 
-def subgroup_metrics(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
-    """The metrics of a part of the samples."""
+def subgroup_metrics(samples: Samples) -> dict[str, Any]:
+    """The metrics of a part of the samples; its units are numbered anew."""
+    samples = samples.renumbered()
+    of_classes = _of_classes(samples)
     return {
-        "accuracy": _of_matrix(samples, draws, confusion.accuracy),
-        "balanced_accuracy": _of_matrix(samples, draws, confusion.balanced_accuracy),
-        "auc_macro": ranking_metrics(samples, draws)["auc"]["macro"],
+        "accuracy": of_classes["accuracy"],
+        "balanced_accuracy": of_classes["balanced_accuracy"],
+        "auc_macro": auc_metrics(samples)["macro"],
     }
 
 
-def ranking_metrics(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+def ranking_metrics(samples: Samples) -> dict[str, Any]:
     """AUC and average precision of each class against the rest, and their macro and micro averages."""
-    parts = [_Ranked(samples.is_true(n), samples.scores[:, n], samples.patient) for n in range(len(samples.classes))]
-    every = _Ranked(
-        np.concatenate([part.is_positive for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.tile(samples.patient, len(parts)),
+    return {"auc": auc_metrics(samples), "average_precision": _average_precision_metrics(samples)}
+
+
+def proportion(is_counted: np.ndarray, samples: Samples, among: np.ndarray, reason: str) -> Estimate:
+    """A share of some of the samples, such as sensitivity, with Wilson's interval.
+
+    Args:
+        is_counted: (samples,) bool.
+        samples: all of them.
+        among: (samples,) bool, those of which the share is taken.
+        reason: what to say where there are none.
+    """
+    found = jackknife_mean(is_counted.astype(np.float64), samples.unit, samples.units, among)
+    unanimous, trials = effective_units(samples.unit[among]), float(among.sum())
+    return estimate(
+        samples, found, partial(wilson_interval, unanimous=unanimous, trials=trials), reason if not trials else ""
     )
-    all_draws = [part.draws(draws) for part in [*parts, every]]
-    found: dict[str, Any] = {}
-    for name, area in (("auc", Ranking.auc), ("average_precision", Ranking.average_precision)):
-        values = [part.value(area) for part in [*parts, every]]
-        in_draws = [part_draws if part_draws is None else area(part_draws) for part_draws in all_draws]
-        estimates = [_ranked_estimate(value, drawn) for value, drawn in zip(values, in_draws, strict=True)]
-        found[name] = {
-            "per_class": dict(zip(samples.classes, estimates, strict=False)),
-            "macro": _ranked_estimate(float(np.mean(values[:-1])), _mean_of(in_draws[:-1])),
-            "micro": estimates[-1],
-        }
-    for name, part in zip(samples.classes, parts, strict=True):
-        of_class = found["auc"]["per_class"][name]
-        of_class["delong_95"] = delong_interval(of_class["value"], part.is_positive, part.scores)
-    return found
 
 
-class _Ranked:
-    """Samples that are positive or not, and their scores."""
+def auc_metrics(samples: Samples) -> dict[str, Any]:
+    """AUC of each class against the rest, and their macro and micro averages."""
+    parts = [_jackknife_of_class(jackknife_auc, samples, place) for place in range(len(samples.classes))]
+    weights = [
+        (effective_units(samples.unit[samples.is_true(place)]), effective_units(samples.unit[~samples.is_true(place)]))
+        for place in range(len(samples.classes))
+    ]
+    every = effective_units(samples.unit)
+    reasons = [_lacking(samples, place, against_rest=True) for place in range(len(samples.classes))]
 
-    def __init__(self, is_positive: np.ndarray, scores: np.ndarray, patient: np.ndarray) -> None:
-        self.is_positive, self.scores, self.patient = is_positive, scores, patient
-        self.has_both = bool(is_positive.any() and not is_positive.all())
-
-    def value(self, area: Callable[[Ranking], np.ndarray]) -> float:
-        return float(area(Ranking.of(self.is_positive, self.scores))[0]) if self.has_both else np.nan
-
-    def draws(self, draws: np.ndarray) -> Ranking | None:
-        if not self.has_both:
+    def macro(found: Jackknife) -> Interval | None:
+        if found.tells_variance:
+            return area_interval(found, every)
+        intervals = [auc_interval(part, *weight) for part, weight in zip(parts, weights, strict=True)]
+        if None in intervals:
             return None
-        return Ranking.of_draws(self.is_positive, self.scores, self.patient, draws)
+        return [float(bound) for bound in np.mean(np.array(intervals), axis=0)]
+
+    return {
+        "per_class": {
+            name: estimate(samples, part, partial(auc_interval, positives=weight[0], negatives=weight[1]), reason)
+            for name, part, weight, reason in zip(samples.classes, parts, weights, reasons, strict=True)
+        },
+        "macro": estimate(samples, Jackknife.mean(parts), macro, _first(reasons)),
+        "micro": estimate(
+            samples, _micro(jackknife_auc, samples), partial(auc_interval, positives=every, negatives=every)
+        ),
+    }
 
 
-def _ranked_estimate(value: float, draws: np.ndarray | None) -> Estimate:
-    return estimate(value, np.zeros(0) if draws is None else draws)
+def _average_precision_metrics(samples: Samples) -> dict[str, Any]:
+    places = range(len(samples.classes))
+    parts = [_jackknife_of_class(jackknife_average_precision, samples, place) for place in places]
+    reasons = [_lacking(samples, place, against_rest=True) for place in places]
+    every, own = effective_units(samples.unit), _units_of_classes(samples)
+    return {
+        "per_class": {
+            name: estimate(samples, part, partial(area_interval, unanimous=units), reason)
+            for name, part, units, reason in zip(samples.classes, parts, own, reasons, strict=True)
+        },
+        "macro": estimate(
+            samples,
+            Jackknife.mean(parts),
+            partial(area_interval, unanimous=_of_mean_over_classes(own)),
+            _first(reasons),
+        ),
+        "micro": estimate(
+            samples, _micro(jackknife_average_precision, samples), partial(area_interval, unanimous=every)
+        ),
+    }
 
 
-def _mean_of(draws: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    known = [values for values in draws if values is not None]
-    return np.mean(known, axis=0) if len(known) == len(draws) else None
+def _jackknife_of_class(area: Callable[..., Jackknife], samples: Samples, place: int) -> Jackknife:
+    is_positive = samples.is_true(place)
+    if is_positive.all() or not is_positive.any():
+        return Jackknife(np.nan, np.full(samples.units, np.nan))
+    return area(is_positive, samples.scores[:, place], samples.unit, samples.units)
 
 
-_CLASS_METRICS: dict[str, confusion.Metric] = {
-    "accuracy": confusion.accuracy,
-    "balanced_accuracy": confusion.balanced_accuracy,
-    "cohen_kappa": confusion.cohen_kappa,
-    "f1_macro": confusion.f1_macro,
-}
+def _micro(area: Callable[..., Jackknife], samples: Samples) -> Jackknife:
+    """Of the decisions on all classes at once."""
+    classes = len(samples.classes)
+    if not len(samples):
+        return Jackknife(np.nan, np.zeros(0))
+    is_positive = np.concatenate([samples.is_true(place) for place in range(classes)])
+    return area(is_positive, samples.scores.T.ravel(), np.tile(samples.unit, classes), samples.units)
 
 
-def _of_classes(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+def _of_classes(samples: Samples) -> dict[str, Any]:
     """Metrics of the confusion matrix. F1 over all classes at once (micro) is the accuracy."""
-    values = confusion.f1_of_classes(confusion.confusion_matrix(samples))
-    in_draws = confusion.f1_of_classes(confusion.confusion_draws(samples, draws))
-    per_class = {name: estimate(values[n], in_draws[:, n]) for n, name in enumerate(samples.classes)}
-    found = {name: _of_matrix(samples, draws, metric) for name, metric in _CLASS_METRICS.items()}
-    macro = found.pop("f1_macro")
-    return found | {"f1": {"per_class": per_class, "macro": macro, "micro": found["accuracy"]}}
+    matrices = confusion.confusion_of_units(samples)
+    own = _units_of_classes(samples)
+    over_classes, every = _of_mean_over_classes(own), effective_units(samples.unit)
+    reasons = [_lacking(samples, place) for place in range(len(samples.classes))]
+
+    def of(metric: confusion.Metric, unanimous: float, bounds: Range = FROM_0_TO_1, reason: str = "") -> Estimate:
+        found = jackknife_matrix(matrices, metric)
+        return estimate(samples, found, partial(wilson_interval, unanimous=unanimous, bounds=bounds), reason)
+
+    every_sample = np.ones(len(samples), bool)
+    accuracy = proportion(samples.predicted == samples.true, samples, every_sample, "")
+    return {
+        "accuracy": accuracy,
+        "balanced_accuracy": of(confusion.balanced_accuracy, over_classes, reason=_first(reasons)),
+        "cohen_kappa": of(confusion.cohen_kappa, every, _KAPPA, _single_class(samples)),
+        "f1": {
+            "per_class": {
+                name: of(partial(confusion.f1_of_class, place=place), own[place], reason=why)
+                for place, (name, why) in enumerate(zip(samples.classes, reasons, strict=True))
+            },
+            "macro": of(confusion.f1_macro, over_classes, reason=_first(reasons)),
+            "micro": accuracy,
+        },
+    }
 
 
-def _of_matrix(samples: Samples, draws: np.ndarray, metric: confusion.Metric) -> Estimate:
-    value = float(metric(confusion.confusion_matrix(samples)))
-    return estimate(value, metric(confusion.confusion_draws(samples, draws)))
-
-
-def _of_probabilities(samples: Samples, draws: np.ndarray) -> dict[str, Estimate]:
-    once = np.bincount(samples.patient, minlength=draws.shape[1])[None] > 0
+def _of_probabilities(samples: Samples) -> dict[str, Estimate]:
+    every = effective_units(samples.unit)
     found = {}
-    for name, values in (
-        ("log_loss", calibration.log_losses(samples)),
-        ("brier", calibration.brier_scores(samples)),
+    for name, values, bounds in (
+        ("log_loss", calibration.log_losses(samples), _LOG_LOSS),
+        ("brier", calibration.brier_scores(samples), _BRIER),
     ):
-        value = float(values.mean()) if len(values) else np.nan
-        found[name] = estimate(value, calibration.mean_draws(values, samples, draws))
-    error = calibration.calibration_error(samples, once.astype(np.float64))[0]
-    found["expected_calibration_error"] = estimate(error, calibration.calibration_error(samples, draws))
+        mean = jackknife_mean(values, samples.unit, samples.units)
+        found[name] = estimate(samples, mean, partial(loss_interval, unanimous=every, bounds=bounds))
+    for name, error, reason in (
+        ("expected_calibration_error", calibration.calibration_error, BIASED),
+        ("calibration_error_debiased", calibration.debiased_calibration_error, CUT_AT_0),
+    ):
+        found[name] = estimate(samples, Jackknife(error(samples), np.zeros(0)), _without_interval, reason)
     return found
+
+
+def _lacking(samples: Samples, place: int, *, against_rest: bool = False) -> str:
+    """Why a number on a class is not computable; "" where it is.
+
+    Args:
+        samples: all of them.
+        place: of the class.
+        against_rest: whether it takes samples of other classes too.
+    """
+    is_true, name = samples.is_true(place), samples.classes[place]
+    if not is_true.any():
+        return f"nothing of class {name}"
+    return f"nothing of classes other than {name}" if against_rest and is_true.all() else ""
+
+
+def _without_interval(_: Jackknife) -> None:
+    return None
+
+
+def _single_class(samples: Samples) -> str:
+    present = set(samples.true.tolist())
+    return "everything is of one class" if len(present) == 1 else ""
+
+
+def _why_none(found: Jackknife, unit_name: str) -> str:
+    return f"one {unit_name} only" if found.units < 2 else f"no {unit_name} makes a difference"
+
+
+def _units_of_classes(samples: Samples) -> list[float]:
+    return [effective_units(samples.unit[samples.is_true(place)]) for place in range(len(samples.classes))]
+
+
+def _of_mean_over_classes(units: list[float]) -> float:
+    """Units whose share is as certain as the mean of the shares of classes with so many units each."""
+    return len(units) ** 2 / sum(1 / own for own in units) if all(units) else 0.0
+
+
+def _first(reasons: list[str]) -> str:
+    return next(filter(None, reasons), "")

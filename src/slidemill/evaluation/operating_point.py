@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from slidemill.evaluation.calibration import mean_draws
-from slidemill.evaluation.metrics import Estimate, estimate
+from slidemill.evaluation.metrics import Estimate, proportion
 from slidemill.evaluation.ranking import Ranking
 from slidemill.evaluation.samples import Samples
 
+_CHOSEN_HERE = "the threshold was chosen on these slides"
 
-def operating_points(validation: Sequence[Samples], test: Sequence[Samples], draws: np.ndarray) -> dict[str, Any]:
+
+def operating_points(validation: Sequence[Samples], test: Sequence[Samples]) -> dict[str, Any]:
     """For each class its thresholds and what they give; None where the validation slides cannot give one.
 
     Args:
         validation: the slides on which thresholds are chosen, of each fold (one without cross-validation).
-        test: the slides to which they are applied, of each fold.
-        draws: (draws, patients) of all test slides.
+        test: the slides to which they are applied, of each fold; units are numbered over all folds.
     """
-    return {name: _operating_point(validation, test, place, draws) for place, name in enumerate(test[0].classes)}
+    return {name: _operating_point(validation, test, place) for place, name in enumerate(test[0].classes)}
 
 
 def youden_threshold(is_positive: np.ndarray, scores: np.ndarray) -> float | None:
@@ -37,39 +37,34 @@ def youden_threshold(is_positive: np.ndarray, scores: np.ndarray) -> float | Non
     return lowest_called if best + 1 == len(descending) else (lowest_called + float(descending[best + 1])) / 2
 
 
-def _operating_point(
-    validation: Sequence[Samples], test: Sequence[Samples], place: int, draws: np.ndarray
-) -> dict[str, Any] | None:
+def _operating_point(validation: Sequence[Samples], test: Sequence[Samples], place: int) -> dict[str, Any] | None:
     chosen = [youden_threshold(fold.is_true(place), fold.scores[:, place]) for fold in validation]
     thresholds = [threshold for threshold in chosen if threshold is not None]
     if len(thresholds) < len(validation):
         return None
-    patients = 1 + max(int(fold.patient.max(initial=0)) for fold in validation)
-    return {
-        "thresholds": thresholds,
-        "validation": _rates(validation, place, thresholds, np.ones((1, patients))),
-        "test": _rates(test, place, thresholds, draws),
-    }
+    found = {"validation": _rates(validation, place, thresholds), "test": _rates(test, place, thresholds)}
+    for rate in filter(lambda part: isinstance(part, dict), found["validation"].values()):
+        rate.update(interval_95=None, reason=_CHOSEN_HERE)
+    return {"thresholds": thresholds, **found}
 
 
-def _rates(folds: Sequence[Samples], place: int, thresholds: Sequence[float], draws: np.ndarray) -> dict[str, Any]:
+def _rates(folds: Sequence[Samples], place: int, thresholds: Sequence[float]) -> dict[str, Any]:
     """Each fold's slides are called by its own threshold, and counted together."""
     samples = Samples.joined(folds)
-    is_positive = samples.is_true(place)
+    is_positive, name = samples.is_true(place), samples.classes[place]
     called = [fold.scores[:, place] >= threshold for fold, threshold in zip(folds, thresholds, strict=True)]
     is_called = np.concatenate(called)
+
+    def share(is_counted: np.ndarray, among: np.ndarray, what: str) -> Estimate:
+        return proportion(is_counted, samples, among, f"no slide {what}")
+
     return {
         "true_positives": int((is_positive & is_called).sum()),
         "false_positives": int((~is_positive & is_called).sum()),
         "true_negatives": int((~is_positive & ~is_called).sum()),
         "false_negatives": int((is_positive & ~is_called).sum()),
-        "sensitivity": _share(is_called, samples, is_positive, draws),
-        "specificity": _share(~is_called, samples, ~is_positive, draws),
-        "precision": _share(is_positive, samples, is_called, draws),
-        "negative_predictive_value": _share(~is_positive, samples, ~is_called, draws),
+        "sensitivity": share(is_called, is_positive, f"of class {name}"),
+        "specificity": share(~is_called, ~is_positive, f"of a class other than {name}"),
+        "precision": share(is_positive, is_called, f"is called {name}"),
+        "negative_predictive_value": share(~is_positive, ~is_called, f"is called other than {name}"),
     }
-
-
-def _share(is_counted: np.ndarray, samples: Samples, among: np.ndarray, draws: np.ndarray) -> Estimate:
-    values = is_counted[among].astype(np.float64)
-    return estimate(values.mean() if len(values) else np.nan, mean_draws(values, samples.take(among), draws))

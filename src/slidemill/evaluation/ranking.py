@@ -1,15 +1,13 @@
 """How well scores rank the samples of a class above the others: ROC and precision-recall curves and their areas.
 
-Samples are counted on levels, the distinct scores in ascending order, for each patient; a bootstrap draw then is a
-weighted sum of patients. Where there are more distinct scores than `MAX_LEVELS` (tiles), draws count on quantiles of
-the scores; values themselves are always exact.
+Samples are counted on levels, the distinct scores in ascending order; a draw weighs the samples of each unit. Where
+there are more distinct scores than `MAX_LEVELS` (tiles), draws, and what is left without a unit, are counted on
+quantiles of the scores; values themselves are always exact.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-
-from slidemill.evaluation.samples import sums_by_patient
 
 MAX_LEVELS = 2048
 
@@ -31,12 +29,12 @@ class Ranking:
         )
 
     @classmethod
-    def of_draws(cls, is_positive: np.ndarray, scores: np.ndarray, patient: np.ndarray, draws: np.ndarray) -> "Ranking":
-        """Every one of the (draws, patients)."""
-        levels, count = _levels(scores)
+    def of_draws(cls, is_positive: np.ndarray, scores: np.ndarray, unit: np.ndarray, draws: np.ndarray) -> "Ranking":
+        """Every one of the (draws, units)."""
+        levels, count = capped_levels(scores)
         if len(scores) <= MAX_LEVELS:
-            return cls(*(_sum_samples(chosen, levels, patient, draws) for chosen in (is_positive, ~is_positive)))
-        return cls(*(_sum_patients(chosen, levels, count, patient, draws) for chosen in (is_positive, ~is_positive)))
+            return cls(*(_sum_samples(chosen, levels, unit, draws) for chosen in (is_positive, ~is_positive)))
+        return cls(*(_sum_units(chosen, levels, count, unit, draws) for chosen in (is_positive, ~is_positive)))
 
     def auc(self) -> np.ndarray:
         """Area under the ROC curve, ties counted half: (draws,), NaN without positives or without negatives.
@@ -71,20 +69,18 @@ class Ranking:
         return np.cumsum(self.positives[:, ::-1], axis=1), np.cumsum(self.negatives[:, ::-1], axis=1)
 
 
-def _sum_samples(chosen: np.ndarray, levels: np.ndarray, patient: np.ndarray, draws: np.ndarray) -> np.ndarray:
+def _sum_samples(chosen: np.ndarray, levels: np.ndarray, unit: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Add the chosen samples up on their levels in each draw; for few samples, on levels of which none is empty."""
     order = np.argsort(levels, kind="stable")
     starts = np.flatnonzero(np.diff(levels[order], prepend=-1))
-    return np.add.reduceat(draws[:, patient[order]] * chosen[order], starts, axis=1)
+    return np.add.reduceat(draws[:, unit[order]] * chosen[order], starts, axis=1)
 
 
-def _sum_patients(
-    chosen: np.ndarray, levels: np.ndarray, count: int, patient: np.ndarray, draws: np.ndarray
-) -> np.ndarray:
-    """The same for any number of samples: add them up for each patient, then patients in one product of matrices."""
-    cells = patient[chosen] * count + levels[chosen]
-    sums = sums_by_patient(np.ones(len(cells)), cells, draws.shape[1] * count)
-    return draws @ sums.reshape(draws.shape[1], count)
+def _sum_units(chosen: np.ndarray, levels: np.ndarray, count: int, unit: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """The same for any number of samples: add them up for each unit, then units in one product of matrices."""
+    units = draws.shape[1]
+    cells = unit[chosen] * count + levels[chosen]
+    return draws @ np.bincount(cells, minlength=units * count).reshape(units, count)
 
 
 def _exact_levels(scores: np.ndarray) -> tuple[np.ndarray, int]:
@@ -92,7 +88,8 @@ def _exact_levels(scores: np.ndarray) -> tuple[np.ndarray, int]:
     return levels, len(distinct)
 
 
-def _levels(scores: np.ndarray) -> tuple[np.ndarray, int]:
+def capped_levels(scores: np.ndarray) -> tuple[np.ndarray, int]:
+    """The level of each of the (samples,) scores, and how many levels there are, at most `MAX_LEVELS`."""
     levels, count = _exact_levels(scores)
     if count <= MAX_LEVELS:
         return levels, count

@@ -1,7 +1,7 @@
 """What is evaluated, as arrays: tiles, slides or patients with their true and predicted classes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,45 +12,56 @@ class Samples:
 
     Attributes:
         classes: class names; the class numbers below are places in it.
-        patient: (samples,) int64, the row of each sample's patient among those of the bootstrap draws.
+        unit: (samples,) int64, the number of each sample's unit, the patient (or site) that is tested as a whole.
         true, predicted: (samples,) int64, class numbers.
         scores: (samples, classes) float; each row adds up to 1.
+        unit_name: what a unit is, "patient" or "site".
     """
 
     classes: tuple[str, ...]
-    patient: np.ndarray
+    unit: np.ndarray
     true: np.ndarray
     predicted: np.ndarray
     scores: np.ndarray
+    unit_name: str = "patient"
 
     def __len__(self) -> int:
         return len(self.true)
 
     def take(self, chosen: np.ndarray) -> "Samples":
         """Those that `chosen`, (samples,) bool, marks."""
-        return Samples(
-            self.classes, self.patient[chosen], self.true[chosen], self.predicted[chosen], self.scores[chosen]
+        return replace(
+            self,
+            unit=self.unit[chosen],
+            true=self.true[chosen],
+            predicted=self.predicted[chosen],
+            scores=self.scores[chosen],
         )
 
-    @classmethod
-    def joined(cls, parts: Sequence["Samples"]) -> "Samples":
+    def renumbered(self) -> "Samples":
+        """The same with units numbered from 0, none of them without samples."""
+        numbers = np.unique(self.unit, return_inverse=True)[1].reshape(-1)
+        return replace(self, unit=numbers)
+
+    @property
+    def units(self) -> int:
+        """How many units there are."""
+        return int(1 + self.unit.max(initial=-1))
+
+    @staticmethod
+    def joined(parts: Sequence["Samples"]) -> "Samples":
         """Several one after the other; at least one, all with the same classes."""
-        return cls(
-            parts[0].classes,
-            np.concatenate([part.patient for part in parts]),
-            np.concatenate([part.true for part in parts]),
-            np.concatenate([part.predicted for part in parts]),
-            np.concatenate([part.scores for part in parts]),
+        return replace(
+            parts[0],
+            unit=np.concatenate([part.unit for part in parts]),
+            true=np.concatenate([part.true for part in parts]),
+            predicted=np.concatenate([part.predicted for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
         )
 
     def is_true(self, place: int) -> np.ndarray:
         """(samples,) bool: whether the true class is the one at this place."""
         return self.true == place
-
-
-def sums_by_patient(values: np.ndarray, patient: np.ndarray, patients: int) -> np.ndarray:
-    """Sum (samples,) values of each patient: (patients,) float64."""
-    return np.bincount(patient, weights=values, minlength=patients)
 
 
 def integers(numbers: Sequence[int]) -> np.ndarray:

@@ -14,6 +14,7 @@ from slidemill.evaluation.samples import integers
 from slidemill.evaluation.slides_table import SlideRow
 from slidemill.evaluation.sources import load_predictions, single_model
 from slidemill.evaluation.top_tiles import TopTile, candidates
+from slidemill.splits.design import GroupBy
 from slidemill.splits.table import SplitRow
 
 
@@ -53,7 +54,12 @@ class ScoredSplit:
 
 
 def load_split(
-    slides: Iterable[SplitRow], folder: Path, classes: Sequence[str], aggregation: Aggregation, fold: int | None
+    slides: Iterable[SplitRow],
+    folder: Path,
+    classes: Sequence[str],
+    aggregation: Aggregation,
+    fold: int | None,
+    unit: GroupBy,
 ) -> ScoredSplit:
     """Read the predictions of the slides of a split.
 
@@ -63,6 +69,7 @@ def load_split(
         classes: in order.
         aggregation: how tile scores become slide scores.
         fold: of a cross-validation; else None.
+        unit: what was never divided between splits.
     Raises:
         ZarrZipError: predictions are missing or damaged.
         PredictionsError: they do not fit the slides, the classes or each other.
@@ -79,10 +86,10 @@ def load_split(
         rows.append(row)
         scores.append(score)
         if row.is_scored:
-            scored.append(ScoredSlide(score, slide.label, predictions.scores))
+            scored.append(ScoredSlide(score, slide.label, predictions.scores, slide.site))
             top_tiles += candidates(predictions, label=slide.label, predicted=row.predicted)
     folds = integers([fold or 0] * len(scored))
-    return ScoredSplit(rows, folds, Cohort(scored, classes), top_tiles, single_model(scores))
+    return ScoredSplit(rows, folds, Cohort(scored, classes, unit), top_tiles, single_model(scores))
 
 
 def pooled(folds: Sequence[ScoredSplit]) -> ScoredSplit:
@@ -104,7 +111,7 @@ def pooled(folds: Sequence[ScoredSplit]) -> ScoredSplit:
     return ScoredSplit(
         rows,
         integers([number for _, number in scored]),
-        Cohort([slide for slide, _ in scored], folds[0].cohort.classes),
+        Cohort([slide for slide, _ in scored], folds[0].cohort.classes, folds[0].cohort.unit_name),
         [tile for fold in folds for tile in fold.top_tiles],
         model=None,
     )

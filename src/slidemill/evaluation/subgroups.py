@@ -35,34 +35,32 @@ def scanner(slide: SlideFacts | None) -> str:
     return f"{slide.vendor or UNKNOWN}{power}"
 
 
-def subgroups(
-    rows: Sequence[SlideRow], samples: Samples, facts: Mapping[str, SlideFacts | None], draws: np.ndarray
-) -> dict[str, Any]:
+def subgroups(rows: Sequence[SlideRow], samples: Samples, facts: Mapping[str, SlideFacts | None]) -> dict[str, Any]:
     """Metrics of each site, scanner and preparation; a division that is the same for all slides is given as well.
 
     Args:
         rows: the scored slides.
         samples: the same slides, in the same order.
         facts: of each slide's file, by slide_id.
-        draws: (draws, patients).
     """
     divisions: dict[str, Sequence[str]] = {
         "site": [row.site or UNKNOWN for row in rows],
         "scanner": [scanner(facts[row.slide_id]) for row in rows],
         "preparation": [preparation(row.slide_id) for row in rows],
     }
-    return {name: _parts(values, samples, draws) for name, values in divisions.items()}
+    patients = np.array([row.patient_id for row in rows], dtype=np.str_)
+    return {name: _parts(values, samples, patients) for name, values in divisions.items()}
 
 
-def _parts(values: Sequence[str], samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+def _parts(values: Sequence[str], samples: Samples, patients: np.ndarray) -> dict[str, Any]:
     names = np.array(values, dtype=np.str_)
-    return {name: _part(samples.take(names == name), draws) for name in sorted(set(values))}
+    return {name: _part(samples.take(names == name), patients[names == name]) for name in sorted(set(values))}
 
 
-def _part(samples: Samples, draws: np.ndarray) -> dict[str, Any]:
+def _part(samples: Samples, patients: np.ndarray) -> dict[str, Any]:
     return {
         "slides": len(samples),
-        "patients": len(set(samples.patient.tolist())),
+        "patients": len(set(patients.tolist())),
         "slides_per_class": {name: int(samples.is_true(n).sum()) for n, name in enumerate(samples.classes)},
-        **subgroup_metrics(samples, draws),
+        **subgroup_metrics(samples),
     }

@@ -31,6 +31,7 @@ from slidemill.tiling.store import read_store
 _THUMBNAIL_SIDE_PX = 180
 _PICTURED_REASONS = 60  # slides set aside or flagged that are shown with a picture
 _PICTURED_MISTAKES = 24
+FEW_UNITS = 30  # patients (or sites) below which a headline does not look like a result
 
 
 def write_report(files: RunFiles, output: Path) -> None:
@@ -120,11 +121,19 @@ def _test_slides(run: Run, files: RunFiles) -> dict[str, Any]:
         "wrong": wrong,
         "worst": wrong[:_PICTURED_MISTAKES],
         "galleries": tile_galleries(read_top_tiles(files.top_tiles), run.classes, files),
+        "never_chosen": _never_chosen(run),
+        "is_small": run.metrics["intervals"]["units"] < FEW_UNITS,
         "absent_classes": [name for name, slides in run.metrics["counts"]["slides_per_class"].items() if not slides],
         "roc_chart": result_charts.roc_chart(run.metrics),
         "precision_recall_chart": result_charts.precision_recall_chart(run.metrics),
         "calibration_chart": result_charts.calibration_chart(run.metrics),
     }
+
+
+def _never_chosen(run: Run) -> list[str]:
+    """Classes that have the highest score in no tile of the test slides."""
+    chosen = [sum(column) for column in zip(*run.metrics["tile"]["confusion"], strict=True)]
+    return [name for name, tiles in zip(run.classes, chosen, strict=True) if not tiles]
 
 
 def _certainty(row: SlideRow) -> float:

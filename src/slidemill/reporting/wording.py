@@ -19,7 +19,7 @@ LEVEL_COLUMNS = [
     ("auc", "AUC, macro"),
     ("log_loss", "Log loss"),
     ("brier", "Brier score"),
-    ("expected_calibration_error", "Calibration error"),
+    ("calibration_error_debiased", "Calibration error"),
 ]
 FOLD_COLUMNS = [
     ("accuracy", "Accuracy"),
