@@ -64,10 +64,15 @@ def file_options(wildcards):
     )
 
 
-def training_options(wildcards, input):
-    """The training section of the config as command line options, with the weights where this job finds them."""
-    weights = f" --weights {shlex.quote(input.weights)}" if input.weights else ""
-    return options("training", *filter("weights".__ne__, config["training"])) + weights
+def training_options():
+    """The training section of the config as command line options, without the weights."""
+    return options("training", *filter("weights".__ne__, config["training"]))
+
+
+# A param whose function takes `input` is not compared with the last run's: values of the config have no place in one.
+def weights_option(wildcards, input):
+    """The weights to start from as a command line option, where this job finds them."""
+    return f"--weights {shlex.quote(input.weights)}" if input.weights else ""
 
 
 @called_for_each_job

@@ -53,14 +53,15 @@ rule train:
         sagemaker_channels=shard_channels,
     params:
         script=script("train.py"),
-        training=training_options,
+        training=training_options(),
+        weights=weights_option,
         fifos=f"--fifo-folder {FIFOS}" if FIFOS else "",
         log_folder=of_run(f"{LOGS}/train"),
         tracking="results/mlflow",  # of all experiments, to compare them
         seed=options(None, "seed"),
     shell:
         LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
-        " --plan {input.plan:q} {params.fifos} {params.training} {params.seed} --threads {resources.cpus_per_task}"
+        " --plan {input.plan:q} {params.fifos} {params.training} {params.weights} {params.seed} --threads {resources.cpus_per_task}"
         " --checkpoint {resources.checkpoint:q} --log-folder {params.log_folder:q}"
         " --tracking-folder {params.tracking:q} --model {output.model:q}"
         " --history {output.history:q} &> {log:q}"
