@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything that is needed is installed into .uv and .venv, in this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast sagemaker-local check format clean
+.PHONY: help env demo demo-probe test test-fast sagemaker-local check format clean
 
 UV_VERSION := 0.13.8
 # GPU=1 sets up the environment of a machine with GPUs (docs/slurm.md), which then stays; GPU=0 the other one again.
@@ -26,6 +26,11 @@ env: $(ENVIRONMENT) ## set up the environment in .venv (with GPU=1: for GPUs)
 demo: $(ENVIRONMENT) ## run the demo cohort to results/report.html
 	$(BIN)/snakemake --cores all --quiet rules
 	@$(BIN)/python scripts/show_results.py --slides results/evaluation/slides.tsv --report results/report.html
+
+demo-probe: $(ENVIRONMENT) ## the demo cohort by features and a linear classifier, to results/experiments/probe/report.html
+	$(BIN)/snakemake --cores all --quiet rules --config method=probe experiment=probe
+	@$(BIN)/python scripts/show_results.py --slides results/experiments/probe/evaluation/slides.tsv \
+		--report results/experiments/probe/report.html
 
 test: $(ENVIRONMENT) ## run all tests (WORKERS=1: one after the other)
 	$(PYTEST)

@@ -26,6 +26,7 @@ include: "rules/select.smk"
 if not SHEET_TO_SELECT:
 
     include: "rules/acquire.smk"
+    include: "rules/method.smk"
     include: "rules/tile.smk"
     include: "rules/features.smk"
     include: "rules/predict.smk"
@@ -37,9 +38,16 @@ if not SHEET_TO_SELECT:
 if TRAINED_MODEL is None and not SHEET_TO_SELECT:
 
     include: "rules/split.smk"
-    include: "rules/shard.smk"
-    include: "rules/channels.smk"
-    include: "rules/train.smk"
+
+    if METHOD == "probe":
+
+        include: "rules/probe.smk"
+
+    else:
+
+        include: "rules/shard.smk"
+        include: "rules/channels.smk"
+        include: "rules/train.smk"
     include: "rules/evaluate.smk"
     include: "rules/report.smk"
 

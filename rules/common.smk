@@ -85,8 +85,11 @@ def beside_sheet(sheet):
 
 
 def use_model(path):
-    """Cut tiles as the model was trained on them."""
+    """Cut tiles as the model was trained on them, and take its method; of a probe its encoder as well."""
     description = read_description(Path(path))
+    config["method"] = description.method
+    if description.encoder:
+        config["features"]["encoder"] = description.encoder.name
     config["tiling"]["mpp"] = description.tile_mpp
     config["tiling"]["tile_size"] = description.tile_size_px
 
@@ -116,12 +119,12 @@ def split_cohort(design):
 
 
 def encoders_of_config():
-    """The encoders that the config names, checked; a model that was trained before says itself what its tiles are."""
+    """The encoders that the config names, checked unless a model that was trained before takes none of them."""
     names = config["features"]["encoder"]
     names = [names] if isinstance(names, str) else names
     tiling, entries = config["tiling"], config["features"]["encoders"]
     encoders = [find_encoder(name, entries) for name in names]
-    for encoder in encoders if not TRAINED_MODEL else []:
+    for encoder in encoders if METHOD == "probe" or not TRAINED_MODEL else []:
         check_encoder(encoder, tile_size=tiling["tile_size"], mpp=tiling["mpp"])
     return encoders
 
@@ -159,7 +162,6 @@ try:
     SHEET_TO_SELECT = config["select"] is not None and not SHEET.exists()
     COHORT = {} if SHEET_TO_SELECT else read_cohort(SHEET)
     TRAINED_MODEL = config["model"]
-    ENCODERS = encoders_of_config()
     RUNS = {}
     if SHEET_TO_SELECT:
         check_select(config, SHEET)
@@ -174,6 +176,8 @@ try:
             against_barcodes=config["labels_against_barcodes"],
         )
         RUNS = {run: split_cohort(design) for run, design in split_designs().items()}
+    METHOD = config["method"]
+    ENCODERS = encoders_of_config()
 except SlidemillError as error:
     raise WorkflowError(str(error)) from None
 

@@ -8,7 +8,7 @@ for number, (run, batch) in enumerate(prediction_batches()):
         name:
             f"predict_slides_{number}"
         input:
-            records=expand("results/tiles/{slide_id}.tfrecord", slide_id=batch),
+            tiles=model_inputs(batch),
             stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=batch),
             model=model_of(run),
         output:
@@ -26,11 +26,12 @@ for number, (run, batch) in enumerate(prediction_batches()):
             script=script("predict_slides.py"),
             slides=" ".join(f"--slide {shlex.quote(slide_id)}" for slide_id in batch),
             tiles=lambda wildcards, input: folder_of(input.stores),
+            features=features_option,
             exclude=exclude_options(),
             predictions=lambda wildcards, output: folder_of(output),
             kept=f"{run}/checkpoints/predict",
         shell:
-            "python {params.script} {params.slides} --tiles {params.tiles} {params.exclude} --model {input.model:q}"
+            "python {params.script} {params.slides} --tiles {params.tiles} {params.features} {params.exclude} --model {input.model:q}"
             " --threads {threads} --kept {params.kept:q} --predictions {params.predictions} &> {log:q}"
 
     snakemake_internals.forget_command(workflow, f"predict_slides_{number}")

@@ -5,7 +5,7 @@ rule tile_slide:
     input:
         slide=slide_file,
     output:
-        records="results/tiles/{slide_id}.tfrecord",
+        records="results/tiles/{slide_id}.tfrecord" if KEEPS_RECORDS else [],
         store="results/tiles/{slide_id}.zarr.zip",
     log:
         "logs/tile_slide/{slide_id}.log",

@@ -12,7 +12,9 @@ from slidemill.reporting.sources import FoldFiles, RunFiles
 @click.command(help=__doc__)
 @click.option("--splits", type=Path, multiple=True, required=True, help="splits.tsv; once for each fold.")
 @click.option("--tiles", type=Path, required=True, help="Folder of the tile stores of all slides.")
-@click.option("--plan", type=Path, multiple=True, required=True, help="shards/plan.json; once for each fold.")
+@click.option(
+    "--plan", type=Path, multiple=True, required=True, help="shards/plan.json or model/probe.json; once for each fold."
+)
 @click.option("--history", type=Path, multiple=True, required=True, help="model/history.tsv; once for each fold.")
 @click.option("--metrics", type=Path, required=True, help="evaluation/metrics.json.")
 @click.option("--slides", type=Path, required=True, help="evaluation/slides.tsv.")

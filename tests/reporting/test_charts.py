@@ -72,3 +72,14 @@ def test_a_class_without_a_curve_is_left_out():
     assert len(chart.bands[0].points) == 4
     metrics["slide"]["roc"]["b"] = None
     assert roc_chart(metrics) is None
+
+
+def test_strengths_of_a_penalty_stand_in_equal_steps_of_powers_of_ten():
+    rows = [{"l2": l2, "train_loss": "0.5", "validation_loss": "0.6"} for l2 in ("1", "0.1", "0.01")]
+    loss, _ = training_charts([rows])
+    assert loss.x_label == "strength"
+    assert [label for _, label in loss.x_ticks] == ["1", "0.1", "0.01"]
+    first, second, third = (place for place, _ in loss.x_ticks)
+    assert second - first == pytest.approx(third - second)
+    assert first < second
+    assert [x for x, _ in loss.lines[0].points] == pytest.approx([first, second, third])

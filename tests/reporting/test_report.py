@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -130,6 +131,24 @@ def test_nothing_was_trained(page_of):
     text = _Page(page_of(RIGHT + TRAINING, trained=False)).text
     assert "Nothing was trained in this run" in text
     assert "of a patient in training" not in text
+
+
+def test_a_probe_was_fitted(tmp_path):
+    files = write_run(tmp_path, RIGHT + TRAINING)
+    features = {"encoder": "drawn", "dimension": 1280, "tile_size": 256, "mpp": 0.5, "weights_sha256": "abcd"}
+    facts = {"features": features, "l2": 0.01, "train": {"tiles": 1234}, "validation": {"tiles": 56}, "sha256": "ef01"}
+    files.folds[0].plan.write_text(json.dumps(facts))
+    files.folds[0].history.write_text(
+        "trial\tl2\ttrain_loss\ttrain_accuracy\tvalidation_loss\tvalidation_accuracy\n"
+        "1\t1\t1.25\t0.5\t1.0\t0.625\n2\t0.01\t0.75\t0.75\t0.5\t0.6875\n"
+    )
+    write_report(files, tmp_path / "report.html")
+    text = " ".join(_Page((tmp_path / "report.html").read_text()).text.split())
+    assert "A linear classifier on the 1,280 features of a tile by the encoder drawn: 1,234 training and 56" in text
+    assert "penalty (l2) 0.01 gave the lowest validation loss" in text
+    assert "Numbers of each strength" in text
+    assert "epoch" not in text
+    assert re.search("weights of the encoder *abcd *features and labels *ef01", text)
 
 
 def test_flags_are_shown(page_of):

@@ -34,7 +34,7 @@ def test_an_experiment_may_be_a_cross_validation(workspace):
 @pytest.mark.parametrize("name", ["../elsewhere", "a/b", "", ".hidden"])
 def test_the_name_cannot_leave_the_folder(workspace, name):
     workspace.write(experiment=name)
-    assert "It is: a name of letters, digits" in refused(workspace)
+    assert "a name of letters, digits" in refused(workspace)
 
 
 @pytest.mark.slow

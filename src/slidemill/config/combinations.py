@@ -16,6 +16,7 @@ from slidemill.training.parameters import TrainingParameters
 def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each."""
     yield from _split_problems(config["split"])
+    yield from _method_problems(config)
     yield from _balance_problems(config["shards"])
     yield from _training_problems(config)
     yield from _server_problems(config["acquire"])
@@ -25,6 +26,13 @@ def _split_problems(split: Mapping[str, Any]) -> Iterator[str]:
     total = split["train"] + split["validation"] + split["test"]
     if abs(total - 1.0) > 1e-6:
         yield f"split: the fractions add up to {total:g}. Make them add up to 1."
+
+
+def _method_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    encoders = config["features"]["encoder"]
+    if config["method"] == "probe" and not isinstance(encoders, str) and len(encoders) != 1:
+        named = ", ".join(encoders)
+        yield f"method is probe, and features.encoder names {named}. Name the one whose features are to be classified."
 
 
 def _balance_problems(shards: Mapping[str, Any]) -> Iterator[str]:

@@ -95,8 +95,32 @@ History = Sequence[Mapping[str, str]]
 """The rows of history.tsv."""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the rows of a history follow each other by.
+
+    Attributes:
+        name: of one row, such as "epoch".
+        places: of the rows on an axis.
+        labels: of these places.
+    """
+
+    name: str
+    places: list[float]
+    labels: list[str]
+
+
+def progress(history: History) -> Progress:
+    """The epochs of a history; or the strengths of the penalty, weaker to the right, on a scale of powers of ten."""
+    if history and "l2" in history[0]:
+        strengths = _column(history, "l2")
+        return Progress("strength", [-math.log10(l2) for l2 in strengths], [f"{l2:g}" for l2 in strengths])
+    epochs = _column(history, "epoch")
+    return Progress("epoch", epochs, [f"{epoch:g}" for epoch in epochs])
+
+
 def training_charts(histories: Sequence[History]) -> list[Chart]:
-    """Loss and accuracy over the epochs; none when nothing was trained.
+    """Loss and accuracy over the epochs, or over the strengths that were tried; none when nothing was trained.
 
     Args:
         histories: of each fold, or one.
@@ -119,27 +143,28 @@ def nice_ticks(highest: float) -> list[float]:
 
 
 def _training_chart(histories: Sequence[History], quantity: str, highest: float) -> Chart:
-    epochs = max((_column(history, "epoch") for history in histories), key=len)
+    steps = [progress(history) for history in histories]
+    longest = max(steps, key=lambda own: len(own.places))
     y_ticks = nice_ticks(highest)
-    x, y = scales(WIDE, (min(epochs), max(max(epochs), min(epochs) + 1)), (0, y_ticks[-1]))
-    every = math.ceil(len(epochs) / 10)
+    x, y = scales(WIDE, (min(longest.places), max(max(longest.places), min(longest.places) + 1)), (0, y_ticks[-1]))
+    every = math.ceil(len(longest.places) / 10)
     lines = [
         Line(
             name,
             name,
-            placed(x, y, _column(history, "epoch"), _column(history, f"{column}_{quantity}")),
+            placed(x, y, own.places, _column(history, f"{column}_{quantity}")),
             has_dots=len(histories) == 1,
         )
         for column, name in (("train", "training"), ("validation", "validation"))
-        for history in histories
+        for history, own in zip(histories, steps, strict=True)
     ]
     return Chart(
         title=quantity.capitalize(),
-        description=f"{quantity} over the epochs, on the training and on the validation tiles",
+        description=f"{quantity} over each {longest.name}, on the training and on the validation tiles",
         area=WIDE,
-        x_label="epoch",
+        x_label=longest.name,
         y_label=quantity,
-        x_ticks=x.ticks(epochs[::every]),
+        x_ticks=[(x(place), label) for place, label in zip(longest.places, longest.labels, strict=True)][::every],
         y_ticks=y.ticks(y_ticks),
         lines=lines,
     )

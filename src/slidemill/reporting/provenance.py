@@ -35,7 +35,7 @@ def file_hashes(run: Run, files: RunFiles) -> dict[str, str]:
         of_fold = f"fold {number}, " if len(files.folds) > 1 else ""
         if model := _model(run.metrics, number):
             hashes[f"{of_fold}model"] = model
-        hashes |= {f"{of_fold}{name}": digest for name, digest in _shards(training.plan or {}).items()}
+        hashes |= {f"{of_fold}{name}": digest for name, digest in _learned_from(training.plan or {}).items()}
         hashes[f"{of_fold}{fold.splits.name}"] = _sha256(fold.splits)
     return hashes | {path.name: _sha256(path) for path in (files.metrics, files.slides)}
 
@@ -46,7 +46,9 @@ def _model(metrics: Mapping[str, Any], fold: int) -> str | None:
     return model
 
 
-def _shards(plan: Mapping[str, Any]) -> dict[str, str]:
+def _learned_from(plan: Mapping[str, Any]) -> dict[str, str]:
+    if "features" in plan:
+        return {"weights of the encoder": plan["features"]["weights_sha256"], "features and labels": plan["sha256"]}
     shards = [shard for part in ("train", "validation") for shard in plan.get(part, {}).get("shards", [])]
     return {Path(shard["file"]).name: shard["sha256"] for shard in shards}
 

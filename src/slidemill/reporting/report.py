@@ -106,6 +106,7 @@ def _cohort(run: Run, files: RunFiles) -> dict[str, Any]:
 def _training(run: Run) -> dict[str, Any]:
     return {
         "trainings": run.trainings,
+        "row_name": charts.progress(max((fold.history for fold in run.trainings), key=len, default=[])).name,
         "is_trained": any(training.plan for training in run.trainings),
         "training_charts": charts.training_charts([fold.history for fold in run.trainings if fold.history]),
     }

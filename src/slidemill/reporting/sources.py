@@ -18,7 +18,7 @@ class FoldFiles:
 
     Attributes:
         splits: splits.tsv.
-        plan: shards/plan.json, None when nothing was trained.
+        plan: what the model learned from: shards/plan.json, or model/probe.json; None when nothing was trained.
         history: model/history.tsv, None when nothing was trained.
     """
 
@@ -71,8 +71,8 @@ class FoldTraining:
     """How the model of a fold was trained.
 
     Attributes:
-        plan: which shards were made; None when nothing was trained.
-        history: a row for each epoch, by column; empty when nothing was trained.
+        plan: which shards were made, or what a probe was fitted on; None when nothing was trained.
+        history: a row for each epoch, or for each strength of a penalty, by column; empty when nothing was trained.
     """
 
     plan: dict[str, Any] | None

@@ -1,0 +1,37 @@
+# A linear classifier on the features of tiles. One process with threads: what it does is to go through all features some
+# hundred times, which as many cores as share their memory do as fast as it can be read.
+
+
+rule fit_probe:
+    input:
+        splits=f"{RUN}/splits.tsv",
+        features=model_inputs(COHORT),
+        stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+    output:
+        model=f"{RUN}/model/model.keras",
+        history=f"{RUN}/model/history.tsv",
+        facts=f"{RUN}/model/probe.json",
+    log:
+        of_run(f"{LOGS}/fit_probe.log"),
+    benchmark:
+        of_run(f"{RESULTS}/benchmarks/fit_probe.tsv")
+    conda:
+        "../envs/training.yaml"
+    threads: 8
+    resources:
+        mem_mb=probe_memory,
+    params:
+        script=script("fit_probe.py"),
+        tiles=lambda wildcards, input: folder_of(input.stores),
+        features=lambda wildcards, input: folder_of(input.features),
+        classes=class_options(),
+        exclude=exclude_options(),
+        l2=" ".join(f"--l2 {strength}" for strength in config["probe"]["l2"]),
+        probe=options("probe", "balance", "max_iterations"),
+        tracking=options("training", "tracking"),
+        tracking_folder="results/mlflow",  # as in train
+    shell:
+        "python {params.script} --splits {input.splits:q} --tiles {params.tiles} --features {params.features}"
+        " {params.classes} {params.exclude} {params.l2} {params.probe} {params.tracking}"
+        " --tracking-folder {params.tracking_folder:q} --threads {threads} --model {output.model:q}"
+        " --history {output.history:q} --facts {output.facts:q} &> {log:q}"

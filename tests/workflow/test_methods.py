@@ -1,0 +1,125 @@
+"""The same cohort by another method: what is planned, and what comes out."""
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slidemill.training.description import read_description
+
+from .test_experiments import planned
+from .test_mistakes import refused
+
+PROBE = ("--config", "method=probe")
+COHORTS = Path(__file__).parents[2] / "cohorts"
+
+
+def jobs(output):
+    return set(re.findall(r"^(?:local)?rule (\w+):", output, re.M))
+
+
+def test_a_probe_is_planned_without_pixels_shards_and_training(workspace):
+    told = workspace.snakemake("-n", *PROBE).stdout
+    assert {"tile_slide", "fit_probe", "assign_splits", "evaluate", "heatmap", "report"} <= jobs(told)
+    assert not {"shard_tiles", "train"} & jobs(told)
+    files = planned(workspace, *PROBE)
+    assert not [file for file in files if file.endswith(".tfrecord")]
+    assert "results/features/efficientnet_lite0/LUAD-0.zarr.zip" in files
+    assert {"results/model/model.keras", "results/model/probe.json"} <= files
+
+
+def test_pixels_are_stored_where_the_encoder_reads_them(workspace):
+    files = planned(workspace, *PROBE, "features={source: records}")
+    assert "results/tiles/LUAD-0.tfrecord" in files
+
+
+def test_each_fold_has_its_probe(workspace):
+    files = planned(workspace, *PROBE, "split={folds: 3}")
+    assert {f"results/fold-{fold}/model/probe.json" for fold in range(3)} <= files
+    assert len([file for file in files if file.startswith("results/features/")]) == 10
+
+
+def test_the_cohort_of_the_published_pipeline(workspace):
+    """Its config fits a sheet of the user's own and a file of weights."""
+    config = yaml.safe_load((COHORTS / "camelyon16_inception.yaml").read_text())
+    slides = []
+    for label in config["classes"]:
+        for number in range(3):
+            slide = workspace.folder / f"{label}_{number:03}.tif"
+            slide.touch()
+            slides.append(f"{slide.stem}\t{slide.stem}\t{label}\t{slide}\n")
+    (workspace.folder / config["slides"]).write_text("slide_id\tpatient_id\tlabel\tpath\n" + "".join(slides))
+    (workspace.folder / config["features"]["encoders"]["InceptionV3"]["file"]).touch()
+    (workspace.folder / "my_config.yaml").write_text(yaml.safe_dump(config))
+    files = planned(workspace)
+    assert "results/features/InceptionV3/tumor_001.zarr.zip" in files
+    assert "results/report.html" in files
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"method": "prob"}, 'method is "prob". Expected: tiles or probe.'),
+        ({"method": "probe", "probe": {"l2": []}}, "Expected: strengths of the penalty to try, each above 0."),
+        ({"method": "probe", "probe": {"l2": [0]}}, "probe.l2, entry 1 is 0. Expected: a number above 0."),
+        (
+            {"method": "probe", "features": {"encoder": ["efficientnet_lite0", "uni_v1"]}},
+            "features.encoder names efficientnet_lite0, uni_v1. Name the one whose",
+        ),
+    ],
+)
+def test_mistakes(workspace, change, told):
+    workspace.write(**change)
+    assert told in refused(workspace)
+
+
+@pytest.fixture(scope="module")
+def probed(finished, tmp_path_factory):
+    """The tiny cohort by a probe, in the folder of a run by tiles, on two threads."""
+    workspace = type(finished)(tmp_path_factory.mktemp("probed"))
+    workspace.write(method="probe", experiment="probe")
+    for name in ("results", "logs", ".snakemake"):
+        shutil.copytree(finished.folder / name, workspace.folder / name)
+    shutil.copy2(finished.folder / "slides.tsv", workspace.folder / "slides.tsv")
+    workspace.output = workspace.snakemake("--cores", "2").stdout
+    return workspace
+
+
+@pytest.mark.slow
+def test_a_probe_takes_the_tiles_that_are_there_and_gives_all_that_training_gives(probed, finished):
+    assert not {"synthesize_slide", "tile_slide", "train"} & jobs(probed.output)
+    names = set(probed.contents("**/*.*"))
+    after = set(finished.contents("evaluation/*", "heatmaps/*", "predictions/*", "previews/*", "report.html"))
+    assert {f"experiments/probe/{name}" for name in after} <= names
+    assert probed.contents("model/*", "report.html") == finished.contents("model/*", "report.html")
+    assert "Nothing to be done" in probed.snakemake("--cores", "2").stdout
+
+
+@pytest.mark.slow
+def test_the_report_tells_of_the_probe(probed):
+    page = (probed.folder / "results/experiments/probe/report.html").read_text()
+    facts = json.loads((probed.folder / "results/experiments/probe/model/probe.json").read_text())
+    assert "features of a tile by the encoder efficientnet_lite0" in page
+    assert facts["features"]["weights_sha256"] in page
+    assert ">fit_probe</th>" in page
+    assert ">train</th>" not in page
+
+
+@pytest.mark.slow
+def test_new_slides_are_scored_by_the_probe_with_its_encoder(probed, workspace, draw_slide):
+    model = probed.folder / "results/experiments/probe/model/model.keras"
+    slide = draw_slide("glands 20x 0.9x0.8mm")
+    (workspace.folder / "new.tsv").write_text(f"slide_id\tpatient_id\tpath\nnew\tP\t{slide}\n")
+    run = workspace.snakemake("score", "--cores", "2", "--config", "slides=new.tsv", f"model={model}")
+    assert not {"train", "fit_probe"} & jobs(run.stdout)
+    assert workspace.contents("features/efficientnet_lite0/new.zarr.zip")
+    assert not workspace.contents("tiles/*.tfrecord")
+    (scores,) = workspace.folder.glob("results/**/scores.tsv")
+    with scores.open() as file:
+        (row,) = csv.DictReader(file, delimiter="\t")
+    assert row["predicted"] in read_description(model).classes
+    assert int(row["tile_count"]) > 0
