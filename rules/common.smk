@@ -20,7 +20,10 @@ from slidemill.cohort.validation import check_cells, check_labels
 from slidemill.config import prepare_config
 from slidemill.errors import ConfigError, SlidemillError
 from slidemill.features.spec import check_encoder, find_encoder
+from slidemill.launch import home_folder
+from slidemill.lifeline import tie_programs
 from slidemill.locations import is_address
+from slidemill.machine import machine_trouble
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.training.description import read_description
 
@@ -44,6 +47,10 @@ os.environ.update(
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 )
+# Open MPI does not start without.
+os.environ.setdefault("HOME", home_folder())
+# Jobs end with this Snakemake, also when it is killed; those of a group also with the one that started the group.
+tie_programs(keep_others=workflow.subprocess_exec)
 # SLURM's PMIx offers munge to ranks as well; Open MPI's has none, and would tell so at length.
 os.environ.setdefault("PMIX_MCA_psec", "native")
 if os.geteuid() == 0:
@@ -180,6 +187,8 @@ try:
     ENCODERS = encoders_of_config()
 except SlidemillError as error:
     raise WorkflowError(str(error)) from None
+except OSError as error:
+    raise WorkflowError(str(machine_trouble(error) or error)) from None
 
 DRAWN_SLIDES = any(slide.synthetic for slide in COHORT.values())
 IS_CROSS_VALIDATION = bool(config["split"]["folds"]) and not TRAINED_MODEL

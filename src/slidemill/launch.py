@@ -7,10 +7,15 @@ where a signal to the whole job does not reach it, and gets SIGUSR1 in the place
 """
 
 import ctypes
+import os
+import pwd
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from types import FrameType
+
+from slidemill.lifeline import VARIABLE, end_with_starter
 
 _PR_SET_PDEATHSIG = 1
 
@@ -18,7 +23,8 @@ _PR_SET_PDEATHSIG = 1
 def run_mpirun(arguments: Sequence[str]) -> int:
     """Run mpirun to its end.
 
-    The first SIGTERM asks the ranks to stop, a second one ends them as mpirun does; so does SIGINT.
+    The first SIGTERM asks the ranks to stop, a second one ends them as mpirun does; so does SIGINT. The end of the
+    workflow that started this process asks them to stop, too.
 
     Args:
         arguments: of mpirun.
@@ -30,6 +36,7 @@ def run_mpirun(arguments: Sequence[str]) -> int:
         ["mpirun", *arguments],
         stdin=subprocess.DEVNULL,  # a process group in the background would be stopped when it reads a terminal
         process_group=0,
+        env=_environment(),
         preexec_fn=_end_with_parent,
     )
     asked = False
@@ -41,8 +48,22 @@ def run_mpirun(arguments: Sequence[str]) -> int:
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, lambda number, frame: mpirun.send_signal(signal.SIGTERM))  # noqa: ARG005
+    end_with_starter()
     code = mpirun.wait()
     return code if code >= 0 else 128 - code
+
+
+def home_folder() -> str:
+    """Where programs look for the user's settings when HOME is not set, which Open MPI refuses to start without."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:  # in a container, of a user that it does not know
+        return tempfile.gettempdir()
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name != VARIABLE}  # this process looks for all
+    return {"HOME": home_folder()} | inherited
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,71 @@
+"""Programs that end with the one that started them, also when that was killed and could not tell them.
+
+A job that goes on without its workflow would work beside the copy of it that the next run starts. The kernel's own
+means (PR_SET_PDEATHSIG) reaches direct children only, and between a workflow and its programs there is a shell. So the
+workflow says in the environment who it is, and its programs look now and then whether it is still there.
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+VARIABLE = "SLIDEMILL_ENDS_WITH"
+
+_PROC = Path("/proc")
+_LOOK_SECONDS = 1.0
+_PATIENCE_SECONDS = 600.0  # for a training to save its state
+
+_LOG = logging.getLogger(__name__)
+
+
+def tie_programs(*, keep_others: bool) -> None:
+    """Let the programs that this process starts end with it; nothing happens where there is no /proc.
+
+    Args:
+        keep_others: let them end also with the one that this process itself ends with.
+    """
+    own = _identity(os.getpid())
+    others = os.environ.get(VARIABLE, "") if keep_others else ""
+    if own is not None:
+        os.environ[VARIABLE] = ";".join(filter(None, [others, own]))
+
+
+def end_with_starter() -> None:
+    """From now on send this process SIGTERM when one of those that it ends with is gone.
+
+    One of another machine, or of a container with process numbers of its own, is not looked for.
+    """
+    tied = [one for one in os.environ.get(VARIABLE, "").split(";") if one.startswith(f"{_numbering()} ")]
+    if tied:
+        threading.Thread(target=_look, args=(tied,), daemon=True, name="lifeline").start()
+
+
+def _look(tied: list[str]) -> None:
+    while all(_identity(int(one.split()[2])) == one for one in tied):
+        time.sleep(_LOOK_SECONDS)
+    _LOG.error("the workflow that started this program is gone: it ends as well")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_PATIENCE_SECONDS)
+    os._exit(1)
+
+
+def _identity(pid: int) -> str | None:
+    """A process for as long as it lives: its number may be another's afterwards."""
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    state, started = fields[0], fields[19]
+    return None if state in "ZX" else f"{_numbering()} {pid} {started}"
+
+
+def _numbering() -> str:
+    """Where the numbers of processes are those of this process."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {(_PROC / 'self/ns/pid').readlink()}"
+    except OSError:
+        return "unknown unknown"
