@@ -2,6 +2,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from slidemill.inference import scoring
+from slidemill.inference import batch, scoring
 from slidemill.inference.batch import SlidesFailedError, predict_batch
 from slidemill.inference.predict import SlideJob, StaleTilesError, TileMismatchError, predict_slides
 from slidemill.inference.scoring import RecordsError
@@ -184,6 +185,44 @@ def test_a_slide_that_fails_takes_no_other_along(model_file, tmp_path, monkeypat
     predict(tmp_path, model_file, "s1", "s22", "s333")
     assert scored == ["s22"]  # the others were kept
     assert all(read_predictions(job.output).scores.shape == (2, 3) for job in jobs)
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_copy_of_the_job_may_move_what_this_one_has_written(model_file, tmp_path, monkeypatch):
+    """Between the last slide and the move another copy moves two of three files; one of those is then overwritten."""
+    jobs = [slide(tmp_path, name, tiles=2) for name in ("s1", "s22", "s333")]
+    predict_slides(jobs, model_file)
+    alone = [job.output.read_bytes() for job in jobs]
+    for job in jobs:
+        job.output.unlink()
+
+    def other_copy(todo, *arguments, **options):
+        failures = predict_slides(todo, *arguments, **options)
+        if len(todo) == 3:
+            for name in ("s1", "s22"):
+                (tmp_path / "kept" / f"{name}.zarr.zip").rename(tmp_path / "predictions" / f"{name}.zarr.zip")
+            (tmp_path / "predictions" / "s22.zarr.zip").unlink()  # and its workflow has started it anew
+        return failures
+
+    monkeypatch.setattr(batch, "predict_slides", other_copy)
+    predict(tmp_path, model_file, "s1", "s22", "s333")
+    assert [job.output.read_bytes() for job in jobs] == alone
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_two_copies_of_the_job_at_the_same_time(model_file, tmp_path):
+    names = ["s1", "s22", "s333", "s4444"]
+    jobs = [slide(tmp_path, name, tiles=6) for name in names]
+    command = [sys.executable, SCRIPT, "--tiles", tmp_path, "--model", model_file, "--kept", tmp_path / "kept"]
+    command += ["--predictions", tmp_path / "predictions", *(part for name in names for part in ("--slide", name))]
+    first = subprocess.Popen(command)
+    time.sleep(0.5)
+    second = subprocess.Popen(command)
+    assert (first.wait(), second.wait()) == (0, 0)
+    together = [job.output.read_bytes() for job in jobs]
+    predict_slides(jobs, model_file)
+    assert [job.output.read_bytes() for job in jobs] == together
     assert list((tmp_path / "kept").iterdir()) == []
 
 

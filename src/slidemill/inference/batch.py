@@ -63,7 +63,7 @@ def predict_batch(
     batch_size: int = DEFAULT_BATCH_SIZE,
     threads: int = 1,
 ) -> None:
-    """Write the predictions of slides, all of them or none.
+    """Write the predictions of slides, all of them or none; several calls may work at the same slides at once.
 
     Args:
         slide_ids: the slides.
@@ -86,14 +86,20 @@ def predict_batch(
         for slide, source in zip(slide_ids, sources, strict=True)
     ]
     model_sha256 = file_sha256(model_file)
-    missing = [job for job in jobs if not _is_finished(job, exclude, model_sha256)]
+    missing = [job for job in jobs if not _is_finished(job, job.output, exclude, model_sha256)]
     _log.info("%d slides, %d of them finished before", len(jobs), len(jobs) - len(missing))
-    failures = predict_slides(missing, model_file, exclude=exclude, batch_size=batch_size, threads=threads)
-    if failures:
-        raise SlidesFailedError([str(error) for error in failures], len(jobs))
-    predictions_folder.mkdir(parents=True, exist_ok=True)
-    for job in jobs:
-        shutil.move(job.output, predictions_folder / job.output.name)
+    while True:
+        failures = predict_slides(missing, model_file, exclude=exclude, batch_size=batch_size, threads=threads)
+        if failures:
+            raise SlidesFailedError([str(error) for error in failures], len(jobs))
+        predictions_folder.mkdir(parents=True, exist_ok=True)
+        # Another copy of this job may run at the same time, and move what both have written.
+        absent = [job for job in jobs if not _moved(job.output, predictions_folder / job.output.name)]
+        missing = [
+            job for job in absent if not _is_finished(job, predictions_folder / job.output.name, exclude, model_sha256)
+        ]
+        if not missing:
+            return
 
 
 def _sources(slide_ids: Sequence[str], tiles: Path, features: Path | None, description: ModelDescription) -> list[Path]:
@@ -105,13 +111,21 @@ def _sources(slide_ids: Sequence[str], tiles: Path, features: Path | None, descr
     return [features_path(features, slide) for slide in slide_ids]
 
 
-def _is_finished(job: SlideJob, exclude: Collection[QualityFlag], model_sha256: str) -> bool:
-    """Whether an earlier run has scored these very tiles with this very model."""
+def _moved(kept: Path, final: Path) -> bool:
+    try:
+        shutil.move(kept, final)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _is_finished(job: SlideJob, output: Path, exclude: Collection[QualityFlag], model_sha256: str) -> bool:
+    """Whether another run has scored these very tiles with this very model."""
     try:
         newest_input = max(job.source.stat().st_mtime_ns, job.store.stat().st_mtime_ns)
-        if job.output.stat().st_mtime_ns <= newest_input:
+        if output.stat().st_mtime_ns <= newest_input:
             return False
-        predictions, tiles = read_predictions(job.output), read_store(job.store).without(exclude)
+        predictions, tiles = read_predictions(output), read_store(job.store).without(exclude)
         return predictions.model_sha256 == model_sha256 and np.array_equal(predictions.coordinates, tiles.coordinates)
     except (FileNotFoundError, ZarrZipError):
         return False

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -96,6 +97,14 @@ def test_a_fault_that_stays_ends_with_a_message_and_no_file(download, gdc, outpu
     assert "\n" not in str(caught.value)
     assert not output.exists()
     assert bool(on_the_way(tmp_path)) == (fault != "corrupt")
+
+
+def test_copies_of_the_job_at_the_same_time_fetch_it_once(download, gdc, served, output, tmp_path, connections):
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda _: download(), range(3))) == [True] * 3
+    assert output.read_bytes() == served.path.read_bytes()
+    assert len(gdc.data_requests()) == connections
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "at-the-gdc") == ["slides"]
 
 
 def test_a_server_that_answers_with_other_ranges_is_not_believed(download, gdc, output, served, connections):

@@ -17,6 +17,7 @@ from slidemill.cohort.gdc.server import GdcServer
 from slidemill.cohort.gdc.space import check_space, disk_errors
 from slidemill.cohort.gdc.token import read_token
 from slidemill.cohort.gdc.verify import verify
+from slidemill.locks import only_one
 from slidemill.placeholder import write_placeholder
 
 _LOG = logging.getLogger(__name__)
@@ -69,6 +70,26 @@ def download_slide(file: GdcFile, output: Path, folder: Path, options: DownloadO
     """
     token = read_token(options.token_file) if options.token_file else None
     program = _gdc_client(options.client)
+    with only_one(folder.with_name(f".{folder.name}.lock"), f"downloading {output}"):
+        if _is_there(output, file):  # another copy of this job has just put it there
+            shutil.rmtree(folder, ignore_errors=True)
+            return True
+        return _download(file, output, folder, options, program, token)
+
+
+def _is_there(output: Path, file: GdcFile) -> bool:
+    if not output.exists():
+        return False
+    try:
+        verify(output, file)
+    except TransientError:
+        return False
+    return True
+
+
+def _download(
+    file: GdcFile, output: Path, folder: Path, options: DownloadOptions, program: Path | None, token: str | None
+) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     with GdcServer(options.server, options.patience, connections=options.connections, token=token) as server:
