@@ -8,7 +8,7 @@ import pytest
 LIBRARY = Path(__file__).parents[1] / "src" / "slidemill"
 LAYERS = [
     {"errors", "atomic", "seeds"},
-    {"placeholder"},
+    {"placeholder", "machine", "lifeline", "locks"},
     {"names"},
     {"locations", "schema"},
     {"units", "world", "zarr_zip", "command", "launch", "scratch", "hashing"},

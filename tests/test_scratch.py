@@ -1,7 +1,14 @@
 """Copies on a local disk."""
 
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+from slidemill.machine import MachineTroubleError
 from slidemill.scratch import ScratchError, slide_on_scratch
 
 
@@ -38,6 +45,46 @@ def test_the_copy_goes_also_when_the_block_raises(slide, scratch):
 def test_two_jobs_do_not_share_a_copy(slide, scratch):
     with slide_on_scratch(slide, str(scratch)) as one, slide_on_scratch(slide, str(scratch)) as other:
         assert one != other
+
+
+COPIER = """
+import sys, time
+from pathlib import Path
+from slidemill.scratch import slide_on_scratch
+with slide_on_scratch(Path(sys.argv[1]), sys.argv[2]) as copy:
+    print(copy, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_copy_of_a_killed_job_is_cleared_and_that_of_a_living_one_is_not(slide, scratch, monkeypatch):
+    monkeypatch.setattr("slidemill.scratch._NEW_SECONDS", -1)
+    copiers = [
+        subprocess.Popen([sys.executable, "-c", COPIER, slide, scratch], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    killed, living = (Path(copier.stdout.readline().strip()) for copier in copiers)
+    copiers[0].kill()
+    copiers[0].wait()
+    assert killed.exists()
+    with slide_on_scratch(slide, str(scratch)):
+        assert not killed.parent.exists()
+        assert living.exists()
+    for copier in copiers:
+        copier.kill()
+        copier.communicate()
+
+
+def test_a_slide_that_the_machine_does_not_give_is_no_fault_of_the_folder(slide, scratch, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("shutil.copyfile", refuse)
+    with pytest.raises(ScratchError, match="could not be copied there"), slide_on_scratch(slide, str(scratch)):
+        pass
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(MachineTroubleError, match="Input/output error"), slide_on_scratch(slide, str(scratch)):
+        pass
 
 
 @pytest.mark.parametrize("name", ["S-1.mrxs", "absent.svs"])

@@ -20,6 +20,7 @@ import numpy as np
 
 from slidemill.atomic import write_bytes
 from slidemill.errors import SlidemillError
+from slidemill.machine import machine_trouble
 
 if TYPE_CHECKING:
     import zarr
@@ -84,6 +85,8 @@ def _opened(path: Path) -> Iterator["zarr.Group"]:
         finally:
             store.close()
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        if trouble := machine_trouble(error, path):
+            raise trouble from error
         raise ZarrZipError(path, str(error)) from error
 
 

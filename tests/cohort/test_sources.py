@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -153,14 +155,37 @@ def test_a_file_that_cannot_be_looked_at(tmp_path, monkeypatch):
 
     monkeypatch.setattr("slidemill.cohort.sources.os.stat", refuse)
     (found,) = problems(sheet)
-    assert "away/a.svs cannot be looked at (Permission denied)" in found
+    assert "away/a.svs: Permission denied. Give the user that runs the job the right to it" in found
 
 
 def test_a_path_that_the_system_refuses(tmp_path):
     (found,) = problems(write(tmp_path, {"slide_id": "a", "path": "x" * 300}))
-    assert "cannot be looked at (File name too long)" in found
+    assert "cannot be looked at (File name too long). Correct its path." in found
 
 
 def test_slides_to_draw_and_slides_to_download_do_not_mix(tmp_path):
     (found,) = problems(write(tmp_path, downloaded("a", 1), {"slide_id": "b", "synthetic": "glands"}))
     assert "slide 'a' is to be downloaded, but the sheet has slides to draw" in found
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_slides_that_may_not_be_looked_at_are_a_line_each(tmp_path):
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    for name in ("a", "closed/b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a").chmod(0)
+    (tmp_path / "closed").chmod(0)
+    paths = {name: f"{tmp_path}/{name}" for name in ("a", "closed/b")}
+    sheet = write(tmp_path, *({"slide_id": name[-1], "path": path} for name, path in paths.items()))
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom slidemill.cohort import read_sheet\n"
+        "from slidemill.cohort.sources import check_sources\nfrom slidemill.command import run\n"
+        "sheet = Path(sys.argv[1])\nslides = read_sheet(sheet)\nos.setuid(12345)\n"
+        "run(lambda: check_sources(sheet, slides))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program, sheet], capture_output=True, text=True, check=False).stderr
+    assert "Traceback" not in told
+    for line, name in zip(told.splitlines(), ("a", "closed/b"), strict=True):
+        assert f"{tmp_path}/{name}: Permission denied. Give the user that runs the job the right to it" in line

@@ -64,11 +64,6 @@ def test_what_is_no_slide_is_told_so(tmp_path, content, reason):
         use(path)
 
 
-def test_a_missing_file(tmp_path):
-    with pytest.raises(UnreadableSlideError, match="No such file"):
-        use(tmp_path / "s.svs")
-
-
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9, 0.999])
 def test_a_slide_cut_short(tmp_path, draw_slide, share, reader):

@@ -1,3 +1,4 @@
+import errno
 import os
 from dataclasses import replace
 
@@ -6,6 +7,7 @@ import openslide
 import pytest
 import simplejpeg
 
+from slidemill.machine import MachineTroubleError
 from slidemill.records import parse_example, read_record, read_records
 from slidemill.slides import SlideProperties
 from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
@@ -294,3 +296,25 @@ def test_a_sheet_that_contradicts_the_file_is_used_and_reported(draw_slide, tmp_
 def test_a_missing_resolution_names_the_column_to_fill_in():
     with pytest.raises(ResolutionMissingError, match="Fill in its 'mpp' column in the slide sheet"):
         resolution_of("S", properties(None, None), None)
+
+
+@pytest.mark.parametrize("reader", ["auto", "openslide"])
+def test_trouble_of_the_machine_sets_no_slide_aside(draw_slide, tmp_path, monkeypatch, reader):
+    """It fails in the middle of the slide; what was cut before stays as it was, and there is no new file."""
+    slide = draw_slide("glands 20x 0.9x0.8mm")
+    _, records, store = cut(slide, tmp_path)
+    before = records.read_bytes(), store.read_bytes()
+
+    def refuse(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def fail(*_):
+        monkeypatch.setattr("slidemill.slides.availability.check_readable", refuse)
+        raise openslide.OpenSlideError("cannot read")
+
+    monkeypatch.setattr(os, "pread", refuse)
+    monkeypatch.setattr(openslide.OpenSlide, "read_region", fail)
+    with pytest.raises(MachineTroubleError, match="Input/output error"):
+        cut(slide, tmp_path, replace(SMALL_TILES, reader=reader))
+    assert (records.read_bytes(), store.read_bytes()) == before
+    assert sorted(os.listdir(tmp_path)) == ["s.tfrecord", "s.zarr.zip"]

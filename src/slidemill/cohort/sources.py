@@ -1,5 +1,6 @@
 """Where the slides of a sheet come from: each from one place that is there, and no two from the same."""
 
+import errno
 import os
 import stat
 from collections import defaultdict
@@ -9,6 +10,7 @@ from pathlib import Path
 from slidemill.cohort.sheet import Slide
 from slidemill.cohort.table import SheetError
 from slidemill.locations import is_address, location_problem, one_spelling
+from slidemill.machine import machine_trouble
 
 _OF_A_FILE = ("filename", "md5", "size")  # what a slide that is downloaded needs besides its file_id
 
@@ -66,10 +68,13 @@ def _file_problems(where: str, slide: Slide, path: str, files: dict[str, os.stat
             "snakemake runs."
         )
     except OSError as error:
-        yield f"{where}: {path} cannot be looked at ({error.strerror}). Mend that, or correct its path."
+        trouble = machine_trouble(error, path)
+        yield f"{where}: {trouble or f'{path} cannot be looked at ({error.strerror}). Correct its path.'}"
     else:
         if not stat.S_ISREG(found.st_mode):
             yield f"{where}: {path} is a folder or a device, and no file. Give the slide's file."
+        elif not os.access(path, os.R_OK):
+            yield f"{where}: {machine_trouble(PermissionError(errno.EACCES, path), path)}"
         files[slide.slide_id] = found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from slidemill.slides.availability import blaming_the_right_one
 from slidemill.slides.direct_reader import direct_reader
 from slidemill.slides.file_kinds import is_plain_picture, known_kind, never_read
 from slidemill.slides.not_downloaded import refuse_placeholder
@@ -44,10 +45,11 @@ def open_slide(path: Path, reader: ReaderChoice = "auto") -> Iterator[SlideReade
         UnsupportedSlideError: the file is of a kind that is known and not read.
         NotBrightfieldError: its pixels are not RGB.
         SlideNotDownloadedError: the file stands in the place of a slide that could not be downloaded.
+        MachineTroubleError: the machine does not give the file, now or while it is read.
     """
-    refuse_placeholder(path)
-    head = _head_of(path)
-    with ExitStack() as stack:
+    with blaming_the_right_one(path), ExitStack() as stack:
+        refuse_placeholder(path)
+        head = _head_of(path)
         if reader == "openslide":
             yield _by_openslide_or_plain(stack, path, head)
             return

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from slidemill.atomic import atomic_path
+from slidemill.machine import machine_trouble
 from slidemill.training.history import EpochRow
 from slidemill.training.parameters import OPERATIONAL, TrainingParameters
 
@@ -88,6 +89,8 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
     try:
         checkpoint = _read(path)
     except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        if trouble := machine_trouble(error, path):
+            raise trouble from error
         _log.warning("%s: damaged checkpoint (%s); not used", path, error)
         return None
     if checkpoint.fingerprint != fingerprint:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from slidemill.errors import SlidemillError
+from slidemill.machine import machine_trouble
 from slidemill.training.parameters import InputFit
 
 ENTRY = "slidemill.json"
@@ -104,4 +105,6 @@ def read_description(model_file: Path) -> ModelDescription:
     except FileNotFoundError:
         raise ModelFileError(model_file, "there is no such model file") from None
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        if trouble := machine_trouble(error, model_file):
+            raise trouble from error
         raise ModelFileError(model_file, "not a model with a description of its classes") from error

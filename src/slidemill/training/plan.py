@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from slidemill.errors import SlidemillError
+from slidemill.machine import machine_trouble
 from slidemill.units import TilePixels
 
 FORMAT = "slidemill shard plan 2"
@@ -131,6 +132,8 @@ def _parsed(path: Path) -> ShardPlan:
     except FileNotFoundError:
         raise ShardPlanError(path, "there is no such shard plan", "Run shard_tiles first") from None
     except (OSError, KeyError, TypeError, ValueError) as error:
+        if trouble := machine_trouble(error, path):
+            raise trouble from error
         raise ShardPlanError(path, f"not a readable shard plan ({error!r})", advice) from error
 
 

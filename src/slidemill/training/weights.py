@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from slidemill.errors import SlidemillError
+from slidemill.machine import machine_trouble
 from slidemill.training.backend import keras
 from slidemill.training.models import network_of
 
@@ -53,6 +54,8 @@ def load_weights(model: keras.Model, path: Path) -> None:
     except FileNotFoundError:
         raise WeightsError(path, "there is no such file") from None
     except (OSError, KeyError, zipfile.BadZipFile) as error:
+        if trouble := machine_trouble(error, path):
+            raise trouble from error
         raise WeightsError(path, f"not a file of Keras weights ({error})") from error
 
 
