@@ -49,8 +49,8 @@ os.environ.update(
 )
 # Open MPI does not start without.
 os.environ.setdefault("HOME", home_folder())
-# Jobs end with this Snakemake, also when it is killed; those of a group also with the one that started the group.
-tie_programs(keep_others=workflow.subprocess_exec)
+# Jobs end with the Snakemake that runs them, also when it is killed.
+tie_programs()
 # SLURM's PMIx offers munge to ranks as well; Open MPI's has none, and would tell so at length.
 os.environ.setdefault("PMIX_MCA_psec", "native")
 if os.geteuid() == 0:

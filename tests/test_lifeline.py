@@ -14,8 +14,8 @@ from slidemill import lifeline
 STARTER = """
 import subprocess, sys
 from slidemill.lifeline import tie_programs
-tie_programs(keep_others=len(sys.argv) > 2)
-subprocess.run(["bash", "-c", 'set -e; "$@" || true; true', "-", sys.executable, *sys.argv[1].split("|")])
+tie_programs()
+subprocess.run(["bash", "-c", 'set -e; "$@" || true; true', "-", sys.executable, sys.argv[1]])
 """
 WAITER = """
 import os, time
@@ -61,14 +61,6 @@ def test_a_program_ends_with_the_workflow_that_was_killed(files):
         time.sleep(1.5)
         assert lives(pid)
         kill(starter)
-    assert ended(pid)
-
-
-def test_a_program_of_a_group_ends_with_the_outer_workflow_too(files):
-    inner = f"{files / 'starter.py'}|{files / 'waiter.py'}|keep"
-    with subprocess.Popen([sys.executable, files / "starter.py", inner], stdout=subprocess.PIPE, text=True) as outer:
-        pid = int(outer.stdout.readline())
-        kill(outer)
     assert ended(pid)
 
 

@@ -21,30 +21,26 @@ _PATIENCE_SECONDS = 600.0  # for a training to save its state
 _LOG = logging.getLogger(__name__)
 
 
-def tie_programs(*, keep_others: bool) -> None:
-    """Let the programs that this process starts end with it; nothing happens where there is no /proc.
-
-    Args:
-        keep_others: let them end also with the one that this process itself ends with.
-    """
+def tie_programs() -> None:
+    """Let the programs that this process starts end with it; nothing happens where there is no /proc."""
     own = _identity(os.getpid())
-    others = os.environ.get(VARIABLE, "") if keep_others else ""
     if own is not None:
-        os.environ[VARIABLE] = ";".join(filter(None, [others, own]))
+        os.environ[VARIABLE] = own
 
 
 def end_with_starter() -> None:
-    """From now on send this process SIGTERM when one of those that it ends with is gone.
+    """From now on send this process SIGTERM when the one that it ends with is gone.
 
     One of another machine, or of a container with process numbers of its own, is not looked for.
     """
-    tied = [one for one in os.environ.get(VARIABLE, "").split(";") if one.startswith(f"{_numbering()} ")]
-    if tied:
-        threading.Thread(target=_look, args=(tied,), daemon=True, name="lifeline").start()
+    starter = os.environ.get(VARIABLE, "")
+    if starter.startswith(f"{_numbering()} "):
+        threading.Thread(target=_look, args=(starter,), daemon=True, name="lifeline").start()
 
 
-def _look(tied: list[str]) -> None:
-    while all(_identity(int(one.split()[2])) == one for one in tied):
+def _look(starter: str) -> None:
+    pid = int(starter.split()[-2])
+    while _identity(pid) == starter:
         time.sleep(_LOOK_SECONDS)
     _LOG.error("the workflow that started this program is gone: it ends as well")
     os.kill(os.getpid(), signal.SIGTERM)
