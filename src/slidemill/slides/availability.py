@@ -16,7 +16,7 @@ _GONE = "Bring the file or its disk back, or correct its path in the slide sheet
 
 @contextmanager
 def blaming_the_right_one(path: Path) -> Iterator[None]:
-    """Turn an `UnreadableSlideError` (or `UnsupportedSlideError`) of this block into one of the machine's trouble, where it is that.
+    """Turn an error of this block that blames the slide into one of the machine's trouble, where it is that.
 
     Readers are built on libraries that tell little of what happened. So the file is read once more, all of it, before
     its content is blamed.
