@@ -158,10 +158,9 @@ try:
         schema_file=BASE / "schemas" / "config.schema.yaml",
     )
     # Where all lies that follows from the method; slides, tiles and features are the same for all experiments.
-    IN_EXPERIMENT = (
-        f"/experiments/{config['experiment']}" if config["experiment"] else ""
-    )
-    RESULTS, LOGS = f"results{IN_EXPERIMENT}", f"logs{IN_EXPERIMENT}"
+    EXPERIMENT = ["experiments", config["experiment"]] if config["experiment"] else []
+    RESULTS = str(Path("results", *EXPERIMENT))
+    LOGS = str(Path("logs", *EXPERIMENT))
     SHEET = find_sheet(config["slides"])
     # Jobs on machines without this file system get the sheet with the sources, as they get configs.
     snakemake_internals.send_with_sources(workflow, SHEET)

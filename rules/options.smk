@@ -90,7 +90,7 @@ def folders_of(name, files):
 
 
 def benchmark_places():
-    """The benchmark file, or the folder of such files, of each rule here: those of other experiments are left out."""
+    """The benchmark file, or the folder of such files, of each rule here. Those of other experiments are left out."""
     files = snakemake_internals.benchmark_files(workflow)
     places = (re.search(r"results/(?:.*/)?benchmarks/[^/]+", file) for file in files)
     return sorted({place[0] for place in places})

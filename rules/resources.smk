@@ -49,10 +49,7 @@ def features_memory(wildcards, attempt):
 
 def probe_memory(wildcards, input, attempt):
     """Memory of a job that holds all features, which are hardly smaller in their files."""
-    return round(
-        (3000 + 1.3 * sum(Path(file).stat().st_size for file in input.features) / 1e6)
-        * attempt
-    )
+    return round((3000 + 1.3 * input.size_mb) * attempt)
 
 
 def predict_memory(wildcards, attempt):

@@ -43,6 +43,8 @@ def test_every_job_has_a_log_and_a_benchmark(finished):
         "query_gdc",
         "without_sheet",
         "overlay",
+        "features",
+        "fit_probe",
     }
     jobs = set(re.findall(r"^ *rule (\w+):", rules, re.M)) - not_here | {"predict_slides"}
     log_files = (path.relative_to(finished.folder / "logs") for path in finished.folder.glob("logs/**/*.log"))

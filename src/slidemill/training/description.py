@@ -8,7 +8,7 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from slidemill.errors import SlidemillError
 from slidemill.machine import machine_trouble
@@ -17,7 +17,6 @@ from slidemill.training.parameters import InputFit
 ENTRY = "slidemill.json"
 
 Method = Literal["tiles", "probe"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 # Zip entries need a date; a fixed one (the earliest that the format knows) keeps equal models equal in bytes.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
