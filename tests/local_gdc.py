@@ -6,6 +6,7 @@ serves the files of a folder and prints its address and the UUID of each; benchm
 it in their own process, make it fail, and read what it was asked.
 """
 
+import functools
 import hashlib
 import io
 import json
@@ -16,7 +17,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,6 +39,11 @@ FAULTS = (
     "ignore range",  # 200 and the whole file, whatever was asked for
     "wrong range",  # 206 with other bytes than those that were asked for
 )
+
+
+@functools.cache
+def _md5_of(path: Path, _changed: int) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class ServedFile:
 
     @property
     def md5(self) -> str:
-        return hashlib.md5(self.path.read_bytes(), usedforsecurity=False).hexdigest()
+        return _md5_of(self.path, self.path.stat().st_mtime_ns)
 
     def hit(self) -> dict[str, object]:
         """As the API's /files tells of it."""
@@ -115,6 +121,8 @@ class LocalGdc:
         self.broken: set[str] = set()  # file_ids of which every answer is corrupt
         self.status = "OK"
         self.retry_after = "0"
+        self.content_md5 = True  # whether answers name the MD5 of the whole file, without which gdc-client fails
+        self.before_bytes: Callable[[], object] = lambda: None  # called before the bytes of an answer are sent
         self.requests: list[Request] = []
         self.closing = threading.Event()
 
@@ -263,9 +271,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(stated))
         self.send_header("Content-Disposition", f"attachment; filename={file.name}")
         self.send_header("Accept-Ranges", "bytes")
+        if self.gdc.content_md5:
+            self.send_header("Content-MD5", file.md5)
         if partial:
             self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
         self.end_headers()
+        self.gdc.before_bytes()
         half = -(-length // 2)  # upwards, so that each try gets something
         sent = {"truncate": half, "stall": half}.get(fault or "", min(length, stated))
         with file.path.open("rb") as content:

@@ -15,6 +15,7 @@ from slidemill.cohort.gdc.patience import Patience
 from slidemill.cohort.gdc.ranges import progress_path
 from slidemill.cohort.gdc.server import GdcServer
 from slidemill.cohort.gdc.space import check_space, disk_errors
+from slidemill.cohort.gdc.takeover import take_over
 from slidemill.cohort.gdc.token import read_token
 from slidemill.cohort.gdc.verify import verify
 from slidemill.locks import only_one
@@ -31,7 +32,8 @@ class DownloadOptions:
     """How files are fetched.
 
     Attributes:
-        client: "gdc-client", "https" (built in), or "auto": gdc-client where it is on the PATH.
+        client: "gdc-client", "https" (built in), or "auto": gdc-client where it is on the PATH. What gdc-client does
+            not bring, the built-in client does.
         server: address of the GDC.
         connections: how many are used at once for one file.
         patience: how often and how long to try.
@@ -95,10 +97,7 @@ def _download(
     with GdcServer(options.server, options.patience, connections=options.connections, token=token) as server:
         try:
             with disk_errors(folder):
-                if program is None:
-                    fetched = _fetch_by_https(file, folder, server, options)
-                else:
-                    fetched = _fetch_by_gdc_client(file, folder, program, options)
+                fetched = _fetch(file, folder, server, program, options)
         except DownloadError as error:
             server.check_status()
             if options.on_failure == "stop":
@@ -125,10 +124,46 @@ def _gdc_client(client: Client) -> Path | None:
     return Path(program) if program else None
 
 
-def _fetch_by_https(file: GdcFile, folder: Path, server: GdcServer, options: DownloadOptions) -> Path:
+def _fetch(file: GdcFile, folder: Path, server: GdcServer, program: Path | None, options: DownloadOptions) -> Path:
+    """The file, its bytes verified; what an earlier call left in the folder is gone on with."""
     partial = folder / f"{file.file_id}.partial"
-    there = partial.stat().st_blocks * 512 if partial.exists() else 0
-    check_space(folder, file.size - there)
+    check_space(folder, file.size - _bytes_in(folder))
+    # Where the built-in client has begun it goes on.
+    if program is not None and not partial.exists():
+        fetched = _fetch_by_gdc_client(file, folder, partial, program, options)
+        if fetched is not None:
+            return fetched
+    return _fetch_by_https(file, partial, server, options)
+
+
+def _fetch_by_gdc_client(
+    file: GdcFile, folder: Path, partial: Path, program: Path, options: DownloadOptions
+) -> Path | None:
+    """The file, its bytes verified; where it is not, what gdc-client has is made that of the built-in client."""
+    _LOG.info("%s: %d bytes from %s, by %s", file.filename, file.size, options.server, program)
+    client = gdc_client.GdcClient(
+        program=program,
+        server=options.server,
+        connections=options.connections,
+        timeout_s=options.patience.timeout_s,
+        token_file=options.token_file,
+    )
+    left = gdc_client.fetch(file, folder, client)
+    taken = 0
+    if left is not None:
+        try:
+            verify(left, file)
+        except TransientError as error:
+            _LOG.warning("by gdc-client %s", error)
+            taken = take_over(left, partial, file.size, connections=options.connections)
+        else:
+            return left
+    _LOG.info("gdc-client has fetched %d of %d bytes; the built-in client goes on from there", taken, file.size)
+    shutil.rmtree(folder / file.file_id, ignore_errors=True)
+    return None
+
+
+def _fetch_by_https(file: GdcFile, partial: Path, server: GdcServer, options: DownloadOptions) -> Path:
     _LOG.info("%s: %d bytes from %s, by the built-in client", file.filename, file.size, server.url)
     for attempt in options.patience.attempts():
         with attempt:
@@ -143,17 +178,6 @@ def _fetch_by_https(file: GdcFile, folder: Path, server: GdcServer, options: Dow
     return partial
 
 
-def _fetch_by_gdc_client(file: GdcFile, folder: Path, program: Path, options: DownloadOptions) -> Path:
-    check_space(folder, file.size)
-    _LOG.info("%s: %d bytes from %s, by %s", file.filename, file.size, options.server, program)
-    client = gdc_client.GdcClient(
-        program=program,
-        server=options.server,
-        connections=options.connections,
-        timeout_s=options.patience.timeout_s,
-        token_file=options.token_file,
-    )
-    for attempt in options.patience.attempts():
-        with attempt:
-            fetched = gdc_client.fetch(file, folder, client)
-    return fetched
+def _bytes_in(folder: Path) -> int:
+    """How much of the disk the files of a folder take."""
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())

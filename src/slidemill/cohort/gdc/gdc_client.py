@@ -1,23 +1,27 @@
 """The GDC's own program, gdc-client, where it is installed.
 
-It puts a file to FOLDER/UUID/NAME, with NAME.partial and logs/ beside it while it works. Its exit code is 0 at times
-when the checksum was wrong, and after some failures it cannot go on from its own traces; so the caller verifies what it
-left, and a try that failed leaves nothing.
+It puts a file to FOLDER/UUID/NAME, with NAME.partial and logs/ beside it while it works, and goes on from these when it
+is called again. It is called once: its exit code is 0 at times when the checksum was wrong, it asks again for what the
+server refuses, waits for no one, and does not tell a full disk from a bad answer. So the caller verifies what it left,
+and whatever is missing the built-in client fetches, by its own rules.
 """
 
 import logging
-import shutil
-import subprocess
+import os
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from slidemill.cohort.gdc.errors import TransientError
+from slidemill.cohort.gdc import process_group
 from slidemill.cohort.gdc.files import GdcFile
-from slidemill.cohort.gdc.verify import verify
 
 _LOG = logging.getLogger(__name__)
 _POLL_S = 0.2
+_SAVE_BYTES = 4 << 20  # what it fetches again after it was killed; its default is 1 GiB
+# Its processes talk over sockets in TMPDIR, the names of which have 107 bytes at most; it and its Python add 60.
+_LONGEST_TMPDIR = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,8 @@ class GdcClient:
     token_file: Path | None
 
 
-def fetch(file: GdcFile, folder: Path, client: GdcClient) -> Path:
-    """Fetch a file with one call of gdc-client.
+def fetch(file: GdcFile, folder: Path, client: GdcClient) -> Path | None:
+    """Call gdc-client once.
 
     Args:
         file: what to fetch.
@@ -48,48 +52,53 @@ def fetch(file: GdcFile, folder: Path, client: GdcClient) -> Path:
         client: how to call it.
 
     Returns:
-        The file, its bytes verified.
-
-    Raises:
-        TransientError: it did not arrive whole and right; nothing of it is left.
+        What it left of the file, whole or in part, right or wrong; None where there is nothing.
     """
-    own = folder / file.file_id
-    try:
-        exit_code = _run(_command(file, folder, client), folder, client.timeout_s)
-        if exit_code:
-            _LOG.warning("gdc-client ended with exit code %d", exit_code)
-        verify(own / file.filename, file)
-    except TransientError:
-        shutil.rmtree(own, ignore_errors=True)
-        raise
-    return own / file.filename
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="gdc-", dir=_short_folder(), ignore_cleanup_errors=True) as temporary:
+        environment = os.environ | {"TMPDIR": temporary}
+        with process_group.running(_command(file, folder, client), Path(temporary), environment) as process:
+            if _is_silent_before_it_ends(process.poll, folder, client.timeout_s):
+                _LOG.warning("gdc-client wrote nothing for %g s and was ended", client.timeout_s)
+            elif process.returncode:
+                _LOG.warning("gdc-client ended with exit code %d", process.returncode)
+    return _left(folder / file.file_id, file)
+
+
+def _left(own: Path, file: GdcFile) -> Path | None:
+    """The file in its folder: under its name, else another one, whatever the server calls it."""
+    named = [own / file.filename, own / f"{file.filename}.partial"]
+    others = sorted(path for path in own.glob("*") if path.stat().st_size == file.size)
+    return next((path for path in [*named, *others] if path.is_file()), None)
 
 
 def _command(file: GdcFile, folder: Path, client: GdcClient) -> list[str]:
     command = [str(client.program), "download", "--dir", str(folder), "--server", client.server]
     command += ["--n-processes", str(client.connections), "--no-related-files", "--no-annotations"]
+    command += ["--save-interval", str(_SAVE_BYTES), "--retry-amount", "0"]
     if client.token_file:
         command += ["--token-file", str(client.token_file)]
     return [*command, file.file_id]
 
 
-def _run(command: list[str], folder: Path, timeout_s: float) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    try:
-        state, since = _state(folder), time.monotonic()
-        while process.poll() is None:
-            time.sleep(_POLL_S)
-            now = _state(folder)
-            if now != state:
-                state, since = now, time.monotonic()
-            elif time.monotonic() - since > timeout_s:
-                raise TransientError(f"gdc-client wrote nothing for {timeout_s:g} s")
-        return process.returncode
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+def _short_folder() -> str | None:
+    """A folder for temporary files with a short name; None for the usual one, where there is none."""
+    for name in (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108
+        if len(os.fsencode(name)) <= _LONGEST_TMPDIR and os.access(name, os.W_OK | os.X_OK):
+            return name
+    return None
+
+
+def _is_silent_before_it_ends(poll: Callable[[], int | None], folder: Path, timeout_s: float) -> bool:
+    state, since = _state(folder), time.monotonic()
+    while poll() is None:
+        time.sleep(_POLL_S)
+        now = _state(folder)
+        if now != state:
+            state, since = now, time.monotonic()
+        elif time.monotonic() - since > timeout_s:
+            return True
+    return False
 
 
 def _state(folder: Path) -> list[tuple[str, int, int]]:

@@ -45,7 +45,7 @@ def fetch(file: GdcFile, partial: Path, server: GdcServer, *, connections: int) 
     parts = max(1, min(connections, file.size // _LEAST_PART_BYTES))
     with closing(RangedFile(partial, file.size, parts)) as ranged, _progress_bar(file, ranged) as bar:
         try:
-            _fetch_parts(file, ranged, server, bar)
+            _fetch_parts(file, ranged, server, bar, connections)
         except _RangesIgnoredError:
             ranged.start_over(parts=1)
             bar.reset(file.size)
@@ -53,12 +53,12 @@ def fetch(file: GdcFile, partial: Path, server: GdcServer, *, connections: int) 
         return ranged.md5
 
 
-def _fetch_parts(file: GdcFile, ranged: RangedFile, server: GdcServer, bar: "tqdm[None]") -> None:
+def _fetch_parts(file: GdcFile, ranged: RangedFile, server: GdcServer, bar: "tqdm[None]", connections: int) -> None:
     stop = threading.Event()
     if ranged.parts == 1:
         _Part(file, ranged, 0, server, bar, stop).fetch()
         return
-    with ThreadPoolExecutor(ranged.parts) as pool:
+    with ThreadPoolExecutor(min(ranged.parts, connections)) as pool:
         try:
             futures = [pool.submit(_Part(file, ranged, part, server, bar, stop).fetch) for part in range(ranged.parts)]
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
