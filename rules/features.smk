@@ -77,7 +77,7 @@ for number, batch in enumerate(feature_batches()):
             f"results/benchmarks/extract_features/{number}.tsv"
         conda:
             "../envs/features.yaml"
-        threads: workflow.resource_settings.overwrite_threads.get("extract_features", 2)
+        threads: set_threads(workflow, "extract_features", otherwise=2)
         resources:
             **{
                 "mem_mb": features_memory,
