@@ -4,6 +4,7 @@
 #   snakemake -n                            what would run
 #   snakemake select_slides --cores 1 --configfile cohorts/tcga_lung.yaml
 #   snakemake features --cores 2            features of every tile of every slide
+#   snakemake compare --cores 1 --config compare='{a: results, b: results/experiments/other}'
 #   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
 from pathlib import Path
 
@@ -20,6 +21,7 @@ include: "rules/options.smk"
 include: "rules/groups.smk"
 include: "rules/resources.smk"
 include: "rules/select.smk"
+include: "rules/compare.smk"
 
 
 # Without a slide sheet there is only the rule that makes one.

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -108,3 +109,49 @@ def test_a_reader_sorts_searches_and_looks_at_pictures(report, tmp_path, width):
     assert seen["broken"] == 0
     assert seen["requests"] == []
     assert seen["overflow"] <= 0  # nothing is wider than the window
+
+
+WIDE = [
+    FakeSlide(
+        f"TCGA-22-{n:04d}-01A-01-TS1.0b6f8ef3-3d48-4e3a-8f2b-{n:012d}",
+        ("LUAD", "LUSC")[n % 2],
+        "test" if n else "validation",
+        scores=(0.9, 0.1) if n % 3 else (0.2, 0.8),
+        patient_id=f"TCGA-22-{n:04d}",
+        site="22",
+    )
+    for n in range(12)
+]
+MEASURER = """
+<script>
+addEventListener("load", () => {
+  const cut = [...document.querySelectorAll(".scroll")].filter((part) => part.scrollWidth > part.clientWidth)
+    .map((part) => part.getAttribute("aria-label"));
+  const marks = [...document.querySelectorAll("#slides .mark")];
+  const right = document.querySelector("main").getBoundingClientRect().right;
+  const note = document.createElement("pre");
+  note.id = "seen";
+  note.textContent = JSON.stringify({ cut, marks: marks.length,
+    beyond: marks.filter((mark) => mark.getBoundingClientRect().right > right).length });
+  document.body.append(note);
+});
+</script>
+</body>"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1300, 1440])
+def test_no_column_is_cut_off_with_two_classes_and_long_names(tmp_path, width):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: install the package chromium")
+    slides = [*WIDE, replace(WIDE[1], slide_id="v", split="validation", patient_id="v")]
+    page = tmp_path / "report.html"
+    write_report(write_run(tmp_path, slides, classes=("LUAD", "LUSC")), page)
+    page.write_text(page.read_text().replace("</body>", MEASURER))
+    for attempt in range(3):  # as above
+        dom, _ = _browse(tmp_path / str(attempt), page, "--dump-dom", f"--window-size={width},900")
+        if note := re.search(r'<pre id="seen">(.*?)</pre>', dom):
+            break
+    seen = json.loads(note[1])
+    assert seen["marks"] > 0
+    assert (seen["cut"], seen["beyond"]) == ([], 0)

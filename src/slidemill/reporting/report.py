@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import slidemill
 from slidemill.atomic import write_text
@@ -21,6 +20,7 @@ from slidemill.reporting.cohort_numbers import (
 )
 from slidemill.reporting.costs import rule_costs
 from slidemill.reporting.galleries import tile_galleries
+from slidemill.reporting.page_templates import page_templates
 from slidemill.reporting.palette import class_colour
 from slidemill.reporting.pictures import array_uri
 from slidemill.reporting.provenance import file_hashes, software_versions, tiling_versions
@@ -44,28 +44,8 @@ def write_report(files: RunFiles, output: Path) -> None:
         ZarrZipError: a tile store is missing or damaged.
     """
     run = read_run(files)
-    page = _environment().get_template("report.html.j2").render(_content(run, files))
+    page = page_templates().get_template("report.html.j2").render(_content(run, files))
     write_text(output, page)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("slidemill.reporting"),
-        autoescape=True,  # slide names and reasons come from outside
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = (
-        wording.thousands,
-        wording.counted,
-        wording.percent,
-        wording.decimal,
-        wording.percent_interval,
-        wording.decimal_interval,
-    )
-    environment.filters |= {function.__name__: function for function in filters}
-    return environment
 
 
 def _content(run: Run, files: RunFiles) -> dict[str, Any]:

@@ -64,3 +64,17 @@ def decimal_interval(estimate: Mapping[str, Any]) -> str:
         return NOT_COMPUTABLE
     lower, upper = estimate["interval_95"]
     return f"{lower:.3f} to {upper:.3f}"
+
+
+def signed(value: float | None) -> str:
+    """0.0123 as "+0.012", with a sign for what is not 0."""
+    return (
+        NOT_COMPUTABLE if value is None else f"{value:+.3f}".replace("+0.000", "0.000").replace("-", "\N{MINUS SIGN}")
+    )
+
+
+def p_value(value: float | None) -> str:
+    """0.0312 as "0.031", and what is smaller than 0.001 as "< 0.001"."""
+    if value is None:
+        return NOT_COMPUTABLE
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
