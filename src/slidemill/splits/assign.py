@@ -6,16 +6,16 @@ be scored.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from slidemill.cohort import Slide
 from slidemill.splits.check import check_splits
 from slidemill.splits.design import Fold, SplitDesign, SplitError
 from slidemill.splits.patients import deal_patients
 from slidemill.splits.sites import deal_sites
-from slidemill.splits.table import Split, SplitRow, write_splits
+from slidemill.splits.table import SPLITS, Split, SplitRow, write_splits
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_summary, store_paths
 
@@ -87,10 +87,8 @@ def assign_splits(
 
 def _splits(slides: Sequence[Slide], design: SplitDesign, seed: int) -> dict[str, Split]:
     """Split of each patient."""
-    assigned = {slide.patient_id: cast(Split, slide.split) for slide in slides if slide.split is not None}
-    labels = {patient: own for patient, own in _labels(slides).items() if patient not in assigned}
-    dealt = deal_patients(labels, design.shares(), seed)
-    return assigned | {patient: design.split_of(part) for patient, part in dealt.items()}
+    stated = {slide.patient_id: cast(Split, slide.split) for slide in slides if slide.split is not None}
+    return _deal(deal_patients, _labels(slides), stated, design, seed)
 
 
 def _splits_by_site(slides: Sequence[Slide], design: SplitDesign, seed: int) -> dict[str, Split]:
@@ -107,9 +105,24 @@ def _splits_by_site(slides: Sequence[Slide], design: SplitDesign, seed: int) -> 
                 "set split.group_by to patient."
             )
     counts = _patients_by_site(_labels(slides), sites)
-    dealt = deal_sites({site: own for site, own in counts.items() if site not in assigned}, design.shares(), seed)
-    assigned |= {site: design.split_of(part) for site, part in dealt.items()}
-    return {patient: assigned[site] for patient, site in sites.items()}
+    dealt = _deal(deal_sites, counts, assigned, design, seed)
+    return {patient: dealt[site] for patient, site in sites.items()}
+
+
+def _deal(
+    deal: Callable[[Mapping[str, Any], Sequence[float], int, Mapping[str, int]], dict[str, int]],
+    groups: Mapping[str, Any],
+    stated: Mapping[str, Split],
+    design: SplitDesign,
+    seed: int,
+) -> dict[str, Split]:
+    """Split of each patient or site; those that the sheet states count for the shares."""
+    if isinstance(design.sizes, Fold):
+        # What is in train in every fold is in none of the parts.
+        groups = {name: own for name, own in groups.items() if name not in stated}
+    pinned = {name: SPLITS.index(split) for name, split in stated.items() if name in groups}
+    dealt = deal(groups, design.shares(), seed, pinned)
+    return {name: design.split_of(part) for name, part in dealt.items()} | dict(stated)
 
 
 def _labels(slides: Iterable[Slide]) -> dict[str, frozenset[str]]:

@@ -1,50 +1,126 @@
-"""Deal patients into parts, stratified by the set of labels that a patient has."""
+"""Deal patients into parts, stratified by the set of labels that a patient has, so that a growing cohort stands still.
 
+Each patient has a home: a number from 0 to 1 that follows from the seed and the patient's id alone. The parts lie side
+by side from 0 to 1, as wide as their shares, in the order train, validation, test. In a large cohort most patients are
+in the part in which their home lies. Homes alone would keep to the shares by chance only, so in each stratum (patients
+with the same set of labels) the border between two parts is put where the stratum's count is its share, rounded down or
+up: the nearest such place to the border between the shares. Which strata round up is decided by the sum over all of
+them, at the least change.
+
+A patient more, or another label of a patient, therefore moves at most the patients next to a border: of its stratum,
+and of those strata that round differently then. And since validation lies between train and test, a border that moves
+takes nobody from train to test.
+"""
+
+import bisect
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 
-import numpy as np
+from slidemill.splits.coverage import give_missing_classes
+from slidemill.splits.homes import borders, home
 
-from slidemill.seeds import generator
+_ROUNDING = 1e-9  # 0.7 * 10 is a little less than 7
 
 
-def deal_patients(labels: Mapping[str, frozenset[str]], shares: Sequence[float], seed: int) -> dict[str, int]:
+def deal_patients(
+    labels: Mapping[str, frozenset[str]], shares: Sequence[float], seed: int, pinned: Mapping[str, int] | None = None
+) -> dict[str, int]:
     """The part of each patient, by its place in `shares`.
-
-    Patients with the same set of labels form a stratum; each stratum is shuffled and dealt in proportion to the shares,
-    and what rounding leaves over is carried on to the next stratum, so that the whole keeps to the shares too.
 
     Args:
         labels: of the slides of each patient.
         shares: of the parts; they add up to 1.
         seed: the config's seed.
+        pinned: part of each patient who stays where the sheet says; the others are dealt so that all together come as
+            near to the shares as they can.
     """
-    dealt: dict[str, int] = {}
-    wanted = (np.array(shares) > 0).astype(int)
-    carried = np.zeros(len(shares))
-    for stratum, patients in sorted(_strata(labels).items()):
-        shuffled = generator(seed, "split", *stratum).permutation(sorted(patients)).tolist()
-        ideal = np.array(shares) * len(shuffled) + carried
-        # A stratum with a patient for each part gives one to each, so that small cohorts keep their classes.
-        least = wanted if len(shuffled) >= wanted.sum() else np.zeros_like(wanted)
-        counts = _whole_counts(ideal, len(shuffled), least)
-        carried = ideal - counts
-        dealt |= dict(zip(shuffled, np.repeat(np.arange(len(shares)), counts).tolist(), strict=True))
+    pinned = pinned or {}
+    homes = {patient: home(seed, "patient", patient) for patient in labels}
+    strata = _strata(labels, homes, pinned, shares)
+    for border, nominal in enumerate(borders(shares)):
+        _set_border(strata, border, nominal)
+    dealt = dict(pinned) | {patient: part for stratum in strata for patient, part in stratum.parts()}
+    give_missing_classes(dealt, labels, shares, homes, fixed=pinned.keys())
     return dealt
 
 
-def _strata(labels: Mapping[str, frozenset[str]]) -> dict[tuple[str, ...], list[str]]:
-    strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
+@dataclass(slots=True)
+class _Stratum:
+    """Patients with the same set of labels who are to be dealt.
+
+    Attributes:
+        labels: of each of them, sorted.
+        patients, homes: in order of home.
+        wanted: how many of them the parts up to each border should have, not rounded.
+        counts: how many they have, of the borders that are set.
+    """
+
+    labels: tuple[str, ...]
+    patients: list[str]
+    homes: list[float]
+    wanted: list[float]
+    counts: list[int] = field(default_factory=list)
+
+    def least(self, border: int) -> int:
+        """The count rounded down, but no border lies before the one before it."""
+        return max(math.floor(self.wanted[border] + _ROUNDING), self.counts[border - 1] if border else 0)
+
+    def most(self, border: int) -> int:
+        """The count rounded up."""
+        return max(math.ceil(self.wanted[border] - _ROUNDING), self.least(border))
+
+    def parts(self) -> list[tuple[str, int]]:
+        """The part of each patient."""
+        return [(patient, bisect.bisect_right(self.counts, place)) for place, patient in enumerate(self.patients)]
+
+
+def _strata(
+    labels: Mapping[str, frozenset[str]], homes: Mapping[str, float], pinned: Mapping[str, int], shares: Sequence[float]
+) -> list[_Stratum]:
+    free: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    held: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(shares))
     for patient, own in labels.items():
-        strata[tuple(sorted(own))].append(patient)
+        if patient in pinned:
+            held[tuple(sorted(own))][pinned[patient]] += 1
+        else:
+            free[tuple(sorted(own))].append(patient)
+    strata = []
+    for own in sorted(free):
+        patients = sorted(free[own], key=lambda patient: (homes[patient], patient))
+        wanted = list(accumulate(_still_wanted(len(patients), held[own], shares)))
+        strata.append(_Stratum(own, patients, [homes[patient] for patient in patients], wanted))
     return strata
 
 
-def _whole_counts(ideal: np.ndarray, total: int, least: np.ndarray) -> np.ndarray:
-    """Whole numbers which add up to `total`, each near its ideal (largest remainders first) and none below `least`."""
-    counts = np.maximum(np.floor(ideal + 1e-9).astype(int), least)
-    while counts.sum() > total:
-        counts[np.argmin(np.where(counts > least, ideal - counts, np.inf))] -= 1
-    while counts.sum() < total:
-        counts[np.argmax(ideal - counts)] += 1
-    return counts
+def _still_wanted(free: int, held: Sequence[int], shares: Sequence[float]) -> list[float]:
+    """How many of the free patients each part should get, so that with those it holds it comes nearest to its share."""
+    open_parts = {part for part, share in enumerate(shares) if share > 0}
+    while open_parts:
+        # A part that holds more than its share gets nobody, and the others share what is left.
+        total = free + sum(held[part] for part in open_parts)
+        scale = total / sum(shares[part] for part in open_parts)
+        full = {part for part in open_parts if held[part] > scale * shares[part] + _ROUNDING}
+        if not full:
+            break
+        open_parts -= full
+    return [scale * share - held[part] if part in open_parts else 0.0 for part, share in enumerate(shares)]
+
+
+def _set_border(strata: Sequence[_Stratum], border: int, nominal: float) -> None:
+    """Choose how many patients of each stratum lie before a border; in all as many as wanted, rounded."""
+    for stratum in strata:
+        at_home = bisect.bisect_left(stratum.homes, nominal)
+        stratum.counts.append(min(max(at_home, stratum.least(border)), stratum.most(border)))
+    lacking = round(sum(stratum.wanted[border] for stratum in strata)) - sum(s.counts[border] for s in strata)
+    step = 1 if lacking > 0 else -1
+    costs = []
+    for stratum in strata:
+        count = stratum.counts[border]
+        if stratum.least(border) <= count + step <= stratum.most(border):
+            crossing = stratum.homes[count if step > 0 else count - 1]
+            costs.append((step * (crossing - nominal), stratum.labels, stratum))
+    for _, _, stratum in sorted(costs, key=lambda cost: cost[:2])[: abs(lacking)]:
+        stratum.counts[border] += step
