@@ -91,6 +91,16 @@ def beside_sheet(sheet):
     return sheet.with_suffix(".manifest.txt"), sheet.with_suffix(".left_out.tsv")
 
 
+def refuse_results_as_sheet(sheet):
+    """A sheet that the workflow writes itself cannot be what it reads."""
+    for name in ("slides.tsv", PINNED_SHEET.rpartition("/")[2]):
+        path = Path(RESULTS) / name
+        if sheet.resolve() == path.resolve():
+            raise ConfigError(
+                f"config: slides: {sheet} is written by the workflow. Copy it to a place outside {RESULTS}/, and name the copy."
+            )
+
+
 def use_model(path):
     """Cut tiles as the model was trained on them, and take its method; of a probe its encoder as well."""
     description = read_description(Path(path))
@@ -161,7 +171,9 @@ try:
     EXPERIMENT = ["experiments", config["experiment"]] if config["experiment"] else []
     RESULTS = str(Path("results", *EXPERIMENT))
     LOGS = str(Path("logs", *EXPERIMENT))
+    PINNED_SHEET = f"{RESULTS}/slides.pinned.tsv"
     SHEET = find_sheet(config["slides"])
+    refuse_results_as_sheet(SHEET)
     # Jobs on machines without this file system get the sheet with the sources, as they get configs.
     snakemake_internals.send_with_sources(workflow, SHEET)
     # `snakemake select_slides` is still to write it; nothing else can be done before.
@@ -227,6 +239,13 @@ MPIRUN = f"python {script('mpirun.py')} --map-by :oversubscribe --bind-to none"
 def sheet_that_is_missing(wildcards):
     """As in slide_file: the name of a missing input tells what to do."""
     return f"({SHEET}, the slide sheet, which is not there yet: run 'snakemake select_slides' with the same config)"
+
+
+def splits_to_pin(wildcards):
+    """The sheet into which splits are written; as in slide_file, the name of a missing input tells what to do."""
+    if IS_CROSS_VALIDATION:
+        return "(one split: a cross-validation has another for each fold; set split.folds to null to pin one)"
+    return f"{RESULTS}/slides.tsv"
 
 
 def of_run(path):

@@ -27,3 +27,25 @@ rule assign_splits:
     shell:
         "python {params.script} --slides {input.sheet:q} --tiles {params.tiles} {params.classes} {params.split}"
         " {params.exclude} {params.seed} {params.limit} --output {output:q} &> {log:q}"
+
+
+rule pin_splits:
+    input:
+        splits_to_pin,
+    output:
+        PINNED_SHEET,
+    log:
+        f"{LOGS}/pin_splits.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pin_splits.tsv"
+    localrule: True
+    conda:
+        "../envs/slides.yaml"
+    params:
+        script=script("pin_splits.py"),
+        classes=class_options(),
+        split=options("split", "train", "validation", "test", "group_by"),
+        seed=options(None, "seed"),
+    shell:
+        "python {params.script} --slides {input:q} {params.classes} {params.split} {params.seed} --output {output:q}"
+        " 2>&1 | tee {log:q}"

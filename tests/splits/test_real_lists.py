@@ -72,5 +72,48 @@ def test_by_patient(cohort, seed):
 def test_by_site(cohort, seed):
     splits = split(cohort, seed, "site")
     assert leaks(cohort, splits, "site") == leaks(cohort, splits, "patient_id") == 0
-    print(f"seed {seed}: {imbalance(cohort, splits):.2f} points")
     assert imbalance(cohort, splits) < 2
+
+
+def one_patient(cohort, choice):
+    like = choice.choice(cohort)
+    return [slide("NEW", f"TCGA-{like.site}-NEW", like.label, like.site)]
+
+
+def first_normal(cohort, choice):
+    """Of a patient who is known by a tumour."""
+    with_normal = {row.patient_id for row in cohort if row.label == "Normal"}
+    patient = choice.choice(sorted({row.patient_id for row in cohort} - with_normal))
+    return [slide("NEW", patient, "Normal", patient[5:7])]
+
+
+def one_site(cohort, choice):
+    """Of one to twenty patients."""
+    label = choice.choice(CLASSES[:2])
+    return [slide(f"NEW-{i}", f"TCGA-ZZ-{i}", label, "ZZ") for i in range(choice.randint(1, 20))]
+
+
+@pytest.mark.parametrize(
+    ("group_by", "grow", "most", "on_average"),
+    [
+        ("patient", one_patient, 0.01, 0.003),
+        ("patient", first_normal, 0.01, 0.004),
+        ("patient", one_site, 0.01, 0.004),
+        # Whole sites move here, of up to 87 patients; dealing them anew moves a fourth of the patients on average.
+        ("site", one_patient, 0.4, 0.06),
+        ("site", first_normal, 0.4, 0.08),
+        ("site", one_site, 0.4, 0.08),
+    ],
+)
+def test_growth_moves_few(cohort, group_by, grow, most, on_average):
+    patients = len({row.patient_id for row in cohort})
+    moved, jumped = [], []
+    for seed in range(20 if group_by == "patient" else 8):
+        before = split(cohort, seed, group_by)
+        after = split(cohort + grow(cohort, random.Random(seed)), seed, group_by)
+        found = [row for row in cohort if before[row.slide_id] != after[row.slide_id]]
+        moved.append(len({row.patient_id for row in found}) / patients)
+        jumped.append(sum("validation" not in (before[row.slide_id], after[row.slide_id]) for row in found))
+    assert max(moved) <= most
+    assert sum(moved) / len(moved) <= on_average
+    assert group_by == "site" or max(jumped) == 0

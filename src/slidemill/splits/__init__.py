@@ -2,6 +2,7 @@
 
 from slidemill.splits.assign import assign_splits, split_slides
 from slidemill.splits.design import Fold, SplitDesign, SplitError, SplitFractions
+from slidemill.splits.pin import pin_splits
 from slidemill.splits.table import SPLITS, Split, SplitRow, read_splits, write_splits
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "SplitFractions",
     "SplitRow",
     "assign_splits",
+    "pin_splits",
     "read_splits",
     "split_slides",
     "write_splits",

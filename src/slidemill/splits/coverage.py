@@ -13,7 +13,7 @@ def give_missing_classes(
     homes: Mapping[str, float],
     fixed: Collection[str],
 ) -> None:
-    """Move patients, in place, until no part with a share lacks a class that another part could give.
+    """Move patients, in place, until no part lacks a class that another part could give.
 
     In cohorts of more than a few dozen patients of each class nobody is moved. Of the patients who could be moved
     without taking a class from their part, it is the one whose home lies nearest to the part that lacks the class.
@@ -21,7 +21,7 @@ def give_missing_classes(
     Args:
         dealt: the part of each patient.
         labels: of the slides of each patient.
-        shares: of the parts.
+        shares: of the parts, all above 0.
         homes: where each patient is at home, from 0 to 1.
         fixed: patients who stay.
     """
@@ -29,7 +29,7 @@ def give_missing_classes(
     totals = Counter(label for own in labels.values() for label in own)
     for label in sorted(totals, key=lambda label: (totals[label], label)):
         for part in range(len(shares)):
-            if shares[part] == 0 or counts[part, label]:
+            if counts[part, label]:
                 continue
             candidates = [
                 (distance(homes[patient], part, shares), patient)

@@ -8,8 +8,9 @@ up: the nearest such place to the border between the shares. Which strata round 
 them, at the least change.
 
 A patient more, or another label of a patient, therefore moves at most the patients next to a border: of its stratum,
-and of those strata that round differently then. And since validation lies between train and test, a border that moves
-takes nobody from train to test.
+and of those strata that round differently then. Since validation lies between train and test, those move between train
+and validation or between validation and test. Only a patient who changes the stratum may go from train to test, where
+the borders of two small strata lie far apart.
 """
 
 import bisect
@@ -17,7 +18,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from slidemill.splits.coverage import give_missing_classes
 from slidemill.splits.homes import borders, home
@@ -38,13 +39,17 @@ def deal_patients(
             near to the shares as they can.
     """
     pinned = pinned or {}
+    parts = [part for part, share in enumerate(shares) if share > 0]
+    shares = [shares[part] for part in parts]
+    held = {patient: parts.index(part) for patient, part in pinned.items() if part in parts}
+    labels = {patient: own for patient, own in labels.items() if patient in held or patient not in pinned}
     homes = {patient: home(seed, "patient", patient) for patient in labels}
-    strata = _strata(labels, homes, pinned, shares)
+    strata = _strata(labels, homes, held, shares)
     for border, nominal in enumerate(borders(shares)):
         _set_border(strata, border, nominal)
-    dealt = dict(pinned) | {patient: part for stratum in strata for patient, part in stratum.parts()}
-    give_missing_classes(dealt, labels, shares, homes, fixed=pinned.keys())
-    return dealt
+    dealt = held | {patient: part for stratum in strata for patient, part in stratum.parts()}
+    give_missing_classes(dealt, labels, shares, homes, fixed=held)
+    return {patient: parts[part] for patient, part in dealt.items()} | dict(pinned)
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class _Stratum:
         labels: of each of them, sorted.
         patients, homes: in order of home.
         wanted: how many of them the parts up to each border should have, not rounded.
+        bounds: how few and how many those may be, for each border.
         counts: how many they have, of the borders that are set.
     """
 
@@ -62,15 +68,16 @@ class _Stratum:
     patients: list[str]
     homes: list[float]
     wanted: list[float]
+    bounds: list[tuple[int, int]]
     counts: list[int] = field(default_factory=list)
 
-    def least(self, border: int) -> int:
-        """The count rounded down, but no border lies before the one before it."""
-        return max(math.floor(self.wanted[border] + _ROUNDING), self.counts[border - 1] if border else 0)
-
-    def most(self, border: int) -> int:
-        """The count rounded up."""
-        return max(math.ceil(self.wanted[border] - _ROUNDING), self.least(border))
+    def limits(self, border: int) -> tuple[int, int]:
+        """The count rounded down and rounded up, within the bounds; no border lies before the one before it."""
+        fewest, most = self.bounds[border]
+        lower = min(max(math.floor(self.wanted[border] + _ROUNDING), fewest), most)
+        upper = min(max(math.ceil(self.wanted[border] - _ROUNDING), fewest), most)
+        lower = max(lower, self.counts[border - 1] if border else 0)
+        return lower, max(lower, upper)
 
     def parts(self) -> list[tuple[str, int]]:
         """The part of each patient."""
@@ -88,10 +95,18 @@ def _strata(
         else:
             free[tuple(sorted(own))].append(patient)
     strata = []
+    edges = [0.0, *borders(shares), 1.0]
+    middles = [0.0, *(sum(part) / 2 for part in list(pairwise(edges))[1:-1]), 1.0]
     for own in sorted(free):
         patients = sorted(free[own], key=lambda patient: (homes[patient], patient))
+        at = [homes[patient] for patient in patients]
         wanted = list(accumulate(_still_wanted(len(patients), held[own], shares)))
-        strata.append(_Stratum(own, patients, [homes[patient] for patient in patients], wanted))
+        bounds = [(0, len(at))] * len(wanted)
+        if len(at) * min(shares) < 1 and not any(held[own]):
+            # Of so few patients, rounding could take one across a whole part, from train to test. Where no border is
+            # put beyond the middle of a part, each patient has two parts at most to be in.
+            bounds = list(pairwise(bisect.bisect_left(at, middle) for middle in middles))
+        strata.append(_Stratum(own, patients, at, wanted, bounds))
     return strata
 
 
@@ -112,14 +127,15 @@ def _still_wanted(free: int, held: Sequence[int], shares: Sequence[float]) -> li
 def _set_border(strata: Sequence[_Stratum], border: int, nominal: float) -> None:
     """Choose how many patients of each stratum lie before a border; in all as many as wanted, rounded."""
     for stratum in strata:
-        at_home = bisect.bisect_left(stratum.homes, nominal)
-        stratum.counts.append(min(max(at_home, stratum.least(border)), stratum.most(border)))
+        lower, upper = stratum.limits(border)
+        stratum.counts.append(min(max(bisect.bisect_left(stratum.homes, nominal), lower), upper))
     lacking = round(sum(stratum.wanted[border] for stratum in strata)) - sum(s.counts[border] for s in strata)
     step = 1 if lacking > 0 else -1
     costs = []
     for stratum in strata:
         count = stratum.counts[border]
-        if stratum.least(border) <= count + step <= stratum.most(border):
+        lower, upper = stratum.limits(border)
+        if lower <= count + step <= upper:
             crossing = stratum.homes[count if step > 0 else count - 1]
             costs.append((step * (crossing - nominal), stratum.labels, stratum))
     for _, _, stratum in sorted(costs, key=lambda cost: cost[:2])[: abs(lacking)]:

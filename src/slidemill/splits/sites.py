@@ -5,10 +5,10 @@ test they seem better than they are: Howard et al. 2021, Nature Communications 1
 digital histology signatures on deep learning model accuracy and bias". As there, sites stay whole and the classes are
 balanced as well as whole sites allow.
 
-How: each site has a home, as patients have (`slidemill.splits.patients`). Large sites choose first (in steps of a factor
-of two, so that a patient more seldom changes the order): the part in which the home lies, or the nearest that has room
-left for the site's patients of each class. Then sites are moved and swapped, those with fewest patients for the gain
-first, until each part has its share of each class's patients within a tolerance, or no change helps. Nothing is
+How: each site has a home, as patients have (`slidemill.splits.patients`). Large sites choose first, in steps of a
+factor of two, so that a patient more seldom changes the order: the part in which the home lies, or the nearest that has
+room left for the site's patients of each class. Then sites are moved and swapped, those with fewest patients for the
+gain first, until each part has its share of each class's patients within a tolerance, or no change helps. Nothing is
 improved beyond the tolerance, because each improvement hangs on every number of the cohort, and a patient more would
 undo it. All numbers are integers, so that every machine finds the same.
 """
@@ -111,7 +111,8 @@ def _choose(sites: Sequence[str], assigned: np.ndarray, homes: Sequence[float], 
     sums = balance.sums(assigned)
     size = balance.counts[:, -1]
     order = sorted(
-        np.flatnonzero(assigned < 0).tolist(), key=lambda site: (-int(size[site]).bit_length(), homes[site], sites[site])
+        np.flatnonzero(assigned < 0).tolist(),
+        key=lambda site: (-int(size[site]).bit_length(), homes[site], sites[site]),
     )
     for site in order:
         excess = balance.excess(sums + balance.counts[site])
@@ -122,7 +123,7 @@ def _choose(sites: Sequence[str], assigned: np.ndarray, homes: Sequence[float], 
 
 
 def _settle(assigned: np.ndarray, free: np.ndarray, balance: _Balance) -> int:
-    """Move sites in place, one or two at a time, until the parts are near enough to their shares; the cost in the end."""
+    """Move sites in place, one or two at a time, until parts are near enough to their shares; the cost in the end."""
     sums = balance.sums(assigned)
     while not balance.is_good(sums):
         change = _best_change(assigned, free, sums, balance)
@@ -137,7 +138,7 @@ def _settle(assigned: np.ndarray, free: np.ndarray, balance: _Balance) -> int:
 def _best_change(
     assigned: np.ndarray, free: np.ndarray, sums: np.ndarray, balance: _Balance
 ) -> list[tuple[int, int]] | None:
-    """The one or two moves after which all is good, with the fewest patients; else those that gain most for a patient."""
+    """The one or two moves that make all good, with the fewest patients; else those that gain most for a patient."""
     moves = _Moves(assigned, free, balance)
     cost = int(balance.cost(sums))
     best: tuple[float, list[int]] | None = None
