@@ -89,11 +89,12 @@ def _strata(
 ) -> list[_Stratum]:
     free: dict[tuple[str, ...], list[str]] = defaultdict(list)
     held: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(shares))
-    for patient, own in labels.items():
+    for patient, labels_of_patient in labels.items():
+        stratum = tuple(sorted(labels_of_patient))
         if patient in pinned:
-            held[tuple(sorted(own))][pinned[patient]] += 1
+            held[stratum][pinned[patient]] += 1
         else:
-            free[tuple(sorted(own))].append(patient)
+            free[stratum].append(patient)
     strata = []
     edges = [0.0, *borders(shares), 1.0]
     middles = [0.0, *(sum(part) / 2 for part in list(pairwise(edges))[1:-1]), 1.0]
