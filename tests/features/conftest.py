@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from slidemill.features.encoder import EncoderSetup
 from slidemill.features.extract import EncoderFolders, extract_features
@@ -24,6 +22,9 @@ HALF = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 def write_network(path: Path, *, dimension: int = 12, channels_last: bool = False, scale: float = 1.0) -> Path:
     """A convolution and an average as an ONNX file."""
+    import onnx  # which the environment of torch does without
+    from onnx import TensorProto, helper, numpy_helper
+
     kernels = np.random.default_rng(7).normal(size=(dimension, 3, 5, 5)).astype(np.float32) * scale
     shape = ["n", INPUT_SIZE, INPUT_SIZE, 3] if channels_last else ["n", 3, INPUT_SIZE, INPUT_SIZE]
     first = [helper.make_node("Transpose", ["images"], ["planes"], perm=[0, 3, 1, 2])] if channels_last else []

@@ -17,7 +17,13 @@ def load_encoder(spec: EncoderSpec, setup: EncoderSetup) -> Encoder:
         from slidemill.features.onnx_encoder import OnnxEncoder
 
         return OnnxEncoder(spec, setup)
-    raise EncoderFileError(spec, f"encoders of the kind {spec.kind} are not known")
+    if spec.kind == "keras":
+        from slidemill.features.keras_encoder import KerasEncoder
+
+        return KerasEncoder(spec, setup)
+    from slidemill.features.torch_encoder import TorchEncoder
+
+    return TorchEncoder(spec, setup)
 
 
 def weights_of(spec: EncoderSpec) -> Path:
