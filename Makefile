@@ -13,6 +13,9 @@ BIN := .venv/bin
 WORKERS ?= 2
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
+# ENCODERS=torch also sets up the environment of encoders that need PyTorch (docs/features.md), which then stays.
+ENCODERS ?= $(if $(wildcard envs/encoders/.venv/.complete),torch,)
+
 export UV_PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 # Programs start in half the time.
@@ -21,7 +24,7 @@ export UV_COMPILE_BYTECODE := 1
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-env: $(ENVIRONMENT) ## set up the environment in .venv (with GPU=1: for GPUs)
+env: $(ENVIRONMENT) $(if $(ENCODERS),envs/encoders/.venv/.complete) ## set up the environment in .venv (with GPU=1: for GPUs; with ENCODERS=torch: also that of PyTorch)
 
 demo: $(ENVIRONMENT) ## run the demo cohort to results/report.html
 	$(BIN)/snakemake --cores all --quiet rules
@@ -60,6 +63,10 @@ clean: ## remove the demo's results, keep the environment
 .uv/bin/uv:
 	python3 -m venv .uv
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+envs/encoders/.venv/.complete: envs/encoders/pyproject.toml envs/encoders/uv.lock | .uv/bin/uv
+	UV_PROJECT_ENVIRONMENT=$(CURDIR)/envs/encoders/.venv .uv/bin/uv sync --locked --project envs/encoders
+	@touch $@
 
 $(ENVIRONMENT): $(PROJECT)/pyproject.toml $(PROJECT)/uv.lock tools/horovod-buildfix/pyproject.toml | .uv/bin/uv
 	UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv .uv/bin/uv sync --locked --project $(PROJECT)

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import snakemake_internals  # beside this file, where Snakemake lets it be found
@@ -19,7 +20,7 @@ from slidemill.cohort.sources import check_sources
 from slidemill.cohort.validation import check_cells, check_labels
 from slidemill.config import prepare_config
 from slidemill.errors import ConfigError, SlidemillError
-from slidemill.features.spec import check_encoder, find_encoder
+from slidemill.features.spec import check_encoder, check_together, find_encoder
 from slidemill.launch import home_folder
 from slidemill.lifeline import tie_programs
 from slidemill.locations import is_address
@@ -143,7 +144,23 @@ def encoders_of_config():
     encoders = [find_encoder(name, entries) for name in names]
     for encoder in encoders if METHOD == "probe" or not TRAINED_MODEL else []:
         check_encoder(encoder, tile_size=tiling["tile_size"], mpp=tiling["mpp"])
+        if encoder.terms and workflow.is_main_process:
+            print(f"Terms of use of {encoder.terms}", file=sys.stderr)
+    check_together(encoders)
     return encoders
+
+
+def python_of_encoders():
+    """The Python that runs the encoders: that of PyTorch is in an environment of its own."""
+    own = BASE / "envs" / "encoders" / ".venv" / "bin" / "python"
+    if all(encoder.kind != "torch" for encoder in ENCODERS) or find_spec("torch"):
+        return "python"
+    if not own.exists() and workflow.is_main_process:
+        raise ConfigError(
+            f"config: the encoder {ENCODERS[0].name} needs PyTorch, which has an environment of its own: run "
+            f"'make env ENCODERS=torch' in {BASE}."
+        )
+    return shlex.quote(str(own))
 
 
 def scored_slides(run):
@@ -196,6 +213,7 @@ try:
         RUNS = {run: split_cohort(design) for run, design in split_designs().items()}
     METHOD = config["method"]
     ENCODERS = encoders_of_config()
+    ENCODER_PYTHON = python_of_encoders()
 except SlidemillError as error:
     raise WorkflowError(str(error)) from None
 except OSError as error:

@@ -88,6 +88,7 @@ for number, batch in enumerate(feature_batches()):
                 **set_resources(workflow, "extract_features"),
             },
         params:
+            python=ENCODER_PYTHON,
             script=script("extract_features.py"),
             slides=lambda wildcards, input, batch=batch: slide_options(
                 batch, input.pixels
@@ -96,7 +97,7 @@ for number, batch in enumerate(feature_batches()):
             encoders=encoder_options,
             features=options("features", "source", "device", "precision"),
         shell:
-            "python {params.script} {params.slides} --tiles {params.tiles} {params.encoders} {params.features}"
+            "{params.python} {params.script} {params.slides} --tiles {params.tiles} {params.encoders} {params.features}"
             " --threads {threads} {resources.batch} {resources.scratch} --kept results/checkpoints/features"
             " &> {log:q}"
 

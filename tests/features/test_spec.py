@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from slidemill.features.spec import EncoderError, check_encoder, find_encoder, known_encoders
+from slidemill.features.spec import EncoderError, check_encoder, check_together, find_encoder, known_encoders
 
 OWN = {
     "kind": "onnx",
@@ -50,6 +50,14 @@ def test_a_crop_needs_pixels(tmp_path):
     check_encoder(spec, tile_size=224, mpp=3.0)
     with pytest.raises(EncoderError, match=r"crops 224 pixels of each tile, and tiling.tile_size is 128"):
         check_encoder(spec, tile_size=128, mpp=3.0)
+
+
+def test_encoders_of_torch_run_alone():
+    torch, onnx = known_encoders()["uni_v1"], known_encoders()["efficientnet_lite0"]
+    check_together([onnx, known_encoders()["InceptionV3"]])
+    check_together([torch, known_encoders()["virchow"]])
+    with pytest.raises(EncoderError, match=r"names uni_v1 \(torch\), efficientnet_lite0 \(onnx\), and those of torch"):
+        check_together([torch, onnx])
 
 
 def test_the_table_is_complete():

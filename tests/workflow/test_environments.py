@@ -49,6 +49,13 @@ def test_every_rule_with_a_program_names_an_environment_that_exists():
     assert used == {file.name for file in ENVIRONMENTS}
 
 
+def test_the_environment_of_encoders_has_the_same_versions_and_no_tensorflow():
+    own = locked("envs/encoders/uv.lock")
+    assert not {"tensorflow", "tensorflow-cpu", "keras", "horovod"} & set(own)
+    named = ("click", "numpy", "imagecodecs", "openslide-python", "protobuf", "simplejpeg", "zarr", "pillow")
+    assert all(own[name] == locked()[name] for name in named)
+
+
 def test_the_environment_for_gpus_differs_in_tensorflow_and_cuda_only():
     gpu = locked("envs/gpu/uv.lock")
     others = {name for name in gpu if name not in locked()}

@@ -6,7 +6,7 @@ import pytest
 from slidemill.features.store import read_features
 from slidemill.tiling.store import read_store
 
-from .conftest import TINY_SHEET
+from .conftest import REPOSITORY, TINY_SHEET
 
 
 @pytest.mark.slow
@@ -45,3 +45,15 @@ def test_what_cannot_work_is_told_before_anything_runs(workspace, features, told
     assert run.returncode != 0
     assert told in run.stdout
     assert "Traceback" not in run.stdout
+
+
+def test_an_encoder_of_torch_needs_its_environment(workspace):
+    if (REPOSITORY / "envs" / "encoders" / ".venv").exists():
+        pytest.skip("it is there")
+    (workspace.folder / "uni.bin").touch()
+    workspace.write(features={"encoder": "uni_v1", "encoders": {"uni_v1": {"file": "uni.bin"}}})
+    run = workspace.snakemake("-n", "features", check=False)
+    assert "needs PyTorch, which has an environment of its own: run 'make env ENCODERS=torch'" in run.stdout
+    assert (
+        run.stdout.count("Terms of use of uni_v1: CC-BY-NC-ND-4.0 (access has to be asked for, no commercial use)") == 1
+    )

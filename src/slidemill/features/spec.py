@@ -7,7 +7,7 @@ the file of its weights, or adds an encoder of the user's own.
 import difflib
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
@@ -139,6 +139,21 @@ def check_encoder(spec: EncoderSpec, *, tile_size: int, mpp: float) -> None:
             f"{tile_size}. Raise it, or set features.encoders.{spec.name}.fit: resize."
         )
     _check_file(spec)
+
+
+def check_together(specs: Sequence[EncoderSpec]) -> None:
+    """Refuse encoders that no one process can run.
+
+    Raises:
+        EncoderError: some need PyTorch and others do not.
+    """
+    kinds = {spec.kind for spec in specs}
+    if "torch" in kinds and len(kinds) > 1:
+        told = ", ".join(f"{spec.name} ({spec.kind})" for spec in specs)
+        raise EncoderError(
+            f"config: features.encoder names {told}, and those of torch run in an environment without the others. Run "
+            "them one after the other: their features lie side by side."
+        )
 
 
 def _check_file(spec: EncoderSpec) -> None:
