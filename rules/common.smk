@@ -23,7 +23,7 @@ from slidemill.errors import ConfigError, SlidemillError
 from slidemill.features.spec import check_encoder, check_together, find_encoder
 from slidemill.launch import home_folder
 from slidemill.lifeline import tie_programs
-from slidemill.locations import is_address
+from slidemill.locations import is_address, path_problem
 from slidemill.machine import machine_trouble
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.training.description import read_description
@@ -178,6 +178,8 @@ def prediction_batches():
 
 
 try:
+    if (problem := path_problem(str(BASE))) is not None:
+        raise ConfigError(f"{BASE}, the folder of the workflow, {problem}.")
     prepare_config(
         config,
         given=snakemake_internals.config_of_command_line(workflow),

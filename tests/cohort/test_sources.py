@@ -8,7 +8,7 @@ import pytest
 from slidemill.cohort import SheetError, read_sheet
 from slidemill.cohort.sources import check_sources
 
-COLUMNS = ("slide_id", "patient_id", "path", "file_id", "filename", "md5", "size", "synthetic")
+COLUMNS = ("slide_id", "patient_id", "path", "file_id", "filename", "md5", "size", "mpp", "synthetic")
 UUIDS = [f"{number:08d}-1234-1234-1234-123456789012" for number in range(9)]
 MD5S = [f"{number:032x}" for number in range(9)]
 
@@ -158,13 +158,30 @@ def test_a_file_that_cannot_be_looked_at(tmp_path, monkeypatch):
     assert "away/a.svs: Permission denied. Give the user that runs the job the right to it" in found
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"filename": "../f.svs"}, "filename '../f.svs': expected a plain file name"),
+        ({"md5": "A" * 32}, "32 hexadecimal digits in lower case"),
+        ({"file_id": "x"}, "file_id 'x': expected a UUID"),
+        ({"size": 0}, "size 0: expected a number of bytes above 0"),
+        ({"mpp": 500}, "500.0 um per pixel: expected 0.05 to 50"),
+        ({"file_id": "", "filename": "", "md5": "", "size": "", "synthetic": "glands 20x"}, "2 words, expected 3 or 4"),
+    ],
+)
+def test_what_the_job_of_a_slide_would_refuse(tmp_path, changes, told):
+    (found,) = problems(write(tmp_path, downloaded("a", 1, **changes)))
+    assert found.startswith(", line 2: slide 'a': ")
+    assert told in found
+
+
 def test_a_path_that_the_system_refuses(tmp_path):
     (found,) = problems(write(tmp_path, {"slide_id": "a", "path": "x" * 300}))
     assert "cannot be looked at (File name too long). Correct its path." in found
 
 
 def test_slides_to_draw_and_slides_to_download_do_not_mix(tmp_path):
-    (found,) = problems(write(tmp_path, downloaded("a", 1), {"slide_id": "b", "synthetic": "glands"}))
+    (found,) = problems(write(tmp_path, downloaded("a", 1), {"slide_id": "b", "synthetic": "glands 20x 1x1mm"}))
     assert "slide 'a' is to be downloaded, but the sheet has slides to draw" in found
 
 

@@ -1,5 +1,6 @@
 import copy
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from slidemill.config import prepare_config
 from slidemill.errors import ConfigError
+from slidemill.training.description import ModelDescription, add_description
 
 REPOSITORY = Path(__file__).parents[2]
 SCHEMA = REPOSITORY / "schemas" / "config.schema.yaml"
@@ -304,3 +306,21 @@ def test_every_key_of_the_config_is_told_in_the_schema():
                 check(items, place)
 
     check(yaml.safe_load(SCHEMA.read_text()), "")
+
+
+def test_weights_that_are_none_or_of_another_architecture(tmp_path):
+    text, model, other = (tmp_path / name for name in ("w.h5", "model.keras", "other.keras"))
+    text.write_text("<html>not found</html>")
+    description = ModelDescription("VGG16", ("A", "B"), 256, 0.5, 64, "resize", "", {})
+    for path in (model, other):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("model.weights.h5", b"")
+    add_description(model, description)
+    assert problems(training__weights=str(text)) == [
+        f"config: training.weights: {text} is no file of Keras. Give a .keras, a .weights.h5 or a notop .h5."
+    ]
+    (line,) = problems(training__weights=str(model))
+    assert "is of the architecture VGG16, and training.architecture is small_cnn. Give both the same." in line
+    assert prepared(training__weights=str(model), training__architecture="VGG16")
+    assert prepared(training__weights=str(other))
+    assert prepared(training__weights=str(tmp_path / "gone.keras"))

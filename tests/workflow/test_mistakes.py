@@ -59,7 +59,7 @@ def test_texts_of_a_config_file_reach_the_jobs_as_they_stand_there(workspace):
     name = "[old] run #3/0123.h5"
     weights = workspace.folder / name
     weights.parent.mkdir()
-    weights.touch()
+    weights.write_bytes(b"\x89HDF\r\n\x1a\n")
     workspace.write(training={"weights": name, "learning_rate": "1e-3", "architecture": "small_cnn"})
     planned = workspace.snakemake("-n", "--printshellcmds", "results/model/model.keras").stdout
     assert f"--weights '{name}'" in planned

@@ -7,16 +7,19 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from slidemill.cohort.gdc.files import GdcFile
 from slidemill.cohort.sheet import Slide
 from slidemill.cohort.table import SheetError
+from slidemill.errors import SlidemillError
 from slidemill.locations import is_address, location_problem, one_spelling
 from slidemill.machine import machine_trouble
+from slidemill.units import Mpp
 
 _OF_A_FILE = ("filename", "md5", "size")  # what a slide that is downloaded needs besides its file_id
 
 
 def check_sources(sheet: Path, slides: Iterable[Slide]) -> None:
-    """Check that each slide is to be had, from a file of its own.
+    """Check that each slide is to be had, from a file of its own, with values that its job can take.
 
     A slide has a path with a file, a file_id to download, or a recipe to draw. Two slides have one file when their
     paths lead to it by whatever spelling or link, or when they have one file_id or one md5.
@@ -29,6 +32,7 @@ def check_sources(sheet: Path, slides: Iterable[Slide]) -> None:
     files: dict[str, os.stat_result] = {}
     for slide in slides:
         problems += _source_problems(sheet, slide, files)
+        problems += _value_problems(sheet, slide)
     if any(slide.synthetic for slide in slides):
         problems += [
             f"{sheet}, line {slide.line}: slide '{slide.slide_id}' is to be downloaded, but the sheet has slides to "
@@ -57,6 +61,27 @@ def _source_problems(sheet: Path, slide: Slide, files: dict[str, os.stat_result]
         yield f"{where}: its path {slide.path} {problem}."
     elif slide.path is not None and not is_address(slide.path):
         yield from _file_problems(where, slide, slide.path, files)
+
+
+def _value_problems(sheet: Path, slide: Slide) -> Iterator[str]:
+    """What the job that takes the slide's values would refuse."""
+    where = f"{sheet}, line {slide.line}: slide '{slide.slide_id}'"
+    try:
+        if slide.mpp is not None:
+            Mpp(slide.mpp)
+        if slide.synthetic is not None:
+            _check_recipe(slide.synthetic)
+        if slide.file_id and slide.filename and slide.md5 and slide.size is not None:
+            GdcFile(slide.file_id, slide.filename, slide.md5, slide.size)
+    except SlidemillError as error:
+        yield f"{where}: {error}"
+
+
+def _check_recipe(text: str) -> None:
+    # The painter takes a second to import, and only the demo needs it.
+    from slidemill.slides.synthetic.recipe import Recipe
+
+    Recipe.parse(text)
 
 
 def _file_problems(where: str, slide: Slide, path: str, files: dict[str, os.stat_result]) -> Iterator[str]:

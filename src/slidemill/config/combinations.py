@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slidemill.cohort.gdc.address import check_address
+from slidemill.config.weights import weights_problems
 from slidemill.errors import SlidemillError
 from slidemill.training.architectures import check_architecture
 from slidemill.training.parameters import TrainingParameters
@@ -19,6 +20,7 @@ def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _method_problems(config)
     yield from _balance_problems(config["shards"])
     yield from _training_problems(config)
+    yield from weights_problems(config["training"])
     yield from _server_problems(config["acquire"])
 
 
