@@ -48,6 +48,18 @@ def test_the_same_slide_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_letters_that_the_font_lacks_are_written_as_their_numbers(tmp_path):
+    for name, slide_id in (
+        ("a.png", "M\u00fcller_\u80ba-1"),
+        ("b.png", "M\u00fcller_(U+80BA)-1"),
+        ("c.png", "M\u00fcller_-1"),
+    ):
+        draw_set_aside(None, slide_id, "no tissue", tmp_path / name)
+    lacking, written, without = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png"))
+    assert lacking == written
+    assert lacking != without
+
+
 @pytest.mark.parametrize("overview", [None, np.zeros((64, 96, 3), np.uint8)])
 def test_a_slide_set_aside_gets_a_picture(tmp_path, overview):
     draw_set_aside(overview, "s", "no tissue " * 40, tmp_path / "s.png")

@@ -30,6 +30,9 @@ TINY_SHEET = [
     for label, tissue in TISSUES.items()
     for number in range(3)
 ]
+# In letters of two scripts, one of them an u and its dots apart: a slide whose name is a name like any other.
+_OTHER_SCRIPTS = TINY_SHEET[4]
+_OTHER_SCRIPTS[0] = "Mu\u0308ller_\u80ba-1"
 TINY_SHEET.append(["empty", "P-LUAD-0", "LUAD", f"none {SIZE}"])
 
 

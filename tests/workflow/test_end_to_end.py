@@ -27,6 +27,16 @@ def test_the_run_gives_every_output(finished):
     assert {f"heatmaps/{s}.{kind}" for s in tested for kind in ("png", "geojson")} <= names
 
 
+def test_a_slide_with_a_name_of_other_scripts_is_everywhere(finished):
+    slide_id = "M\u00fcller_\u80ba-1"  # in one spelling, whatever the sheet's
+    report = (finished.folder / "results/report.html").read_text(encoding="utf-8")
+    assert report.count(slide_id) > 3
+    files = [name for name in finished.contents("**/*") if slide_id in name]
+    assert {Path(name).parts[0] for name in files} >= {"slides", "tiles", "predictions", "heatmaps", "benchmarks"}
+    geojson = json.loads((finished.folder / f"results/heatmaps/{slide_id}.geojson").read_text(encoding="utf-8"))
+    assert geojson["features"]
+
+
 def test_the_slide_without_tissue_is_in_the_report_with_its_reason(finished):
     report = (finished.folder / "results/report.html").read_text()
     assert "empty has no tissue: every tile is more than 50% background" in report

@@ -1,5 +1,6 @@
 """Pictures side by side with a title, labels and a legend, as PNG; every picture keeps its exact pixels."""
 
+import functools
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from slidemill.atomic import atomic_path
 
@@ -173,7 +175,7 @@ class _Drawing:
         self.figure.text(
             left / self.layout.width,
             1 - top / self.height,
-            text,
+            _drawable(text, weight),
             fontsize=size * 72 / _DPI,
             fontweight=weight,
             color=colour,
@@ -181,3 +183,14 @@ class _Drawing:
             va="top",
             parse_math=False,  # a slide name may hold a dollar sign
         )
+
+
+def _drawable(text: str, weight: str) -> str:
+    """The text with the numbers of letters for which the font has no picture, such as (U+80BA), in their place."""
+    letters = _letters_of_font(weight)
+    return "".join(letter if ord(letter) in letters else f"(U+{ord(letter):04X})" for letter in text)
+
+
+@functools.cache
+def _letters_of_font(weight: str) -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties(weight=weight))).get_charmap())
