@@ -20,8 +20,9 @@ def settle_values(values: dict[str, Any], given: object, schema: Mapping[str, An
         schema: of the values.
     """
     known = schema.get("properties", {})
+    of_others = schema.get("additionalProperties")
     for key, value in values.items():
-        own = known.get(key, {})
+        own = known.get(key, of_others if isinstance(of_others, dict) else {})
         of_command_line = isinstance(given, Mapping) and key in given
         if isinstance(value, dict):
             settle_values(value, given[key] if of_command_line else None, own)  # type: ignore[index]
