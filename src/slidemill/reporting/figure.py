@@ -115,7 +115,7 @@ class _Drawing:
 
     def __init__(self, title: str, subtitle: str, panels: Sequence[Panel], legend: Legend | None) -> None:
         height, width = panels[0].picture.shape[:2] if panels else (0, 0)
-        longest_label = max((len(panel.label) for panel in panels), default=0)
+        longest_label = max((len(_drawable(panel.label, "bold")) for panel in panels), default=0)
         self.layout = _Layout(width, height, len(panels), longest_label)
         lines = textwrap.wrap(subtitle, width=round(1.7 * self.layout.width / self.layout.text))
         header = self.layout.header(len(lines))
