@@ -70,7 +70,7 @@ def test_slides_are_read_where_their_paths_say_whatever_these_hold(workspace):
     """Signs that shells and patterns take for their own are parts of a file's name like any other."""
     path = "a [1] *?#$HOME 'x' y\".svs"
     (workspace.folder / path).touch()
-    slide_id = "M\u00fcller_\u80ba-1"
+    slide_id = "M\u00fcller_\u80ba-2"
     sheet = (workspace.folder / "slides.tsv").read_text().splitlines()
     rows = [f"{sheet[0]}\tpath", *sheet[1:], f"{slide_id}\tP-1\tLUAD\t\t{path}"]
     (workspace.folder / "slides.tsv").write_text("\n".join(rows))
