@@ -1,4 +1,5 @@
-# `make` lists the targets. Everything that is needed is installed into .uv and .venv, in this folder.
+# `make` lists the targets. Everything that is needed is installed into .uv and .venv, in this folder; uv keeps what it has
+# downloaded and built in its cache (README).
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo demo-probe test test-fast sagemaker-local check format clean
@@ -20,6 +21,13 @@ export UV_PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 # Programs start in half the time.
 export UV_COMPILE_BYTECODE := 1
+
+# uv and Snakemake keep caches in the home; where it cannot be written, in this folder.
+CACHE_IN_HOME := $(shell cache="$${XDG_CACHE_HOME:-$${HOME:+$$HOME/.cache}}"; \
+	mkdir -p "$$cache" 2> /dev/null && test -w "$$cache" && echo yes)
+ifneq ($(CACHE_IN_HOME),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+endif
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import slidemill
 from slidemill.atomic import write_text
 from slidemill.features.store import FeatureSummary
 from slidemill.probe.checks import encoder_facts, refuse_other_encoder
@@ -241,7 +242,8 @@ def _tracked_run(data: _Data, parameters: ProbeParameters, classes: Sequence[str
         parameters=chosen,
         tags={
             "slidemill.training_data_sha256": data.sha256,
-            **{f"version.{name}": importlib.metadata.version(name) for name in ("slidemill", "numpy", "scipy")},
+            "version.slidemill": slidemill.__version__,
+            **{f"version.{name}": importlib.metadata.version(name) for name in ("numpy", "scipy")},
         },
         metric_of_rows="l2",
     )

@@ -4,6 +4,7 @@ import importlib.metadata
 
 import numpy as np
 
+import slidemill
 from slidemill.probe.regression import Coefficients, Standardisation
 from slidemill.training.backend import keras, tf
 from slidemill.training.models import classifier, head_variables
@@ -28,5 +29,6 @@ def probe_model(standardisation: Standardisation, coefficients: Coefficients) ->
 
 def software() -> dict[str, str]:
     """The versions of what a probe depends on."""
-    installed = {"tensorflow": tf.__version__, "keras": keras.__version__}  # tensorflow may be tensorflow-cpu
-    return {name: importlib.metadata.version(name) for name in ("slidemill", "numpy", "scipy")} | installed
+    # slidemill need not be installed where its sources are used in their place, and tensorflow may be tensorflow-cpu.
+    installed = {"slidemill": slidemill.__version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+    return installed | {name: importlib.metadata.version(name) for name in ("numpy", "scipy")}

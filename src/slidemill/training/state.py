@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+import slidemill
 from slidemill import seeds
 from slidemill.training import ranks
 from slidemill.training.backend import keras, tf
@@ -137,7 +138,8 @@ class TrainingState:
 
 def software() -> dict[str, str]:
     """The versions of what a training depends on."""
-    installed = {"tensorflow": tf.__version__, "keras": keras.__version__}  # tensorflow may be tensorflow-cpu
+    # slidemill need not be installed where its sources are used in their place, and tensorflow may be tensorflow-cpu.
+    installed = {"slidemill": slidemill.__version__, "tensorflow": tf.__version__, "keras": keras.__version__}
     return {name: installed.get(name) or importlib.metadata.version(name) for name in _SOFTWARE}
 
 
