@@ -144,7 +144,7 @@ def encoders_of_config():
     encoders = [find_encoder(name, entries) for name in names]
     for encoder in encoders if METHOD == "probe" or not TRAINED_MODEL else []:
         check_encoder(encoder, tile_size=tiling["tile_size"], mpp=tiling["mpp"])
-        if encoder.terms and workflow.is_main_process:
+        if encoder.terms and snakemake_internals.sends_jobs(workflow):
             print(f"Terms of use of {encoder.terms}", file=sys.stderr)
     check_together(encoders)
     return encoders
@@ -155,7 +155,7 @@ def python_of_encoders():
     own = BASE / "envs" / "encoders" / ".venv" / "bin" / "python"
     if all(encoder.kind != "torch" for encoder in ENCODERS) or find_spec("torch"):
         return "python"
-    if not own.exists() and workflow.is_main_process:
+    if not own.exists() and snakemake_internals.sends_jobs(workflow):
         raise ConfigError(
             f"config: the encoder {ENCODERS[0].name} needs PyTorch, which has an environment of its own: run "
             f"'make env ENCODERS=torch' in {BASE}."
