@@ -244,3 +244,11 @@ def test_what_is_kept_of_other_weights_is_made_anew(cohort, small, tmp_path):
     other = replace(small, file=write_network(tmp_path / "other.onnx", scale=2.0))
     cohort.extract(other, to=tmp_path, slides=["A"])
     assert features_in(tmp_path, other, "A").summary.weights_sha256 == file_sha256(other.file)
+
+
+def test_two_copies_of_a_job_may_run_side_by_side(cohort, small, tmp_path):
+    cohort.extract(small, to=tmp_path / "alone")
+    both = [subprocess.Popen(command(cohort, small, tmp_path)) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert contents(tmp_path / "small") == contents(tmp_path / "alone" / "small")
+    assert contents(tmp_path / "kept") == {}

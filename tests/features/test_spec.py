@@ -1,4 +1,6 @@
 import re
+import runpy
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,14 @@ def test_a_crop_needs_pixels(tmp_path):
     check_encoder(spec, tile_size=224, mpp=3.0)
     with pytest.raises(EncoderError, match=r"crops 224 pixels of each tile, and tiling.tile_size is 128"):
         check_encoder(spec, tile_size=128, mpp=3.0)
+
+
+def test_the_docs_show_the_table():
+    repository = Path(__file__).parents[2]
+    tool = runpy.run_path(str(repository / "tools" / "encoder_table.py"))
+    page = (repository / "docs" / "features.md").read_text()
+    assert tool["page_with_tables"](page) == page, "run tools/encoder_table.py --write"
+    assert all(name in page for name in known_encoders())
 
 
 def test_encoders_of_torch_run_alone():

@@ -8,7 +8,7 @@ whole job is finished. The same job, run again, encodes only what is missing, to
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -105,21 +105,29 @@ def extract_features(
         if encoder.spec.terms:
             _LOG.info("terms of use: %s", encoder.spec.terms)
     stores = {slide_id: read_store(store_paths(tiles_folder, slide_id)[1]) for slide_id in slides}
-    job = _Job(encoders, setup, source, stores)
-    missing = [slide_id for slide_id in slides if not job.is_finished(slide_id, store_paths(tiles_folder, slide_id)[1])]
+    job = _Job(encoders, setup, source, stores, tiles_folder)
+    kept, final = [encoder.kept for encoder in encoders], [encoder.features for encoder in encoders]
+    missing = [slide_id for slide_id in slides if not job.is_finished(slide_id, kept)]
     _LOG.info("%d slides, %d of them finished before", len(slides), len(slides) - len(missing))
-    pixels: dict[str, TilePixels] = {
-        slide_id: SlidePixels(slides[slide_id], scratch)
-        if source == "slide"
-        else RecordPixels(store_paths(tiles_folder, slide_id)[0])
-        for slide_id in missing
-    }
-    errors = job.encode(pixels)
-    if errors:
-        raise SlidesFailedError([str(error) for error in errors], len(slides))
-    for encoder in encoders:
-        for slide_id in slides:
-            _publish(features_path(encoder.kept, slide_id), features_path(encoder.features, slide_id))
+    while True:
+        errors = job.encode(
+            {slide_id: _pixels(slide_id, slides, tiles_folder, source, scratch) for slide_id in missing}
+        )
+        if errors:
+            raise SlidesFailedError([str(error) for error in errors], len(slides))
+        # Another copy of this job may run at the same time, and move what both have written.
+        absent = [slide_id for slide_id in slides if False in [_moved(slide_id, own) for own in encoders]]
+        missing = [slide_id for slide_id in absent if not job.is_finished(slide_id, final)]
+        if not missing:
+            return
+
+
+def _pixels(
+    slide_id: str, slides: Mapping[str, Path], tiles_folder: Path, source: PixelSource, scratch: str | None
+) -> TilePixels:
+    if source == "slide":
+        return SlidePixels(slides[slide_id], scratch)
+    return RecordPixels(store_paths(tiles_folder, slide_id)[0])
 
 
 class _Job:
@@ -129,7 +137,9 @@ class _Job:
         setup: EncoderSetup,
         source: PixelSource,
         stores: Mapping[str, TileStore],
+        tiles_folder: Path,
     ) -> None:
+        self._tiles_folder = tiles_folder
         self._encoders = encoders
         self._setup = setup
         self._source = source
@@ -137,27 +147,28 @@ class _Job:
         self._hashes = [file_sha256(weights_of(encoder.spec)) for encoder in encoders]
         self._tile_size = self._checked_tile_size()
 
-    def is_finished(self, slide_id: str, store: Path) -> bool:
-        """Whether an earlier run has encoded these very tiles by these very encoders."""
-        newest_input = store.stat().st_mtime_ns
-        for encoder, sha256 in zip(self._encoders, self._hashes, strict=True):
-            kept = features_path(encoder.kept, slide_id)
-            try:
-                if kept.stat().st_mtime_ns <= newest_input:
-                    return False
-                features = read_features(kept)
-            except (FileNotFoundError, ZarrZipError):
+    def is_finished(self, slide_id: str, folders: Sequence[Path]) -> bool:
+        """Whether another run has encoded these very tiles by these very encoders, to a folder for each."""
+        newest_input = store_paths(self._tiles_folder, slide_id)[1].stat().st_mtime_ns
+        return all(
+            self._is_output(slide_id, encoder.spec, sha256, features_path(folder, slide_id), newest_input)
+            for encoder, sha256, folder in zip(self._encoders, self._hashes, folders, strict=True)
+        )
+
+    def _is_output(self, slide_id: str, spec: EncoderSpec, sha256: str, path: Path, newest_input: int) -> bool:
+        try:
+            if path.stat().st_mtime_ns <= newest_input:
                 return False
-            expected = self._summary(
-                slide_id, encoder.spec, sha256, features.summary.dimension, features.summary.precision, {}
-            )
-            if asdict(features.summary) | {"versions": {}} != asdict(expected):
-                return False
-            if self._setup.precision not in (None, features.summary.precision):
-                return False
-            if not np.array_equal(features.coordinates, self._stores[slide_id].coordinates):
-                return False
-        return True
+            features = read_features(path)
+        except (FileNotFoundError, ZarrZipError):
+            return False
+        found = features.summary
+        expected = self._summary(slide_id, spec, sha256, found.dimension, found.precision, found.versions)
+        return (
+            found == expected
+            and self._setup.precision in (None, found.precision)
+            and np.array_equal(features.coordinates, self._stores[slide_id].coordinates)
+        )
 
     def encode(self, pixels: Mapping[str, TilePixels]) -> list[SlidemillError]:
         """Encode slides and keep their features; why some failed."""
@@ -243,11 +254,11 @@ def _normalisation(spec: EncoderSpec) -> dict[str, list[float]]:
     return {"mean": list(spec.normalisation.mean), "std": list(spec.normalisation.std)}
 
 
-def _publish(kept: Path, final: Path) -> None:
-    """Move a file to its final place; another copy of the same job may have done so."""
-    final.parent.mkdir(parents=True, exist_ok=True)
+def _moved(slide_id: str, encoder: EncoderFolders) -> bool:
+    """Move a slide's features to their final place; False where they are not in the kept folder any more."""
+    encoder.features.mkdir(parents=True, exist_ok=True)
     try:
-        shutil.move(kept, final)
+        shutil.move(features_path(encoder.kept, slide_id), features_path(encoder.features, slide_id))
     except FileNotFoundError:
-        if not final.exists():
-            raise
+        return False
+    return True
