@@ -32,6 +32,8 @@ def test_an_object_in_s3_is_no_path_and_a_location():
         ("s3://bucket/", "expected s3://bucket/key"),
         ("s3:///a.svs", "expected s3://bucket/key"),
         ("s3://bucket/{slide_id}.svs", "has braces"),
+        ("s3://bucket/run #3/a.svs", "has '#', and the storage would look for the object whose name ends there"),
+        ("s3://bucket/a?b.svs", "has '?', and the storage would look for"),
         ("/data/{slide_id}.svs", "has braces"),
         ("/data/{x", "has braces"),
         ("<results>/a.svs", "has a name in < >"),
@@ -66,5 +68,6 @@ def test_addresses_have_one_spelling():
 
 
 def test_a_plain_path_is_no_address(tmp_path):
+    assert not is_address("a folder/s3://x.svs")
     assert not is_address(str(tmp_path))
     assert not is_address(str(Path("C:/slides")))

@@ -93,7 +93,15 @@ def test_spellings_become_one(name):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("P-1", "p-1"), ("\uff30\uff11", "P1"), ("P 1", "P\u00a01"), ("Stra\u00dfe", "STRASSE")]
+    ("one", "other"),
+    [
+        ("P-1", "p-1"),
+        ("\uff30\uff11", "P1"),
+        ("P 1", "P\u00a01"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("P-1", "P\u20131"),
+        ("P 1", "P  1"),
+    ],
 )
 def test_names_that_are_read_the_same(one, other):
     assert reading(one) == reading(other)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from slidemill.names import FORMULA_STARTS
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SCHEME = re.compile(r"(file(?=:/)|[a-z][a-z0-9+.-]*(?=://))", re.IGNORECASE)
 _S3 = re.compile(r"s3://[^/]+/.*[^/]")
 
 
 def is_address(location: str) -> bool:
     """Whether a location is the address of an object in a storage, such as s3://bucket/key, and no file's path."""
-    return "://" in location
+    return _ADDRESS.match(location) is not None
 
 
 def path_problem(path: str) -> str | None:
@@ -33,6 +34,11 @@ def location_problem(location: str) -> str | None:
         return "is an address of a kind that is not read: only files on disks and s3://bucket/key are. Fetch it first"
     if not _S3.fullmatch(location):
         return "is no address of an object: expected s3://bucket/key"
+    if (sign := re.search(r"[#?]", location)) is not None:
+        # Snakemake's storage plugin takes what follows for a part of a URL that names no object.
+        return (
+            f"has '{sign[0]}', and the storage would look for the object whose name ends there. Copy it to another key"
+        )
     return _name_problem(location)
 
 

@@ -20,6 +20,7 @@ _PLAIN_FILE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 _BLANK_LETTERS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U0001bca0-\U0001bca3\U000e0100-\U000e01ef]"
 )
+_DASHES = re.compile("[\u2010-\u2015\u2212]")  # what spreadsheets and word processors make of a hyphen
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.IGNORECASE)
 
 
@@ -29,8 +30,12 @@ def normalised(name: str) -> str:
 
 
 def reading(name: str) -> str:
-    """Equal for names that a person, or a file system, takes for the same: whatever the case and width of letters."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    """Equal for names that a person, or a file system, takes for the same.
+
+    That is whatever the case and width of letters, the kind of a dash, and the number of blanks between words.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(_DASHES.sub("-", folded).split())
 
 
 def text_problem(name: str) -> str | None:

@@ -160,7 +160,7 @@ def test_paths_keep_their_spelling(tmp_path):
         (["a\tP-1\t\t\t\t\t\t", "b\tp-1\t\t\t\t\t\t"], "patient_id 'P-1' and 'p-1' differ only in case"),
         (
             ["a\tP1\t\t\t\t\t\t", "b\t\uff301\t\t\t\t\t\t"],
-            "patient_id 'P1' and '\uff301' differ only in case or in the width",
+            "patient_id 'P1' and '\uff301' differ only in case, in the width",
         ),
         (["a\tP1\t\t\t\tUKE\t\t", "b\tP2\t\t\t\tUke\t\t"], "site 'UKE' and 'Uke' differ only in case"),
     ],

@@ -78,7 +78,7 @@ def test_normal_tissue_with_the_label_of_a_tumour_is_refused_unless_it_is_meant(
         check_labels(sheet, read_sheet(sheet), ["LUAD", "LUSC"])
     (line,) = str(caught.value).splitlines()
     assert (
-        f"line 2: slide '{NORMAL_TISSUE}' has label 'LUAD', and its barcode says normal tissue (sample type 11)" in line
+        f"line 2: slide '{NORMAL_TISSUE}' has label 'LUAD', and the barcode in its slide_id says normal tissue" in line
     )
     assert "set labels_against_barcodes to true in the config" in line
     check_labels(sheet, read_sheet(sheet), ["LUAD", "LUSC"], against_barcodes=True)
@@ -88,3 +88,29 @@ def test_normal_tissue_is_labelled_normal_by_hand_or_by_its_barcode(tmp_path):
     other = NORMAL_TISSUE.replace("4244", "4246")
     sheet = write(tmp_path, f"slide_id\tlabel\n{NORMAL_TISSUE}\tNormal\n{other}\t\n{TUMOUR}\tLUAD\n")
     check_labels(sheet, read_sheet(sheet), ["LUAD", "Normal"])
+
+
+@pytest.mark.parametrize("column", ["path", "filename"])
+def test_the_barcode_in_the_name_of_a_file_counts_too(tmp_path, column):
+    names = [f"{NORMAL_TISSUE}.A.svs", f"{TUMOUR}.B.svs"]
+    names = [f"/data/{name}" for name in names] if column == "path" else names
+    sheet = write(
+        tmp_path, f"slide_id\tpatient_id\tlabel\t{column}\na\tP1\tLUAD\t{names[0]}\nb\tP2\tLUSC\t{names[1]}\n"
+    )
+    with pytest.raises(SheetError) as caught:
+        check_labels(sheet, read_sheet(sheet), ["LUAD", "LUSC"])
+    (line,) = str(caught.value).splitlines()
+    assert (
+        f"line 2: slide 'a' has label 'LUAD', and the barcode in its {column} ({NORMAL_TISSUE}.A.svs) says normal"
+        in line
+    )
+
+
+def test_a_patient_of_tcga_under_two_names_is_refused(tmp_path):
+    rows = [f"{name}\tP{number}\tLUAD\t{TUMOUR}-{number}.svs\n" for number, name in enumerate("abc")]
+    rows[2] = rows[2].replace("P2", "P0")
+    sheet = write(tmp_path, "slide_id\tpatient_id\tlabel\tpath\n" + "".join(rows) + "d\tP4\tLUSC\t/other.svs\n")
+    with pytest.raises(SheetError) as caught:
+        check_labels(sheet, read_sheet(sheet), ["LUAD", "LUSC"], against_barcodes=True)
+    (line,) = str(caught.value).splitlines()
+    assert "lines 2 and 3: patients 'P0' and 'P1' are one by the barcodes of their slides (TCGA-05-4245)" in line

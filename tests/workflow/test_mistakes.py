@@ -36,7 +36,10 @@ def test_the_config(workspace, change, told):
         (["x", "P", "LUDA", "glands 20x 1x1mm"], "slide 'x' has label 'LUDA', which is none of the config's classes"),
         (["x", "P", "LUAD", ""], "slide 'x' has no 'path' and no 'file_id'"),
         (["TCGA-AA-0001-01A", "P", "LUAD", "glands 20x 1x1mm"], "its barcode says 'TCGA-AA-0001'"),
-        (["TCGA-AA-0001-11A", "TCGA-AA-0001", "LUAD", "glands 20x 1x1mm"], "its barcode says normal tissue"),
+        (
+            ["TCGA-AA-0001-11A", "TCGA-AA-0001", "LUAD", "glands 20x 1x1mm"],
+            "the barcode in its slide_id says normal tissue",
+        ),
         (["luad-1", "P", "LUAD", "glands 20x 1x1mm"], "slide_id 'LUAD-1' and 'luad-1' differ only in case"),
     ],
 )

@@ -164,8 +164,8 @@ def _alike(path: Path, slides: Iterable[Slide]) -> Iterator[str]:
             if other != name:
                 told.add(name)
                 yield (
-                    f"{path}, lines {line} and {slide.line}: {column} '{other}' and '{name}' differ only in case or in "
-                    f"the width of letters. {advice}."
+                    f"{path}, lines {line} and {slide.line}: {column} '{other}' and '{name}' differ only in case, in "
+                    f"the width of letters, in blanks or in dashes. {advice}."
                 )
 
 

@@ -1,9 +1,9 @@
 """Checks of a sheet's rows before anything runs: each mistake as a line with what, where and what to do."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
-from slidemill.cohort.barcode import parse_barcode
+from slidemill.cohort.barcode import Barcode, parse_barcode
 from slidemill.cohort.sheet import NORMAL, Slide
 from slidemill.cohort.table import SheetError, columns_of, read_rows
 from slidemill.schema import read_schema, schema_problems, unknown_name, validator_of
@@ -37,7 +37,7 @@ def check_cells(sheet: Path, schema_file: Path) -> None:
 def check_labels(
     sheet: Path, slides: Sequence[Slide], classes: Sequence[str], *, against_barcodes: bool = False
 ) -> None:
-    """Check that each slide has a label that is one of the classes, and each class has a slide.
+    """Check that each slide has a label that is one of the classes, each class a slide, and each TCGA patient one name.
 
     Args:
         sheet: for messages.
@@ -51,6 +51,7 @@ def check_labels(
     problems = [problem for slide in slides for problem in _label_problems(sheet, slide, classes)]
     if not against_barcodes:
         problems += [problem for slide in slides for problem in _barcode_problems(sheet, slide)]
+    problems += _divided_patients(sheet, slides)
     if not problems:
         labels = {slide.label for slide in slides}
         problems = [
@@ -75,10 +76,40 @@ def _label_problems(sheet: Path, slide: Slide, classes: Sequence[str]) -> Iterat
 
 
 def _barcode_problems(sheet: Path, slide: Slide) -> Iterator[str]:
-    barcode = parse_barcode(slide.slide_id)
-    if barcode and barcode.is_normal and slide.label not in (None, NORMAL):
-        yield (
-            f"{sheet}, line {slide.line}: slide '{slide.slide_id}' has label '{slide.label}', and its barcode says "
-            f"normal tissue (sample type {barcode.sample}). Write '{NORMAL}' or leave the label empty; if you mean it, "
-            "set labels_against_barcodes to true in the config."
-        )
+    for text, barcode in _barcodes(slide):
+        if barcode.is_normal and slide.label not in (None, NORMAL):
+            yield (
+                f"{sheet}, line {slide.line}: slide '{slide.slide_id}' has label '{slide.label}', and the barcode in "
+                f"{text} says normal tissue (sample type {barcode.sample}). Write '{NORMAL}' or leave the label empty; "
+                "if you mean it, set labels_against_barcodes to true in the config."
+            )
+            return
+
+
+def _divided_patients(sheet: Path, slides: Iterable[Slide]) -> Iterator[str]:
+    """Patients of TCGA who have two names in the sheet, and so could be in two splits."""
+    first_of: dict[str, Slide] = {}
+    told = set()
+    for slide in slides:
+        for _, barcode in _barcodes(slide):
+            first = first_of.setdefault(barcode.patient, slide)
+            pair = (first.patient_id, slide.patient_id)
+            if first.patient_id != slide.patient_id and pair not in told:
+                told.add(pair)
+                yield (
+                    f"{sheet}, lines {first.line} and {slide.line}: patients '{first.patient_id}' and "
+                    f"'{slide.patient_id}' are one by the barcodes of their slides ({barcode.patient}). Give both one "
+                    "patient_id."
+                )
+
+
+def _barcodes(slide: Slide) -> Iterator[tuple[str, Barcode]]:
+    """The TCGA barcodes of a slide, each with what holds it."""
+    names = {
+        "slide_id": slide.slide_id,
+        "filename": slide.filename,
+        "path": PurePosixPath(slide.path).name if slide.path else None,
+    }
+    for column, name in names.items():
+        if name is not None and (barcode := parse_barcode(name)) is not None:
+            yield f"its {column}" if column == "slide_id" else f"its {column} ({name})", barcode
