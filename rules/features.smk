@@ -85,10 +85,11 @@ for number, batch in enumerate(feature_batches()):
                 # No param: how many tiles are encoded at once does not decide on features.
                 "batch": options("features", "batch_size"),
                 "scratch": options(None, "scratch"),
+                # Nor this: other machines have it elsewhere.
+                "python": ENCODER_PYTHON,
                 **set_resources(workflow, "extract_features"),
             },
         params:
-            python=ENCODER_PYTHON,
             script=script("extract_features.py"),
             slides=lambda wildcards, input, batch=batch: slide_options(
                 batch, input.pixels
@@ -97,7 +98,7 @@ for number, batch in enumerate(feature_batches()):
             encoders=encoder_options,
             features=options("features", "source", "device", "precision"),
         shell:
-            "{params.python} {params.script} {params.slides} --tiles {params.tiles} {params.encoders} {params.features}"
+            "{resources.python} {params.script} {params.slides} --tiles {params.tiles} {params.encoders} {params.features}"
             " --threads {threads} {resources.batch} {resources.scratch} --kept results/checkpoints/features"
             " &> {log:q}"
 

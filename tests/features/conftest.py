@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import openslide
 import pytest
 
 from slidemill.features.encoder import EncoderSetup
@@ -61,6 +62,13 @@ class Cohort:
 
     def store(self, slide_id: str) -> TileStore:
         return read_store(self.tiles / f"{slide_id}.zarr.zip")
+
+    def tiles_by_openslide(self, slide_id: str) -> np.ndarray:
+        """The tiles of an aligned slide as OpenSlide reads them, (tiles, side, side, 3)."""
+        with openslide.OpenSlide(self.slides[slide_id]) as slide:
+            corners = self.store(slide_id).coordinates.tolist()
+            regions = [slide.read_region(corner, 0, (TILE_SIZE, TILE_SIZE)).convert("RGB") for corner in corners]
+        return np.stack([np.asarray(region) for region in regions])
 
     def extract(
         self,

@@ -50,11 +50,7 @@ def test_every_tile_of_the_store_is_encoded_from_the_pixels_of_the_slide(cohort,
     cohort.extract(small, to=tmp_path)
     for slide_id in ("A", "B"):
         store, features = cohort.store(slide_id), features_in(tmp_path, small, slide_id)
-        with openslide.OpenSlide(cohort.slides[slide_id]) as slide:
-            tiles = [
-                np.asarray(slide.read_region(corner, 0, (TILE_SIZE, TILE_SIZE)).convert("RGB"))
-                for corner in store.coordinates.tolist()
-            ]
+        tiles = cohort.tiles_by_openslide(slide_id)
         np.testing.assert_array_equal(features.coordinates, store.coordinates)
         np.testing.assert_array_equal(features.features, encoded(small, tiles), strict=True)
         assert len(np.unique(features.features, axis=0)) > len(tiles) / 2

@@ -63,6 +63,8 @@ def test_slides_to_features(cohort, whole, tmp_path):
     cohort.extract(whole, to=tmp_path)
     features = features_in(tmp_path, whole, "A")
     assert features.features.shape == (cohort.store("A").summary.tile_count, 7)
+    expected = [encoded(whole, tile[None]) for tile in cohort.tiles_by_openslide("A")]
+    np.testing.assert_array_equal(features.features, np.concatenate(expected).astype(np.float16))
     assert len(np.unique(features.features, axis=0)) > len(features.features) / 2
     assert features.summary.precision == "float32"
     assert set(features.summary.versions) == {"slidemill", "keras", "tensorflow"}

@@ -89,6 +89,8 @@ def test_slides_to_features(cohort, tmp_path):
     cohort.extract(spec, to=tmp_path / "two", setup=EncoderSetup(0, batch_size=3, threads=3))
     features = features_in(tmp_path / "one", spec, "A")
     assert features.features.shape == (cohort.store("A").summary.tile_count, 24)
+    expected = [encoded(spec, tile[None]) for tile in cohort.tiles_by_openslide("A")]
+    np.testing.assert_array_equal(features.features, np.concatenate(expected).astype(np.float16))
     assert features.summary.precision == "float32"
     assert set(features.summary.versions) == {"slidemill", "torch", "timm"}
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
