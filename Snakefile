@@ -40,6 +40,7 @@ if not SHEET_TO_SELECT:
 if TRAINED_MODEL is None and not SHEET_TO_SELECT:
 
     include: "rules/split.smk"
+    include: "rules/label.smk"
 
     if METHOD == "probe":
 

@@ -42,6 +42,25 @@ if DRAWN_SLIDES:
             "python {params.script} --slide-id {wildcards.slide_id:q} --recipe {params.recipe:q} {params.seed}"
             " --output {output:q} &> {log:q}"
 
+    rule draw_annotation:
+        output:
+            "results/slides/{slide_id}.xml",
+        log:
+            "logs/draw_annotation/{slide_id}.log",
+        benchmark:
+            "results/benchmarks/draw_annotation/{slide_id}.tsv"
+        group:
+            packed("slides")
+        conda:
+            "../envs/slides.yaml"
+        params:
+            script=script("draw_annotation.py"),
+            recipe=lambda wildcards: COHORT[wildcards.slide_id].synthetic,
+            seed=options(None, "seed"),
+        shell:
+            "python {params.script} --slide-id {wildcards.slide_id:q} --recipe {params.recipe:q} {params.seed}"
+            " --output {output:q} &> {log:q}"
+
 else:
 
     rule download_slide:

@@ -6,6 +6,7 @@ rule shard_tiles:
         splits=f"{RUN}/splits.tsv",
         records=expand("results/tiles/{slide_id}.tfrecord", slide_id=COHORT),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+        labels=tile_labels(COHORT),
     output:
         plan=f"{RUN}/shards/plan.json",
         train=expand(
@@ -36,11 +37,13 @@ rule shard_tiles:
         output=lambda wildcards, output: folder_of([output.plan]),
         classes=class_options(),
         exclude=exclude_options(),
+        labels=labels_option,
+        label=label_options(),
         shard_count=SHARDS,
         shards=options("shards", "balance", "max_tiles_per_slide", "buffer_mb"),
         seed=options(None, "seed"),
     shell:
         LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
-        " --splits {input.splits:q} --tiles {params.tiles} {params.classes} {params.exclude}"
+        " --splits {input.splits:q} --tiles {params.tiles} {params.classes} {params.exclude} {params.labels} {params.label}"
         " --shard-count {params.shard_count}"
         " {params.shards} {params.seed} --output {params.output} &> {log:q}"

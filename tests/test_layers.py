@@ -14,6 +14,7 @@ LAYERS = [
     {"units", "world", "zarr_zip", "command", "launch", "scratch", "hashing"},
     {"slides", "records"},
     {"cohort", "tiling"},
+    {"annotations"},
     {"splits", "features"},
     {"sharding"},
     {"training"},

@@ -56,7 +56,7 @@ def written(plan, tiles, target, buffer_bytes):
 @given(lengths=st.lists(st.integers(1, 50), max_size=30), buffer_bytes=st.integers(1, 500))
 def test_windows_cover_the_shard_in_order_and_hold_no_more_than_the_buffer(lengths, buffer_bytes):
     nothing = np.zeros(len(lengths), np.int64)
-    windows = list(Selection(nothing, nothing, np.array(lengths, np.int32)).windows(buffer_bytes))
+    windows = list(Selection(nothing, nothing, np.array(lengths, np.int32), nothing).windows(buffer_bytes))
     assert [position for window in windows for position in window] == list(range(len(lengths)))
     for window in windows:
         assert len(window) == 1 or sum(lengths[position] for position in window) <= buffer_bytes

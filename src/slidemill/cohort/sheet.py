@@ -40,7 +40,8 @@ class Slide:
         path: file of a slide that is read where it lies, or its address in a storage, such as s3://bucket/key.svs.
         file_id, filename, md5, size: of a slide that is downloaded.
         mpp: microns per level-0 pixel; counts before what the file states.
-        annotation: file with annotated regions.
+        annotation: file with annotated regions, or its address in a storage.
+        annotated: "all", or "part" where not all regions are annotated.
         split: "train", "validation" or "test" where the user decides it.
         synthetic: recipe of a slide that is drawn (slidemill.slides.synthetic).
         line: where the row stands in its sheet.
@@ -56,7 +57,8 @@ class Slide:
     md5: str | None
     size: int | None
     mpp: float | None
-    annotation: Path | None
+    annotation: str | None
+    annotated: str | None
     split: str | None
     synthetic: str | None
     line: int
@@ -110,7 +112,8 @@ def _slide(path: Path, line: int, row: Mapping[str, str], problems: list[str]) -
             md5=row.get("md5"),
             size=_number(row, "size", int),
             mpp=_number(row, "mpp", float),
-            annotation=Path(annotation) if (annotation := _expanded(row, "annotation")) else None,
+            annotation=_expanded(row, "annotation"),
+            annotated=row.get("annotated"),
             split=row.get("split"),
             synthetic=row.get("synthetic"),
             line=line,

@@ -61,6 +61,15 @@ def _source_problems(sheet: Path, slide: Slide, files: dict[str, os.stat_result]
         yield f"{where}: its path {slide.path} {problem}."
     elif slide.path is not None and not is_address(slide.path):
         yield from _file_problems(where, slide, slide.path, files)
+    if slide.annotation is not None:
+        yield from _annotation_problems(where, slide.annotation)
+
+
+def _annotation_problems(where: str, path: str) -> Iterator[str]:
+    if (problem := location_problem(path)) is not None:
+        yield f"{where}: its annotation {path} {problem}."
+    elif not is_address(path) and not os.path.isfile(path):  # noqa: PTH113 - as below
+        yield f"{where}: there is no file {path} with annotations. Correct its path, or leave it empty."
 
 
 def _value_problems(sheet: Path, slide: Slide) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slidemill.cohort.gdc.address import check_address
+from slidemill.config.labels import label_problems
 from slidemill.config.weights import weights_problems
 from slidemill.errors import SlidemillError
 from slidemill.training.architectures import check_architecture
@@ -18,6 +19,7 @@ def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each."""
     yield from _split_problems(config["split"])
     yield from _method_problems(config)
+    yield from label_problems(config["labels"], config["classes"])
     yield from _balance_problems(config["shards"])
     yield from _training_problems(config)
     yield from weights_problems(config["training"])

@@ -9,6 +9,9 @@ from slidemill.names import normalised, reading, text_problem
 def normalise_names(config: dict[str, Any]) -> None:
     """Give the names of classes one Unicode spelling, in place, as the labels of a sheet get it."""
     config["classes"] = [normalised(name) for name in config["classes"]]
+    labels = config["labels"]
+    labels["classes"] = {normalised(name): regions for name, regions in labels["classes"].items()}
+    labels["rest"] = normalised(labels["rest"]) if labels["rest"] else None
     if config["select"]:
         projects = config["select"]["projects"]
         config["select"]["projects"] = {project: normalised(name) for project, name in projects.items()}

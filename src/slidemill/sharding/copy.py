@@ -9,7 +9,7 @@ one is read.
 import hashlib
 import io
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,15 +51,17 @@ class Selection:
     Attributes:
         slide: (tiles,) int32, index of the slide of each record.
         offset, length: (tiles,) int64 and int32, bytes, place of each framed record in its slide's file.
+        label: (tiles,) int16, the place of each tile's class in the config's list.
     """
 
     slide: np.ndarray
     offset: np.ndarray
     length: np.ndarray
+    label: np.ndarray
 
     @classmethod
     def of(cls, plan: SplitPlan, shards: Sequence[int], tiles: Path, exclude: Collection[QualityFlag]) -> list[Self]:
-        """Look up where the tiles of shards are, 16 bytes a tile; the index of each slide is read once for all.
+        """Look up where the tiles of shards are, 18 bytes a tile; the index of each slide is read once for all.
 
         Args:
             plan, shards: which tiles.
@@ -85,7 +87,8 @@ class Selection:
                         f"{plan.slides[index].tile_count}. Run assign_splits again."
                     )
                 offset[own], length[own] = places[numbers[own] - plan.source.starts[index]].T
-        parts = (np.split(array, len(shards)) for array in (slide, offset, length))
+        label = plan.source.label[numbers]
+        parts = (np.split(array, len(shards)) for array in (slide, offset, length, label))
         return [cls(*own) for own in zip(*parts, strict=True)]
 
     def bytes_in(self, window: range) -> int:
@@ -129,9 +132,9 @@ def write_shard(
         DamagedStoreError: a record's checksum or length is wrong.
     """
     # Appended to a record these merge into it (slidemill.records.encode_example).
-    labelled = {name: _class_features(name, number) for number, name in enumerate(classes)}
+    labelled = [_class_features(name, number) for number, name in enumerate(classes)]
     copying = _Copying(plan, [store_paths(tiles, slide.slide_id)[0] for slide in plan.slides], selection, labelled)
-    added_bytes = max(map(len, labelled.values()), default=0)
+    added_bytes = max(map(len, labelled), default=0)
     windows = list(selection.windows(buffer_bytes // 2, added_bytes=added_bytes))
     room = max((selection.bytes_in(window) + added_bytes * len(window) for window in windows), default=0)
     buffers = [np.empty(room, np.uint8).data for _ in range(2)]  # one is read to while the other is written
@@ -151,33 +154,32 @@ class _Copying:
     plan: SplitPlan
     sources: Sequence[Path]
     selection: Selection
-    labelled: Mapping[str, bytes]
+    labelled: Sequence[bytes]
 
     def read(self, window: range, buffer: memoryview) -> memoryview:
         """Read a part of the shard into a buffer; returns what is filled of it."""
         part = slice(window.start, window.stop)
         slide, offset, length = self.selection.slide[part], self.selection.offset[part], self.selection.length[part]
-        features = [self.labelled[one.label] for one in self.plan.slides]
-        ends = np.cumsum(length + np.array([len(more) for more in features])[slide])
+        label = self.selection.label[part]
+        ends = np.cumsum(length + np.array([len(more) for more in self.labelled])[label])
         filled = buffer[: int(ends[-1])]
-        places = np.column_stack([np.append(0, ends[:-1]), ends, offset, length])
+        places = np.column_stack([np.append(0, ends[:-1]), ends, offset, length, label])
         order = np.lexsort((offset, slide))
         for own in np.split(order, np.flatnonzero(np.diff(slide[order])) + 1):
             index = int(slide[own[0]])
             try:
-                self._read_slide(self.sources[index], filled, places[own].tolist(), features[index])
+                self._read_slide(self.sources[index], filled, places[own].tolist())
             except DamagedRecordError as error:
                 raise DamagedStoreError(self.plan.slides[index].slide_id, error.path, error.offset) from error
         return filled
 
-    @staticmethod
-    def _read_slide(records: Path, filled: memoryview, places: list[list[int]], more: bytes) -> None:
+    def _read_slide(self, records: Path, filled: memoryview, places: list[list[int]]) -> None:
         with records.open("rb", buffering=0) as file:
-            for start, end, offset, length in places:
+            for start, end, offset, length, label in places:
                 record = filled[start:end]
                 if os.preadv(file.fileno(), [record[:length]], offset) != length:
                     raise DamagedRecordError(records, offset)
-                extend_record(records, record, offset=offset, length=length, more=more)
+                extend_record(records, record, offset=offset, length=length, more=self.labelled[label])
 
 
 class _HashedFile:

@@ -7,7 +7,7 @@ import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.seeds import generator
-from slidemill.sharding.balance import Balance, SlideTiles, draw
+from slidemill.sharding.balance import Balance, LabelsOf, SlideTiles, draw
 from slidemill.splits import Split, SplitRow
 
 SHARDED_SPLITS: tuple[Split, ...] = ("train", "validation")
@@ -44,18 +44,31 @@ class SplitPlan:
             counts += np.bincount(self.source.slide_of(shard), minlength=len(self.slides))
         return counts
 
+    def class_tiles(self) -> np.ndarray:
+        """(classes,) int64: number of tiles drawn of each class."""
+        counts = np.zeros(self.source.class_count, np.int64)
+        for shard in self.tiles:
+            counts += np.bincount(self.source.label[shard], minlength=len(counts))
+        return counts
+
     def shard_name(self, shard: int) -> str:
         """File name of a shard."""
         return f"{self.split}-{shard}-of-{len(self.tiles)}.tfrecord"
 
 
 def plan_shards(
-    rows: Sequence[SplitRow], *, classes: Sequence[str], shard_count: int, balance: Balance, seed: int
+    rows: Sequence[SplitRow],
+    *,
+    classes: Sequence[str],
+    shard_count: int,
+    balance: Balance,
+    seed: int,
+    labels_of: LabelsOf | None = None,
 ) -> tuple[SplitPlan, ...]:
     """Plan the train and the validation shards.
 
     Train tiles are balanced as asked. Validation tiles are all kept, so that validation sees the classes as they come;
-    of both, at most `shard_count` - 1 tiles are left out to make the shards equal. The plan takes four bytes a tile,
+    of both, at most `shard_count` - 1 tiles are left out to make the shards equal. The plan takes six bytes a tile,
     and about three times as much while it is made.
 
     Args:
@@ -64,23 +77,31 @@ def plan_shards(
         shard_count: number of shards of each split.
         balance: how train tiles are drawn.
         seed: the config's seed.
+        labels_of: gives the class of each tile of a slide; None: all have the class of their slide.
 
     Raises:
         ShardingError: a split has fewer tiles than shards.
     """
     return tuple(
-        _plan_split(rows, split, classes, shard_count, balance if split == "train" else Balance("none"), seed)
+        _plan_split(
+            split,
+            SlideTiles.of(_slides_with_tiles(rows, split), classes, labels_of),
+            shard_count,
+            balance if split == "train" else Balance("none"),
+            generator(seed, "shards", split),
+        )
         for split in SHARDED_SPLITS
     )
 
 
+def _slides_with_tiles(rows: Sequence[SplitRow], split: Split) -> list[SplitRow]:
+    return sorted((row for row in rows if row.split == split and row.tile_count), key=lambda row: row.slide_id)
+
+
 def _plan_split(
-    rows: Sequence[SplitRow], split: Split, classes: Sequence[str], shard_count: int, balance: Balance, seed: int
+    split: Split, source: SlideTiles, shard_count: int, balance: Balance, random: np.random.Generator
 ) -> SplitPlan:
-    slides = sorted((row for row in rows if row.split == split and row.tile_count), key=lambda row: row.slide_id)
-    source = SlideTiles.of(slides)
-    random = generator(seed, "shards", split)
-    tiles = draw(source, balance, classes, random)
+    tiles = draw(source, balance, random)
     shard_length = len(tiles) // shard_count
     if shard_length == 0:
         raise ShardingError(

@@ -6,19 +6,20 @@ classes are decided here and not when tiles are cut, so that a corrected label n
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mpi4py import MPI
 
+from slidemill.annotations.decide import AnnotatedTiles
 from slidemill.atomic import write_text
 from slidemill.sharding.balance import Balance
 from slidemill.sharding.copy import Selection, write_shard
 from slidemill.sharding.plan import ShardingError, SplitPlan, plan_shards
-from slidemill.splits import read_splits
+from slidemill.splits import SplitRow, read_splits
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_summary, store_paths
 from slidemill.world import check_world_size
@@ -35,6 +36,7 @@ def shard_tiles(
     *,
     classes: Sequence[str],
     exclude: Collection[QualityFlag],
+    annotated: AnnotatedTiles | None = None,
     shard_count: int,
     balance: Balance,
     seed: int,
@@ -49,6 +51,7 @@ def shard_tiles(
         output: folder for the shards.
         classes, shard_count, balance, seed: as for `plan_shards`.
         exclude: tiles with one of these flags are left out, as splits.tsv does.
+        annotated: gives the classes of tiles; None: they have that of their slide.
         buffer_mb: megabytes of records that each rank holds in memory.
         expect_ranks: number of ranks that the launcher was told to start.
 
@@ -59,7 +62,14 @@ def shard_tiles(
     """
     world = MPI.COMM_WORLD
     check_world_size(world.size, expect_ranks)
-    plans = plan_shards(read_splits(splits), classes=classes, shard_count=shard_count, balance=balance, seed=seed)
+    plans = plan_shards(
+        read_splits(splits),
+        classes=classes,
+        shard_count=shard_count,
+        balance=balance,
+        seed=seed,
+        labels_of=None if annotated is None else lambda slide: _classes_of(slide, annotated),
+    )
     all_shards = [(plan, shard) for plan in plans for shard in range(shard_count)]
     own_shards = all_shards[world.rank :: world.size]
     checksums = {}
@@ -81,7 +91,7 @@ def shard_tiles(
             "seed": seed,
             "balance": asdict(balance),
         }
-        described = {plan.split: _describe(plan, merged) for plan in plans}
+        described = {plan.split: _describe(plan, classes, merged) for plan in plans}
         text = json.dumps(common | _tile_facts(plans, tiles) | described, indent=1) + "\n"
         write_text(output / "plan.json", text)
 
@@ -99,18 +109,24 @@ def _tile_facts(plans: Sequence[SplitPlan], tiles: Path) -> dict[str, Any]:
     return {"tile_size": tile_size, "tile_mpp": tile_mpp}
 
 
-def _describe(plan: SplitPlan, checksums: Mapping[str, str]) -> dict[str, Any]:
+def _classes_of(slide: SplitRow, annotated: AnnotatedTiles) -> np.ndarray:
+    found = annotated.of_slide(slide.slide_id)
+    if len(found) != slide.tile_count:
+        raise ShardingError(
+            f"slide '{slide.slide_id}' has {len(found)} tiles with labels, splits.tsv counts {slide.tile_count}. Run "
+            "assign_splits again."
+        )
+    return found
+
+
+def _describe(plan: SplitPlan, classes: Sequence[str], checksums: Mapping[str, str]) -> dict[str, Any]:
     shard_count, shard_length = plan.tiles.shape
-    per_class: Counter[str] = Counter()
-    per_slide = {}
-    for slide, count in zip(plan.slides, plan.slide_tiles().tolist(), strict=True):
-        per_class[slide.label] += count
-        if count:
-            per_slide[slide.slide_id] = count
+    per_class = dict(zip(classes, plan.class_tiles().tolist(), strict=True))
+    per_slide = zip(plan.slides, plan.slide_tiles().tolist(), strict=True)
     return {
         "tiles_per_shard": shard_length,
         "class_tiles": {name: count for name, count in sorted(per_class.items()) if count},
-        "slide_tiles": per_slide,
+        "slide_tiles": {slide.slide_id: count for slide, count in per_slide if count},
         "shards": [
             {"file": name, "sha256": checksums[name], "tiles": shard_length}
             for name in map(plan.shard_name, range(shard_count))

@@ -4,7 +4,8 @@ The pictures are H&E-like and tell three classes apart by tissue architecture al
 the workflow, never for evidence about tissue.
 """
 
+from slidemill.slides.synthetic.lesions import write_lesions
 from slidemill.slides.synthetic.recipe import Recipe, RecipeError
 from slidemill.slides.synthetic.slide import synthesize_slide
 
-__all__ = ["Recipe", "RecipeError", "synthesize_slide"]
+__all__ = ["Recipe", "RecipeError", "synthesize_slide", "write_lesions"]

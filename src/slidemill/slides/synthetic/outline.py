@@ -8,8 +8,15 @@ from scipy import ndimage
 
 from slidemill.slides.synthetic.fields import Field, enlarge, smooth_noise
 
+_CANVAS_STEP_UM = 128  # a whole number of tiles at each power, so that both powers draw on the same canvas
 _STEP_UM = 8  # cell of the coarse outline
 _FEATHER_UM = 4.0  # the edge of the section fades over this length
+
+
+def canvas_of(area: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of what is drawn for a scanned area, microns."""
+    height, width = (-(-side // _CANVAS_STEP_UM) * _CANVAS_STEP_UM for side in area)
+    return height, width
 
 
 def draw_outline(rng: np.random.Generator, area: tuple[int, int], canvas: tuple[int, int]) -> Field:

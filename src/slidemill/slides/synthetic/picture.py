@@ -1,6 +1,5 @@
 """The picture of one slide, given out tile by tile at the resolution of the scan."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +12,15 @@ from slidemill.slides.synthetic.balance import balance
 from slidemill.slides.synthetic.fields import Field, enlarge, repeating_noise
 from slidemill.slides.synthetic.flaws import Ink, draw_dust, draw_ink, draw_shadow
 from slidemill.slides.synthetic.glands import draw_glands
+from slidemill.slides.synthetic.lesions import cover_of, draw_lesions
 from slidemill.slides.synthetic.nests import draw_nests
 from slidemill.slides.synthetic.nuclei import stamp
-from slidemill.slides.synthetic.outline import draw_outline
+from slidemill.slides.synthetic.outline import canvas_of, draw_outline
 from slidemill.slides.synthetic.recipe import Recipe
 from slidemill.slides.synthetic.stain import NOISE_LEVELS, Stain, stain_levels
+from slidemill.slides.synthetic.tissue import blend
 from slidemill.units import Mpp, TilePixels
 
-_CANVAS_STEP_UM = 128  # a whole number of tiles at each power, so that both powers draw on the same canvas
 _FAINTEST = 0.004  # optical density that the eye, and the sensor, cannot tell from glass
 _GRAIN_SIDE = 512
 _GRAIN_UM = 0.35
@@ -80,10 +80,7 @@ def draw_picture(recipe: Recipe, slide_id: str, seed: int) -> Picture:
         return generator(seed, "synthesize", slide_id, purpose)
 
     area = round(recipe.height_mm * 1000), round(recipe.width_mm * 1000)
-    canvas = (
-        math.ceil(area[0] / _CANVAS_STEP_UM) * _CANVAS_STEP_UM,
-        math.ceil(area[1] / _CANVAS_STEP_UM) * _CANVAS_STEP_UM,
-    )
+    canvas = canvas_of(area)
     side = round(recipe.mpp.microns(TilePixels(TILE_PX)))
     stain = Stain.drawn(rng("stain"))
     haematoxylin, eosin = draw_dust(rng("dust"), area, canvas)
@@ -91,8 +88,12 @@ def draw_picture(recipe: Recipe, slide_id: str, seed: int) -> Picture:
     if recipe.tissue == "none":
         haematoxylin += draw_shadow(rng("shadow"), canvas)
     else:
+        outline = draw_outline(rng("outline"), area, canvas)
         layers = _ARCHITECTURES[recipe.tissue](rng("tissue"), canvas)
-        layers, nuclear = balance(layers, draw_outline(rng("outline"), area, canvas), rng("balance"))
+        if recipe.lesion is not None:
+            lesions = cover_of(draw_lesions(recipe, slide_id, seed, outline), canvas)
+            layers = blend(layers, _ARCHITECTURES[recipe.lesion](rng("lesion tissue"), canvas), lesions)
+        layers, nuclear = balance(layers, outline, rng("balance"))
         nuclei = stamp(layers.nuclei, nuclear, canvas, recipe.mpp, rng("nuclei"))
         haematoxylin += layers.haematoxylin
         eosin += layers.eosin

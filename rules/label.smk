@@ -1,0 +1,93 @@
+# How much of each tile every annotated class covers; what share makes a label is decided when tiles are used.
+
+ANNOTATED = config["labels"]["from"] == "annotations"
+
+
+def has_drawn_lesions(slide):
+    """Whether the outlines of what is drawn on the slide are its annotations."""
+    return slide.annotation is None and "+" in (slide.synthetic or "")
+
+
+@called_for_each_job
+def annotation_file(wildcards):
+    """The slide's annotations: where the user keeps them, or drawn with the slide."""
+    slide = COHORT[wildcards.slide_id]
+    if has_drawn_lesions(slide):
+        return f"results/slides/{wildcards.slide_id}.xml"
+    return own_file(slide.annotation) or []
+
+
+@called_for_each_job
+def annotation_option(wildcards, input):
+    """The slide's annotations as a command line option, where there are any."""
+    return f"--annotation {shlex.quote(input.annotation)}" if input.annotation else ""
+
+
+@called_for_each_job
+def part_option(wildcards):
+    """Whether not all of the slide is annotated, as a command line option."""
+    return "--in-part" if is_annotated_in_part(COHORT[wildcards.slide_id]) else ""
+
+
+def is_annotated_in_part(slide):
+    """Nothing is known of what is not annotated: where the sheet says so, and on a slide of another class than the rest
+    that has no annotations at all."""
+    has_none = slide.annotation is None and not has_drawn_lesions(slide)
+    return slide.annotated == "part" or (
+        has_none and slide.label != config["labels"]["rest"]
+    )
+
+
+def region_options():
+    """Which regions are of which class, as command line options."""
+    labels = config["labels"]
+    names = (repeated_option(key, labels[key]) for key in ("without", "ignore"))
+    return " ".join([f"--classes {shlex.quote(json.dumps(labels['classes']))}", *names])
+
+
+def tile_labels(slides):
+    """The labels of the tiles of slides, where the config takes them from annotations."""
+    return (
+        expand(f"{RESULTS}/labels/{{slide_id}}.zarr.zip", slide_id=slides)
+        if ANNOTATED
+        else []
+    )
+
+
+def labels_option(wildcards, input):
+    """Where labels of tiles are, as a command line option."""
+    return f"--labels {folder_of(input.labels)}" if input.labels else ""
+
+
+def label_options():
+    """What share of a tile makes its label, as command line options."""
+    return options("labels", "at_least", "rest", "rest_at_most") if ANNOTATED else ""
+
+
+if ANNOTATED:
+
+    rule label_tiles:
+        input:
+            store="results/tiles/{slide_id}.zarr.zip",
+            annotation=annotation_file,
+        output:
+            f"{RESULTS}/labels/{{slide_id}}.zarr.zip",
+        log:
+            f"{LOGS}/label_tiles/{{slide_id}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/label_tiles/{{slide_id}}.tsv"
+        group:
+            packed("slides")
+        conda:
+            "../envs/slides.yaml"
+        resources:
+            mem_mb=slide_memory,
+            runtime=slide_minutes,
+        params:
+            script=script("label_tiles.py"),
+            annotation=annotation_option,
+            regions=region_options(),
+            part=part_option,
+        shell:
+            "python {params.script} --store {input.store:q} {params.annotation} {params.regions} {params.part}"
+            " --output {output:q} &> {log:q}"

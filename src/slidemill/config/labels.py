@@ -1,0 +1,32 @@
+"""How tiles get their labels from annotations: whether each class can have a tile, and no region is two things."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+
+def label_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
+    """A sentence for each thing that makes labels from annotations impossible."""
+    if labels["from"] != "annotations":
+        return
+    named, rest = labels["classes"], labels["rest"]
+    for name in [*named, *([rest] if rest else [])]:
+        if name not in classes:
+            yield f"labels: '{name}' is none of the classes ({', '.join(classes)}). Correct it."
+    for name in classes:
+        if name not in named and name != rest:
+            yield f"labels: no tile can be '{name}'. Add its regions to labels.classes, or make it labels.rest."
+    if rest in named:
+        yield f"labels: '{rest}' is labels.rest and has regions as well. Take it out of one of them."
+    for region, places in _uses(labels).items():
+        if len(places) > 1:
+            yield f"labels: the regions '{region}' are in {' and '.join(places)}. Keep one."
+
+
+def _uses(labels: Mapping[str, Any]) -> dict[str, list[str]]:
+    """In which lists each name of regions stands."""
+    uses: dict[str, list[str]] = {}
+    lists = [(f"labels.classes.{name}", regions) for name, regions in labels["classes"].items()]
+    for place, regions in [*lists, ("labels.without", labels["without"]), ("labels.ignore", labels["ignore"])]:
+        for region in regions:
+            uses.setdefault(region, []).append(place)
+    return uses

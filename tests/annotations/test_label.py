@@ -1,0 +1,97 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from slidemill.annotations.decide import NO_LABEL, LabelRule, tile_classes
+from slidemill.annotations.label import label_tiles
+from slidemill.annotations.regions import AnnotationError
+from slidemill.annotations.store import TileLabels, read_labels, write_labels
+from slidemill.slides import Bounds
+from slidemill.tiling.store import SlideFacts, StoreSummary, TileStore
+from slidemill.units import SlidePixels
+
+from .conftest import asap
+
+CLASSES = ["normal", "tumour", "stroma"]
+FACTS = SlideFacts("generic-tiff", SlidePixels(1000), SlidePixels(1000), 0.5, "properties", None)
+
+
+@pytest.fixture
+def store():
+    """Four tiles of 100 pixels in a row."""
+    corners = np.array([[0, 0], [100, 0], [200, 0], [300, 0]], np.int64)
+    summary = StoreSummary("S", "P", "usable", "", (), 4, 100, SlidePixels(100), {}, FACTS, {})
+    return TileStore(summary, coordinates=corners)
+
+
+@pytest.fixture
+def annotation(tmp_path):
+    """Tumour on the first tile, on 60 of 100 columns of the second, less an exclusion on a part of the first."""
+    path = tmp_path / "S.xml"
+    tumour, hole = [(0, 0), (160, 0), (160, 100), (0, 100)], [(0, 0), (30, 0), (30, 100), (0, 100)]
+    path.write_text(asap(("a", "Polygon", "Tumor", tumour), ("b", "Polygon", "Exclusion", hole)))
+    return path
+
+
+def test_shares_of_a_slide(store, annotation, tmp_path):
+    labels = label_tiles(store, annotation, classes={"tumour": ["Tumor", "_0"]}, without=["Exclusion"])
+    np.testing.assert_allclose(labels.coverage[:, 0], [0.7, 0.6, 0, 0], atol=1e-6)
+    write_labels(tmp_path / "S.zarr.zip", labels)
+    again = read_labels(tmp_path / "S.zarr.zip")
+    np.testing.assert_array_equal(again.coverage, labels.coverage)
+    assert replace(again, coverage=None, coordinates=None) == replace(labels, coverage=None, coordinates=None)
+
+
+def test_a_slide_without_annotations_has_tiles_without_classes(store):
+    labels = label_tiles(store, None, classes={"tumour": ["Tumor"]})
+    assert labels.coverage.shape == (4, 1)
+    assert not labels.coverage.any()
+    assert labels.annotation_sha256 == ""
+
+
+def test_a_region_that_the_config_does_not_name(store, annotation):
+    with pytest.raises(AnnotationError, match="regions of 'Exclusion', which the config's 'labels' do not name"):
+        label_tiles(store, annotation, classes={"tumour": ["Tumor"]})
+    ignored = label_tiles(store, annotation, classes={"tumour": ["Tumor"]}, ignore=["Exclusion"])
+    np.testing.assert_allclose(ignored.coverage[:, 0], [1, 0.6, 0, 0], atol=1e-6)
+
+
+def labels_of(*rows, classes=("tumour", "stroma"), exhaustive=True):
+    coverage = np.array(rows, np.float32).reshape(-1, len(classes))
+    corners = np.zeros((len(rows), 2), np.int64)
+    return TileLabels("S", classes, corners, coverage, SlidePixels(1), exhaustive, {}, "", ())
+
+
+def test_which_share_makes_a_label():
+    labels = labels_of([0.5, 0.4], [0.3, 0.6], [0.49, 0.0], [0.0, 0.0], [0.5, 0.5], [0.0, 0.001])
+    rule = LabelRule(at_least=0.5, rest="normal")
+    assert tile_classes(labels, CLASSES, rule).tolist() == [1, 2, NO_LABEL, 0, 1, NO_LABEL]
+
+
+def test_what_touches_a_class_a_little_may_count_as_the_rest():
+    labels = labels_of([0.05, 0.04], [0.05, 0.06])
+    rule = LabelRule(at_least=0.5, rest="normal", rest_at_most=0.1)
+    assert tile_classes(labels, CLASSES, rule).tolist() == [0, NO_LABEL]
+
+
+def test_nothing_is_known_of_the_rest_of_a_slide_that_is_annotated_in_part():
+    rule = LabelRule(at_least=0.5, rest="normal")
+    assert tile_classes(labels_of([0.9, 0], [0, 0], exhaustive=False), CLASSES, rule).tolist() == [1, NO_LABEL]
+    assert tile_classes(labels_of([0.9, 0], [0, 0]), CLASSES, LabelRule(0.5, None)).tolist() == [1, NO_LABEL]
+
+
+def test_no_tiles():
+    assert len(tile_classes(labels_of(), CLASSES, LabelRule(0.5, "normal"))) == 0
+
+
+def test_coordinates_of_qupath_start_at_the_bounds(store, tmp_path):
+    store = replace(store, summary=replace(store.summary, slide=replace(FACTS, bounds=Bounds(100, 0, 800, 900))))
+    ring = [[0, 0], [100, 0], [100, 50], [0, 50], [0, 0]]
+    square = {"type": "Polygon", "coordinates": [ring]}
+    path = tmp_path / "S.geojson"
+    path.write_text(
+        json.dumps([{"type": "Feature", "geometry": square, "properties": {"classification": {"name": "T"}}}])
+    )
+    assert label_tiles(store, path, classes={"tumour": ["T"]}).coverage[:, 0].tolist() == [0, 0.5, 0, 0]

@@ -1,0 +1,129 @@
+"""Tiles labelled by annotations, as a user runs it, up to the shards."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+from slidemill.annotations.decide import NO_LABEL, LabelRule, tile_classes
+from slidemill.annotations.store import read_labels
+from slidemill.records import parse_example, read_records
+
+from .conftest import Workspace
+
+pytestmark = pytest.mark.slow
+
+CLASSES = ["normal", "tumour"]
+LABELS = {"from": "annotations", "classes": {"tumour": ["lesion"]}, "rest": "normal"}
+CONFIG = {
+    "slides": "slides.tsv",
+    "classes": CLASSES,
+    "tiling": {"tile_size": 64, "mpp": 1.0},
+    "split": {"train": 0.34, "validation": 0.33, "test": 0.33},
+    "labels": LABELS,
+}
+PLAN = "results/shards/plan.json"
+
+
+def configure(workspace, **labels):
+    config = CONFIG | {"labels": LABELS | labels}
+    (workspace.folder / "my_config.yaml").write_text(yaml.safe_dump(config))
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """Three patients with a lesion and three without, to the shards."""
+    workspace = Workspace(tmp_path_factory.mktemp("labelled"))
+    rows = [f"T{n}\tPT{n}\ttumour\talveoli+nests 20x 1.2x1.0mm\n" for n in range(3)]
+    rows += [f"N{n}\tPN{n}\tnormal\talveoli 20x 1.0x0.8mm\n" for n in range(3)]
+    (workspace.folder / "slides.tsv").write_text("slide_id\tpatient_id\tlabel\tsynthetic\n" + "".join(rows))
+    configure(workspace)
+    workspace.snakemake("--cores", "2", PLAN)
+    return workspace
+
+
+def decided(workspace, slide_id, at_least=0.5):
+    labels = read_labels(workspace.folder / f"results/labels/{slide_id}.zarr.zip")
+    return labels, tile_classes(labels, CLASSES, LabelRule(at_least, "normal"))
+
+
+def jobs(output):
+    return re.findall(r"^ *(?:local)?rule (\w+):", output, re.M)
+
+
+def planned(workspace):
+    return set(jobs(workspace.snakemake("-n", PLAN).stdout))
+
+
+def test_tiles_in_a_shard_have_the_class_of_their_region(labelled):
+    of_tile = {}
+    for number in range(3):
+        for slide_id in (f"T{number}", f"N{number}"):
+            labels, classes = decided(labelled, slide_id)
+            of_tile |= {
+                (slide_id, x, y): c for (x, y), c in zip(labels.coordinates.tolist(), classes.tolist(), strict=True)
+            }
+            assert (1 in classes) == (slide_id[0] == "T")
+    seen = set()
+    for path in labelled.folder.glob("results/shards/*.tfrecord"):
+        for record in read_records(path):
+            tile = parse_example(record)
+            place = tile["slide/id"].decode(), tile["tile/x"], tile["tile/y"]
+            assert tile["image/class/label"] == of_tile[place] != NO_LABEL
+            assert tile["image/class/text"].decode() == CLASSES[of_tile[place]]
+            seen.add(place[0][0] + str(tile["image/class/label"]))
+    assert seen == {"T0", "T1", "N0"}  # normal tiles come from slides with tumour, too
+
+
+def test_the_plan_counts_the_classes_of_tiles(labelled):
+    plan = json.loads((labelled.folder / PLAN).read_text())
+    assert set(plan["train"]["class_tiles"]) == set(CLASSES)
+    assert abs(plan["train"]["class_tiles"]["tumour"] - plan["train"]["class_tiles"]["normal"]) <= 1
+
+
+def test_another_share_labels_and_cuts_nothing_again(labelled):
+    configure(labelled, at_least=0.9)
+    assert planned(labelled) == {"shard_tiles"}
+    configure(labelled)
+    assert planned(labelled) == set()
+
+
+def test_a_corrected_annotation_labels_its_slide_again(labelled, tmp_path):
+    copy = Workspace(tmp_path)
+    for name in ("results", ".snakemake"):
+        shutil.copytree(labelled.folder / name, copy.folder / name)
+    for name in ("slides.tsv", "my_config.yaml"):
+        shutil.copy2(labelled.folder / name, copy.folder / name)
+    (copy.folder / "results/slides/T1.xml").write_text(
+        '<ASAP_Annotations><Annotations><Annotation Type="Polygon" PartOfGroup="lesion"><Coordinates>'
+        '<Coordinate Order="0" X="0" Y="0"/><Coordinate Order="1" X="2400" Y="0"/>'
+        '<Coordinate Order="2" X="2400" Y="2000"/><Coordinate Order="3" X="0" Y="2000"/>'
+        "</Coordinates></Annotation></Annotations></ASAP_Annotations>"
+    )
+    output = copy.snakemake("--cores", "2", PLAN).stdout
+    assert jobs(output) == ["label_tiles", "shard_tiles"]
+    labels, classes = decided(copy, "T1")
+    np.testing.assert_allclose(labels.coverage, 1)
+    assert set(classes.tolist()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        ({"classes": {"tumor": ["lesion"]}}, "'tumor' is none of the classes (normal, tumour)"),
+        ({"rest": None}, "no tile can be 'normal'. Add its regions to labels.classes, or make it labels.rest."),
+        ({"rest": "tumour"}, "'tumour' is labels.rest and has regions as well"),
+        ({"without": ["lesion"]}, "the regions 'lesion' are in labels.classes.tumour and labels.without"),
+        ({"at_least": 0}, "labels.at_least"),
+    ],
+)
+def test_labels_that_cannot_work_are_told_before_anything_runs(labelled, labels, problem):
+    configure(labelled, **labels)
+    run = labelled.snakemake("-n", PLAN, check=False)
+    configure(labelled)
+    assert run.returncode != 0
+    assert problem in run.stdout
+    assert "Traceback" not in run.stdout
