@@ -183,6 +183,7 @@ try:
     prepare_config(
         config,
         given=snakemake_internals.config_of_command_line(workflow),
+        arguments=sys.argv,
         files=snakemake_internals.config_files(workflow),
         schema_file=BASE / "schemas" / "config.schema.yaml",
     )

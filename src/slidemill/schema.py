@@ -66,7 +66,7 @@ def _sentences(error: Any) -> Iterator[str]:
 
 def _advice(error: Any) -> str:
     if error.validator == "type" and "string" in types_of(error.schema) and not isinstance(error.instance, dict | list):
-        return " Put it in quotes: YAML takes Yes, No, On, Off, numbers and dates without them for no text."
+        return " Put it in quotes: without them YAML reads Yes, No, On, Off, numbers and dates as something else than text."
     return ""
 
 

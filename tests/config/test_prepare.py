@@ -324,3 +324,26 @@ def test_weights_that_are_none_or_of_another_architecture(tmp_path):
     assert prepared(training__weights=str(model), training__architecture="VGG16")
     assert prepared(training__weights=str(other))
     assert prepared(training__weights=str(tmp_path / "gone.keras"))
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "is_cut"),
+    [
+        ("/data/run #3/m.keras", "/data/run", True),
+        ('"/data/run #3/m.keras"', "/data/run #3/m.keras", False),
+        ("/data/run#3/m.keras", "/data/run#3/m.keras", False),
+        ("/data/run", "/data/run", False),
+    ],
+)
+def test_a_text_of_the_command_line_that_yaml_cuts_is_told(text, read, is_cut):
+    arguments = ["snakemake", "-n", "--config", "seed=3", f"model={text}"]
+
+    def prepare():
+        config = changed(model=read)
+        prepare_config(config, given={"seed": 3, "model": read}, arguments=arguments, files=[], schema_file=SCHEMA)
+
+    if is_cut:
+        with pytest.raises(ConfigError, match=r"config: model: of '/data/run #3/m\.keras' only '/data/run' is read"):
+            prepare()
+    else:
+        prepare()

@@ -1,6 +1,6 @@
 """From what YAML and the command line give to a config that can run, or to all of its mistakes at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from slidemill.config.combinations import combination_problems
 from slidemill.config.files import repeated_keys
 from slidemill.config.names import name_problems, normalise_names
 from slidemill.config.places import expand_places, place_problems
-from slidemill.config.values import odd_numbers, settle_values
+from slidemill.config.values import cut_texts, odd_numbers, settle_values
 from slidemill.errors import ConfigError
 from slidemill.schema import read_schema, schema_problems, validator_of
 
@@ -17,6 +17,7 @@ def prepare_config(
     config: dict[str, Any],
     *,
     given: Mapping[str, Any],
+    arguments: Sequence[str] = (),
     files: Iterable[Path],
     schema_file: Path,
 ) -> None:
@@ -28,6 +29,7 @@ def prepare_config(
     Args:
         config: of all files and the command line together.
         given: what `--config` gave; below its first level Snakemake hands numbers over as text.
+        arguments: of the command line, which may have more of a text than `given`.
         files: the config files.
         schema_file: JSON schema of the config. Its `format` says which values are places: a `path` on a disk, a
             `location` on a disk or in S3, a `path-or-url`.
@@ -37,6 +39,7 @@ def prepare_config(
     """
     schema = read_schema(schema_file)
     problems = [problem for file in files for problem in repeated_keys(file)]
+    problems += [f"config: {problem}" for problem in cut_texts(given, arguments)]
     settle_values(config, given, schema)
     problems += [f"config: {problem}" for problem in schema_problems(config, validator_of(schema))]
     problems += [f"config: {problem}" for problem in odd_numbers(config)]

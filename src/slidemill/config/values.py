@@ -1,7 +1,8 @@
 """Values with the types that their keys have."""
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -30,6 +31,23 @@ def settle_values(values: dict[str, Any], given: object, schema: Mapping[str, An
             values[key] = _typed(value, own, of_command_line=of_command_line)
         elif isinstance(value, float) and "integer" in types_of(own) and value.is_integer():
             values[key] = int(value)  # 1e3 is a float to YAML
+
+
+def cut_texts(given: Mapping[str, Any], arguments: Sequence[str]) -> Iterator[str]:
+    """A sentence for each text of the command line of which Snakemake took a part for a comment.
+
+    Args:
+        given: what `--config` gave.
+        arguments: of the command line, as the shell gave them.
+    """
+    for key, value in given.items():
+        for argument in arguments:
+            text = argument.removeprefix(f"{key}=")
+            if isinstance(value, str) and text != argument and re.match(rf"{re.escape(value)}\s+#", text):
+                yield (
+                    f"{key}: of '{text}' only '{value}' is read, since # begins a comment. Put quotes round the value "
+                    f"for YAML too: --config '{key}=\"{text}\"'."
+                )
 
 
 def odd_numbers(values: Mapping[str, Any], place: str = "") -> Iterator[str]:
