@@ -65,8 +65,9 @@ def _sentences(error: Any) -> Iterator[str]:
 
 
 def _advice(error: Any) -> str:
-    if error.validator == "type" and "string" in types_of(error.schema) and not isinstance(error.instance, dict | list):
-        return " Put it in quotes: without them YAML reads Yes, No, On, Off, numbers and dates as something else than text."
+    is_single = error.instance is not None and not isinstance(error.instance, dict | list)
+    if error.validator == "type" and "string" in types_of(error.schema) and is_single:
+        return " Put it in quotes: without them YAML takes Yes, No, On, Off, numbers and dates for something else."
     return ""
 
 

@@ -75,6 +75,7 @@ def test_the_configs_that_come_with_the_workflow_are_right_and_stay_as_they_are(
         ({"tiling__max_background": 1.5}, "tiling.max_background is 1.5. Expected: greatest share of background"),
         ({"tiling": None}, "tiling is null. Expected: a section: how tiles are cut."),
         ({"classes": ["A"]}, 'classes is ["A"]. Expected: names of the classes, at least two'),
+        ({"slides": None}, "slides is null. Expected: path of the slide sheet."),
         ({"classes": "LUAD"}, 'classes is "LUAD". Expected: names of the classes, at least two'),
         ({"classes": ["A", "B", "A"]}, 'classes: "A" comes up twice. Keep one of them.'),
         ({"classes": ["A", True]}, "classes, entry 2 is true. Expected: the name of a class. Put it in quotes"),
