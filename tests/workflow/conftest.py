@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,9 +31,8 @@ TINY_SHEET = [
     for label, tissue in TISSUES.items()
     for number in range(3)
 ]
-# In letters of two scripts, one of them an u and its dots apart: a slide whose name is a name like any other.
-_OTHER_SCRIPTS = TINY_SHEET[4]
-_OTHER_SCRIPTS[0] = "Mu\u0308ller_\u80ba-1"
+# A slide whose name has letters of two scripts; the sheet writes one of them as u and its dots apart.
+TINY_SHEET[4][0] = "M\u00fcller_\u80ba-1"
 TINY_SHEET.append(["empty", "P-LUAD-0", "LUAD", f"none {SIZE}"])
 
 
@@ -47,7 +47,8 @@ class Workspace:
         """Write the tiny sheet, with more rows, and the tiny config, with changes."""
         header = ["slide_id", "patient_id", "label", "synthetic"]
         lines = ["\t".join(row) + "\n" for row in [header, *TINY_SHEET, *more_rows]]
-        (self.folder / "slides.tsv").write_text("".join(lines))
+        sheet = unicodedata.normalize("NFD", "".join(lines))
+        (self.folder / "slides.tsv").write_text(sheet, encoding="utf-8")
         (self.folder / "my_config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:

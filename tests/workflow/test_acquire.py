@@ -19,7 +19,23 @@ AREA = "0.8x0.7mm"
 
 
 @pytest.fixture
-def cohort_gdc(draw_slide):
+def served(tmp_path_factory):
+    """Makes a file of the GDC; bytes after its end make it another than all others of the same recipe."""
+    folder = tmp_path_factory.mktemp("served")
+
+    def serve(slide_id, label, path):
+        own = folder / f"{slide_id}.ABCD.svs"
+        own.write_bytes(path.read_bytes() + slide_id.encode())
+        project = "TCGA-LUSC" if label == "LUSC" else "TCGA-LUAD"
+        return ServedFile(
+            own, uuid_of(own.name), project, tissue_type="Normal" if label == "Normal" else "Tumor", filename=own.name
+        )
+
+    return serve
+
+
+@pytest.fixture
+def cohort_gdc(draw_slide, served):
     """Three patients of each class, one slide each."""
     files = [
         served(f"TCGA-{site}-{label[:2].upper()}0{number}-{sample}-01-TS1", label, draw_slide(f"{tissue} 20x {AREA}"))
@@ -31,7 +47,7 @@ def cohort_gdc(draw_slide):
 
 
 @pytest.fixture
-def demo_gdc(draw_slide):
+def demo_gdc(draw_slide, served):
     """Every slide of the demo cohort, drawn smaller: those with a pen mark, without tissue and cut short among them."""
     with (REPOSITORY / "cohorts" / "demo.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -43,12 +59,6 @@ def demo_gdc(draw_slide):
     ]
     with LocalGdc(files) as gdc:
         yield gdc
-
-
-def served(slide_id, label, path):
-    name = f"{slide_id}.ABCD.svs"
-    facts = {"project": "TCGA-LUSC" if label == "LUSC" else "TCGA-LUAD", "filename": name}
-    return ServedFile(path, uuid_of(name), tissue_type="Normal" if label == "Normal" else "Tumor", **facts)
 
 
 @pytest.fixture
