@@ -64,7 +64,12 @@ def student(freedom: float) -> float:
 
 
 def wilson_interval(
-    found: Jackknife, unanimous: float, trials: float = np.inf, bounds: Range = FROM_0_TO_1
+    found: Jackknife,
+    unanimous: float,
+    trials: float = np.inf,
+    bounds: Range = FROM_0_TO_1,
+    *,
+    over_classes: bool = False,
 ) -> Interval | None:
     """For proportions and for what behaves like them.
 
@@ -73,14 +78,16 @@ def wilson_interval(
         unanimous: effective number of trials where units tell no variance.
         trials: number of samples, which the effective number cannot exceed.
         bounds: between which values the number can lie.
+        over_classes: whether it is a mean over classes, in which the few units of a rare class decide.
     """
-    share, effective = bounds.share(found.value), unanimous
+    share, effective, freedom = bounds.share(found.value), unanimous, found.units - 1.0
     if found.tells_variance:
+        freedom = found.freedom() if over_classes else freedom
         variance = found.variance / (bounds.highest - bounds.lowest) ** 2
         effective = min(share * (1 - share) / variance, trials)
     if effective <= 0:
         return None
-    return bounds.values(wilson(share, effective, student(found.units - 1)))
+    return bounds.values(wilson(share, effective, student(freedom)))
 
 
 def wilson(share: float, trials: float, quantile: float) -> tuple[float, float]:

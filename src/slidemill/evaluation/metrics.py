@@ -12,7 +12,6 @@ import numpy as np
 
 from slidemill.evaluation import calibration, confusion
 from slidemill.evaluation.intervals import (
-    FROM_0_TO_1,
     Interval,
     Range,
     area_interval,
@@ -197,22 +196,22 @@ def _of_classes(samples: Samples) -> dict[str, Any]:
     over_classes, every = _of_mean_over_classes(own), effective_units(samples.unit)
     reasons = [_lacking(samples, place) for place in range(len(samples.classes))]
 
-    def of(metric: confusion.Metric, unanimous: float, bounds: Range = FROM_0_TO_1, reason: str = "") -> Estimate:
-        found = jackknife_matrix(matrices, metric)
-        return estimate(samples, found, partial(wilson_interval, unanimous=unanimous, bounds=bounds), reason)
+    def of(metric: confusion.Metric, unanimous: float, reason: str, **options: Any) -> Estimate:
+        interval = partial(wilson_interval, unanimous=unanimous, **options)
+        return estimate(samples, jackknife_matrix(matrices, metric), interval, reason)
 
     every_sample = np.ones(len(samples), bool)
     accuracy = proportion(samples.predicted == samples.true, samples, every_sample, "")
     return {
         "accuracy": accuracy,
-        "balanced_accuracy": of(confusion.balanced_accuracy, over_classes, reason=_first(reasons)),
-        "cohen_kappa": of(confusion.cohen_kappa, every, _KAPPA, _single_class(samples)),
+        "balanced_accuracy": of(confusion.balanced_accuracy, over_classes, _first(reasons), over_classes=True),
+        "cohen_kappa": of(confusion.cohen_kappa, every, _single_class(samples), bounds=_KAPPA),
         "f1": {
             "per_class": {
-                name: of(partial(confusion.f1_of_class, place=place), own[place], reason=why)
-                for place, (name, why) in enumerate(zip(samples.classes, reasons, strict=True))
+                name: of(partial(confusion.f1_of_class, place=place), own[place], reason)
+                for place, (name, reason) in enumerate(zip(samples.classes, reasons, strict=True))
             },
-            "macro": of(confusion.f1_macro, over_classes, reason=_first(reasons)),
+            "macro": of(confusion.f1_macro, over_classes, _first(reasons), over_classes=True),
             "micro": accuracy,
         },
     }
