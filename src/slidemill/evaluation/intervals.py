@@ -44,6 +44,7 @@ FROM_0_TO_1 = Range()
 # Kurtosis by which degrees of freedom are counted. Normal theory says 3. Chosen by simulation (benchmarks/coverage.py):
 # the logit takes away much of what makes areas of few units uncertain, and no scale does that for mean losses.
 _OF_AREAS = 4.0
+_OF_BOUNDED_LOSSES = 2.0
 _OF_LOSSES = 1.5
 
 
@@ -117,7 +118,7 @@ def auc_interval(found: Jackknife, positives: float, negatives: float) -> Interv
 def loss_interval(found: Jackknife, unanimous: float, bounds: Range) -> Interval | None:
     """For the mean of a loss that lies within bounds; a range without an upper end is taken on the logarithm."""
     if np.isfinite(bounds.highest):
-        return _logit_interval(found, unanimous, bounds, _OF_LOSSES)
+        return _logit_interval(found, unanimous, bounds, _OF_BOUNDED_LOSSES)
     if not found.tells_variance or found.value <= 0:
         return None
     factor = float(np.exp(student(found.freedom(_OF_LOSSES)) * found.variance**0.5 / found.value))

@@ -194,6 +194,8 @@ def _of_classes(samples: Samples) -> dict[str, Any]:
     matrices = confusion.confusion_of_units(samples)
     own = _units_of_classes(samples)
     over_classes, every = _of_mean_over_classes(own), effective_units(samples.unit)
+    members = confusion.confusion_matrix(samples).sum(axis=1).tolist()
+    macro = {"trials": _of_mean_over_classes(members), "over_classes": True}
     reasons = [_lacking(samples, place) for place in range(len(samples.classes))]
 
     def of(metric: confusion.Metric, unanimous: float, reason: str, **options: Any) -> Estimate:
@@ -204,14 +206,14 @@ def _of_classes(samples: Samples) -> dict[str, Any]:
     accuracy = proportion(samples.predicted == samples.true, samples, every_sample, "")
     return {
         "accuracy": accuracy,
-        "balanced_accuracy": of(confusion.balanced_accuracy, over_classes, _first(reasons), over_classes=True),
+        "balanced_accuracy": of(confusion.balanced_accuracy, over_classes, _first(reasons), **macro),
         "cohen_kappa": of(confusion.cohen_kappa, every, _single_class(samples), bounds=_KAPPA),
         "f1": {
             "per_class": {
                 name: of(partial(confusion.f1_of_class, place=place), own[place], reason)
                 for place, (name, reason) in enumerate(zip(samples.classes, reasons, strict=True))
             },
-            "macro": of(confusion.f1_macro, over_classes, _first(reasons), over_classes=True),
+            "macro": of(confusion.f1_macro, over_classes, _first(reasons), **macro),
             "micro": accuracy,
         },
     }
@@ -265,9 +267,9 @@ def _units_of_classes(samples: Samples) -> list[float]:
     return [effective_units(samples.unit[samples.is_true(place)]) for place in range(len(samples.classes))]
 
 
-def _of_mean_over_classes(units: list[float]) -> float:
-    """Units whose share is as certain as the mean of the shares of classes with so many units each."""
-    return len(units) ** 2 / sum(1 / own for own in units) if all(units) else 0.0
+def _of_mean_over_classes(trials: list[float]) -> float:
+    """Trials whose share is as certain as the mean of the shares of classes with so many trials each."""
+    return len(trials) ** 2 / sum(1 / own for own in trials) if all(trials) else 0.0
 
 
 def _first(reasons: list[str]) -> str:
