@@ -31,6 +31,7 @@ rule tile_slide:
             "max_background",
             "jpeg_quality",
             "jpeg_subsampling",
+            "ink",
             "reader",
         ),
     shell:

@@ -10,7 +10,7 @@ from slidemill.command import run
 from slidemill.scratch import slide_on_scratch
 from slidemill.slides import ReaderChoice
 from slidemill.tiling.cut import tile_slide
-from slidemill.tiling.source import JpegSubsampling, SlideSource, TilingParameters
+from slidemill.tiling.source import InkChoice, JpegSubsampling, SlideSource, TilingParameters
 from slidemill.units import TilePixels
 
 
@@ -29,6 +29,13 @@ from slidemill.units import TilePixels
     default="420",
     show_default=True,
     help="420: colours at half the resolution; 444: at all of it.",
+)
+@click.option(
+    "--ink",
+    type=click.Choice(get_args(InkChoice)),
+    default="find",
+    show_default=True,
+    help="find: marks of a pen are no tissue; ignore: look for none.",
 )
 @click.option(
     "--reader",
@@ -50,6 +57,7 @@ def main(
     max_background: float,
     jpeg_quality: int,
     jpeg_subsampling: JpegSubsampling,
+    ink: InkChoice,
     reader: ReaderChoice,
     scratch: str | None,
     threads: int,
@@ -66,6 +74,7 @@ def main(
                 max_background=max_background,
                 jpeg_quality=jpeg_quality,
                 jpeg_subsampling=jpeg_subsampling,
+                ink=ink,
                 reader=reader,
             ),
             records=records,

@@ -29,7 +29,7 @@ class TileMeter:
             tile: its (size, size, 3) pixels, uint8 RGB.
         """
         areas = self._survey.areas
-        tissue = stained_points(tile, areas.stain_threshold)
+        tissue = stained_points(tile, areas.stain_threshold, has_other_stains=areas.has_other_stains)
         inked, holes = self._inked[number], self._holes[number]
         if inked or holes:
             there = self._under_points(number, *tissue.shape)

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from slidemill.tiling.tissue import optical_density
+from slidemill.tiling.tissue import BLUE_OF_GLASS, RED_OF_GLASS, optical_density
 
 QualityFlag = Literal["pen_marks", "out_of_focus"]
 QUALITY_FLAGS: tuple[QualityFlag, ...] = get_args(QualityFlag)
@@ -47,25 +47,31 @@ class TileMeasures:
         return tuple(flag for flag in QUALITY_FLAGS if found[flag])
 
 
-def stained_points(tile: np.ndarray, threshold: float) -> np.ndarray:
+def stained_points(tile: np.ndarray, threshold: float, *, has_other_stains: bool = False) -> np.ndarray:
     """Which points of a tile are stained; their share is that of the area (point counting, as in stereology).
 
     Args:
         tile: (size, size, 3) uint8 RGB.
         threshold: the slide's optical density between glass and stain.
+        has_other_stains: whether to look for stains that absorb red or blue most as well.
 
     Returns:
         (points, points) bool, evenly spaced from edge to edge, about 32 along each side.
     """
     step = max(1, tile.shape[0] // _POINTS)
     red, green, blue = (tile[step // 2 :: step, step // 2 :: step, channel] for channel in range(3))
-    # As in `stain_density`; the smaller density is that of the brighter colour.
-    return np.asarray(green < _stained_green(threshold).take(np.maximum(red, blue)))
+    # As in `stain_density` and `other_density`; the smaller density is that of the brighter colour.
+    by_green = np.asarray(green < _stained_level(threshold).take(np.maximum(red, blue)))
+    if not has_other_stains:
+        return by_green
+    by_red = red < _stained_level(threshold + RED_OF_GLASS).take(np.maximum(green, blue))
+    by_blue = blue < _stained_level(threshold + BLUE_OF_GLASS).take(np.maximum(red, green))
+    return np.asarray(by_green | by_red | by_blue)
 
 
 @cache
-def _stained_green(threshold: float) -> np.ndarray:
-    """(256,) uint8: for each brightness of the brighter of red and blue, the green from which on there is no stain."""
+def _stained_level(threshold: float) -> np.ndarray:
+    """(256,) uint8: for each brightness of the brighter of two colours, that of the third where stain ends."""
     density = optical_density(np.arange(256))
     return np.count_nonzero(density[None, :] - density[:, None] > threshold, axis=1).astype(np.uint8)
 

@@ -8,6 +8,7 @@ from slidemill.slides import ReaderChoice
 from slidemill.units import TilePixels
 
 JpegSubsampling = Literal["420", "444"]
+InkChoice = Literal["find", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class TilingParameters:
         tile_size: side of a tile as it is stored.
         max_background: tiles with a greater share of background are dropped.
         jpeg_quality: 1 to 100.
+        ink: "find" takes marks of a pen out of the tissue and flags tiles with them, "ignore" looks for none.
         jpeg_subsampling: "420" stores colours at half the resolution, "444" at all of it.
         reader: "direct", "openslide", or "auto" for the faster one that gives the right pixels.
     """
@@ -29,6 +31,7 @@ class TilingParameters:
     jpeg_quality: int
     reader: ReaderChoice = "auto"
     jpeg_subsampling: JpegSubsampling = "420"
+    ink: InkChoice = "find"
 
     @property
     def least_tissue(self) -> float:

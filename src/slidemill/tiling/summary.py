@@ -12,6 +12,7 @@ from slidemill.tiling.store import StoreSummary
 from slidemill.tiling.survey import Survey
 from slidemill.units import SlidePixels
 
+_MOSTLY = 0.5  # of what is stained; with more ink a slide without tissue is told to be inked
 _BLURRED_FRACTION = 0.1  # of the tissue tiles; beyond it the slide is flagged as well
 
 
@@ -76,6 +77,13 @@ def _why_unusable(source: SlideSource, parameters: TilingParameters, outcome: Ou
         return ""
     if outcome.survey.grid.tile_count == 0:
         return f"{source.slide_id} is smaller than one tile. Lower tiling.tile_size, or leave the slide out."
+    areas = outcome.survey.areas
+    inked, tissue = int(areas.ink.sum()), int(areas.tissue.sum())
+    if inked > _MOSTLY * (inked + tissue):
+        return (
+            f"{source.slide_id} has no tissue to use: {inked / (inked + tissue):.0%} of what is stained looks like "
+            "ink. If its thumbnail shows tissue there, set tiling.ink: ignore."
+        )
     return (
         f"{source.slide_id} has no tissue: every tile is more than {parameters.max_background:.0%} background. "
         "If its thumbnail shows tissue, raise tiling.max_background."

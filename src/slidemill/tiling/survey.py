@@ -101,7 +101,7 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
         tile_mpp=Mpp(parameters.mpp),
         size=parameters.tile_size,
     )
-    overview, areas = _find_areas(slide, facts, threads)
+    overview, areas = _find_areas(slide, facts, parameters, threads)
     _refuse_dark_field(source, overview)
 
     def share_of(mask: np.ndarray) -> np.ndarray:
@@ -152,11 +152,14 @@ def _refuse_dark_field(source: SlideSource, overview: np.ndarray) -> None:
         raise NotBrightfieldError(source.path, "most of it is dark and nothing is bright, as in fluorescence")
 
 
-def _find_areas(slide: SlideReader, facts: SlideFacts, threads: int) -> tuple[np.ndarray, SlideAreas]:
+def _find_areas(
+    slide: SlideReader, facts: SlideFacts, parameters: TilingParameters, threads: int
+) -> tuple[np.ndarray, SlideAreas]:
     longer_side = max(facts.width, facts.height)
     # A power of two, which pyramids and decoders give at least cost.
     halvings = max(
         0, round(math.log2(_OVERVIEW_MPP / facts.mpp)), math.ceil(math.log2(longer_side / _OVERVIEW_MAX_SIDE))
     )
     overview = slide.overview(max(1, longer_side >> halvings), threads=threads)
-    return overview, find_tissue(overview, Microns(facts.mpp * longer_side / max(overview.shape)))
+    pixel_side = Microns(facts.mpp * longer_side / max(overview.shape))
+    return overview, find_tissue(overview, pixel_side, finds_ink=parameters.ink == "find")
