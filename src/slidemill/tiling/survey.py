@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slidemill.slides import NotBrightfieldError, Resolution, SlideError, SlideReader, resolution_of
+from slidemill.slides import NotBrightfieldError, Resolution, SlideError, SlideReader, resolution_of, shown_part
 from slidemill.tiling.grid import TileGrid
+from slidemill.tiling.light import why_no_brightfield
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import SlideFacts
 from slidemill.tiling.tissue import SlideAreas, find_tissue
@@ -17,8 +18,6 @@ _OVERVIEW_MPP = 4.0  # about
 _OVERVIEW_MAX_SIDE = 1536  # pixels
 _LARGEST_UPSAMPLING = 1.2  # a slide that is coarser than the tiles by more is set aside
 _CANDIDATE_MARGIN = 0.05  # of a tile's area
-_DARK, _BRIGHT = 50, 180  # grey levels
-_LEAST_BRIGHT_FRACTION = 0.01  # of the area of a brightfield slide, glass above all
 _PEN_MARKS_FRACTION = 0.001  # of the slide's area
 MPP_OVERRULED = "mpp_from_sheet_not_file"  # flag of a slide whose file tells of another resolution than the sheet
 
@@ -85,7 +84,7 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
     Raises:
         ResolutionMissingError: nothing tells the slide's resolution.
         TooCoarseError: the slide would have to be enlarged.
-        NotBrightfieldError: the slide is dark, as fluorescence scans are.
+        NotBrightfieldError: the slide itself shone, as in fluorescence.
         UnreadableSlideError: the pixels cannot be decoded.
     """
     resolution = resolution_of(source.slide_id, slide.properties, source.sheet_mpp)
@@ -102,7 +101,8 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
         size=parameters.tile_size,
     )
     overview, areas = _find_areas(slide, facts, parameters, threads)
-    _refuse_dark_field(source, overview)
+    if (found := why_no_brightfield(shown_part(overview, (facts.width, facts.height), facts.bounds))) is not None:
+        raise NotBrightfieldError(source.path, found)
 
     def share_of(mask: np.ndarray) -> np.ndarray:
         return grid.covered_fraction(mask, facts.width, facts.height)
@@ -144,12 +144,6 @@ def _facts(slide: SlideReader, resolution: Resolution) -> SlideFacts:
         file_mpp=None if resolution.file_mpp is None else resolution.file_mpp.um_per_px,
         bounds=properties.bounds,
     )
-
-
-def _refuse_dark_field(source: SlideSource, overview: np.ndarray) -> None:
-    brightest = overview[::4, ::4].max(axis=-1)  # a few of the pixels tell as much
-    if np.median(brightest) < _DARK and (brightest > _BRIGHT).mean() < _LEAST_BRIGHT_FRACTION:
-        raise NotBrightfieldError(source.path, "most of it is dark and nothing is bright, as in fluorescence")
 
 
 def _find_areas(
