@@ -94,11 +94,13 @@ class Encoder(Protocol):
 
     Attributes:
         facts: what it tells of itself.
+        batch_size: tiles that are encoded at once.
         workers: batches that are to be submitted at once, each by a thread of its own.
         ahead: batches that a thread submits before it asks for the features of the first.
     """
 
     facts: LoadedFacts
+    batch_size: int
     workers: int
     ahead: int
 

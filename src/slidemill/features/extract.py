@@ -174,8 +174,7 @@ class _Job:
         """Encode slides and keep their features; why some failed."""
         if not pixels:
             return []
-        setup = replace(self._setup, tile_size=self._tile_size)
-        loaded = [load_encoder(encoder.spec, setup) for encoder in self._encoders]
+        loaded = self._loaded()
         for encoder, own in zip(self._encoders, loaded, strict=True):
             _LOG.info("%s runs on %s in %s", encoder.spec.name, own.facts.device, own.facts.precision)
         for slide_id in pixels:
@@ -197,6 +196,13 @@ class _Job:
         )
         progress.end()
         return errors
+
+    def _loaded(self) -> list[Encoder]:
+        first, *others = self._encoders
+        setup = replace(self._setup, tile_size=self._tile_size)
+        loaded = [load_encoder(first.spec, setup)]
+        setup = replace(setup, batch_size=loaded[0].batch_size)  # they share batches
+        return loaded + [load_encoder(other.spec, setup) for other in others]
 
     def _keep(self, slide_id: str, loaded: Sequence[Encoder], features: Sequence[np.ndarray]) -> None:
         for encoder, own, sha256, rows in zip(self._encoders, loaded, self._hashes, features, strict=True):

@@ -38,6 +38,7 @@ class KerasEncoder:
         """
         on_gpu = _configure(spec, setup)
         self._shape = setup.batch_shape(on_gpu=on_gpu)
+        self.batch_size = self._shape[0]
         precision = setup.precision or ("float16" if on_gpu else "float32")
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy(_POLICIES[precision])

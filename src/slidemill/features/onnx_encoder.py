@@ -41,6 +41,7 @@ class OnnxEncoder:
         """
         providers = _providers(spec, setup)
         self._shape = setup.batch_shape(on_gpu=providers != [_CPU])
+        self.batch_size = self._shape[0]
         weights = spec.file or _embedded_weights(spec)
         self._network = _session(spec, _content(spec, weights), providers)
         image = self._network.get_inputs()[0]

@@ -4,6 +4,7 @@ Threads decode tiles into batches (`batches`), which run across slides; other th
 and fetch features some batches later. Features of a slide go out when its last tile is there.
 """
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -15,11 +16,9 @@ import numpy as np
 from slidemill.errors import SlidemillError
 from slidemill.features.batches import Batches, Stopped
 from slidemill.features.encoder import Encoder, Features
-from slidemill.features.pixels import TilePixels
+from slidemill.features.pixels import TILES_AHEAD_PER_THREAD, TilePixels
 from slidemill.features.progress import Progress
 from slidemill.tiling.store import TileStore
-
-_AHEAD = 2  # batches that are filled while others are encoded
 
 
 class FeatureValueError(SlidemillError):
@@ -83,7 +82,7 @@ def encode_slides(
 
     Args:
         slides: each with at least one tile; all tiles are of one size, that of the encoders.
-        encoders: loaded.
+        encoders: loaded, for batches of one size.
         finish: called for each slide as soon as its features are there, one at a time, in a thread of its own.
         progress: told of each tile.
         threads: that decode.
@@ -91,9 +90,7 @@ def encode_slides(
     Returns:
         Why slides failed, one error for each; the others are not touched by it.
     """
-    batches = Batches(
-        encoders[0].new_batch, _workers(encoders) + max(_AHEAD, *(encoder.ahead + 1 for encoder in encoders))
-    )
+    batches = Batches(encoders[0].new_batch, _batch_count(encoders, threads))
     writer = ThreadPoolExecutor(1)  # so that no encoder waits for a disk
     collector = _Collector(encoders, batches.size, lambda *slide: writer.submit(finish, *slide), progress)
     workers = [
@@ -125,6 +122,15 @@ def encode_slides(
 
 def _workers(encoders: Sequence[Encoder]) -> int:
     return min(encoder.workers for encoder in encoders)
+
+
+def _batch_count(encoders: Sequence[Encoder], threads: int) -> int:
+    """Batches in memory: those that the encoders have, and room for all tiles that are on their way.
+
+    The room lets every thread come to its end when a tile in between cannot be read, so that its batch is never full.
+    """
+    on_their_way = 1 + math.ceil(threads * TILES_AHEAD_PER_THREAD / encoders[0].batch_size)
+    return _workers(encoders) + max(encoder.ahead for encoder in encoders) + on_their_way
 
 
 def _read_slide(slide: _Slide, batches: Batches, threads: int) -> int:

@@ -13,7 +13,8 @@ from slidemill.errors import SlidemillError
 from slidemill.records import parse_example, read_record
 from slidemill.scratch import slide_on_scratch
 from slidemill.slides import ReaderChoice, open_slide
-from slidemill.slides.ordered import map_in_order
+from slidemill.slides.direct_reader import TILES_PER_BATCH
+from slidemill.slides.ordered import AHEAD_PER_THREAD, map_in_order
 from slidemill.tiling.store import TileStore
 
 PixelSource = Literal["slide", "records"]
@@ -21,6 +22,9 @@ PixelSource = Literal["slide", "records"]
 Take = Callable[[int, np.ndarray], None]  # gets the number of a tile and its pixels, which are written to again
 
 _RECORDS_AT_ONCE = 8  # read and decoded by one thread
+
+# So many tiles after one that is not there yet may be on their way, for each thread that reads.
+TILES_AHEAD_PER_THREAD = AHEAD_PER_THREAD * max(TILES_PER_BATCH, _RECORDS_AT_ONCE)
 
 
 class NoRecordsError(SlidemillError):

@@ -35,6 +35,7 @@ class TorchEncoder:
         self._on_gpu = _configure(spec, setup)
         self._device = torch.device("cuda" if self._on_gpu else "cpu")
         self._shape = setup.batch_shape(on_gpu=self._on_gpu)
+        self.batch_size = self._shape[0]
         precision = setup.precision or ("bfloat16" if self._on_gpu else "float32")
         self._network = load_network(spec).to(self._device, _DTYPES[precision])
         self._prepare = _Preparation(spec, setup.tile_size).to(self._device)

@@ -35,7 +35,7 @@ from slidemill.units import SlidePixels, TilePixels
 
 _Result = TypeVar("_Result")
 
-_TILES_PER_BATCH = 8  # neighbours in a row: read at once, finished by one thread
+TILES_PER_BATCH = 8  # neighbours in a row: read at once, finished by one thread
 _WHITE = 255
 
 
@@ -188,7 +188,7 @@ class _Cutter:
 
     def batches(self) -> Iterator[list[Square]]:
         """Neighbours in a row, a few at a time."""
-        return self._layout.batches(_TILES_PER_BATCH)
+        return self._layout.batches(TILES_PER_BATCH)
 
     def cut(self, batch: list[Square], finish: Callable[[int, np.ndarray], _Result]) -> list[_Result]:
         """Read, decode, assemble and finish a few output tiles."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-_AHEAD_PER_THREAD = 3  # items in work or finished and not yet taken; bounds memory
+AHEAD_PER_THREAD = 3  # items in work or finished and not yet taken; bounds memory
 
 
 def map_in_order(work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int) -> Iterator[_Result]:
@@ -24,7 +24,7 @@ def map_in_order(work: Callable[[_Item], _Result], items: Iterable[_Item], threa
         try:
             for item in items:
                 running.append(pool.submit(work, item))
-                if len(running) >= _AHEAD_PER_THREAD * threads:
+                if len(running) >= AHEAD_PER_THREAD * threads:
                     yield running.popleft().result()
             while running:
                 yield running.popleft().result()
