@@ -29,8 +29,16 @@ if not SHEET_TO_SELECT:
 
     include: "rules/acquire.smk"
     include: "rules/method.smk"
-    include: "rules/tile.smk"
     include: "rules/features.smk"
+
+    if config["features"]["from"]:
+
+        include: "rules/import_features.smk"
+
+    else:
+
+        include: "rules/tile.smk"
+    include: "rules/export_features.smk"
     include: "rules/predict.smk"
     include: "rules/heatmap.smk"
     include: "rules/score.smk"

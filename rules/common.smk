@@ -20,6 +20,11 @@ from slidemill.cohort.sources import check_sources
 from slidemill.cohort.validation import check_cells, check_labels
 from slidemill.config import prepare_config
 from slidemill.errors import ConfigError, SlidemillError
+from slidemill.features.exchange.sources import (
+    check_foreign_files,
+    encoder_of_another_tool,
+    foreign_path,
+)
 from slidemill.features.spec import check_encoder, check_together, find_encoder
 from slidemill.launch import home_folder
 from slidemill.lifeline import tie_programs
@@ -140,6 +145,9 @@ def encoders_of_config():
     """The encoders that the config names, checked unless a model that was trained before takes none of them."""
     names = config["features"]["encoder"]
     names = [names] if isinstance(names, str) else names
+    if config["features"]["from"]:
+        check_foreign_files(Path(config["features"]["from"]), COHORT)
+        return [encoder_of_another_tool(name) for name in names]
     tiling, entries = config["tiling"], config["features"]["encoders"]
     encoders = [find_encoder(name, entries) for name in names]
     for encoder in encoders if METHOD == "probe" or not TRAINED_MODEL else []:

@@ -12,7 +12,9 @@ def feature_files(slides):
 
 
 def feature_batches():
-    """All slides in batches, one for each job."""
+    """All slides in batches, one for each job; none where another tool has encoded them."""
+    if config["features"]["from"]:
+        return []
     slides, size = list(COHORT), config["features"]["slides_per_job"]
     return [slides[start : start + size] for start in range(0, len(slides), size)]
 

@@ -18,3 +18,16 @@ def model_inputs(slides):
 def features_option(wildcards, input):
     """The folder of features as a command line option of predict_slides, for a model that takes them."""
     return f"--features {folder_of(input.tiles)}" if PROBED_FEATURES else ""
+
+
+@called_for_each_job
+def foreign_features(wildcards):
+    """The file of another tool; a function, so that braces in the folder's name are no wildcards."""
+    return str(foreign_path(Path(config["features"]["from"]), wildcards.slide_id))
+
+
+def exported_folder(wildcards):
+    """The folder to make; as in slide_file, the name of a missing input tells what to do."""
+    if config["as"] is None:
+        return "(a tool to export to: add --config as=trident, as=stamp or as=clam)"
+    return f"results/exports/{config['as']}"

@@ -3,6 +3,7 @@
 What a library function refuses when its step begins is refused here before any step, and not after hours.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from slidemill.cohort.gdc.address import check_address
 from slidemill.config.labels import label_problems
 from slidemill.config.weights import weights_problems
 from slidemill.errors import SlidemillError
+from slidemill.features.spec import EMBEDDED
 from slidemill.training.architectures import check_architecture
 from slidemill.training.parameters import TrainingParameters
+
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -20,6 +24,7 @@ def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _split_problems(config["split"])
     yield from _method_problems(config)
     yield from label_problems(config["labels"], config["classes"], config["method"])
+    yield from _feature_problems(config)
     yield from _balance_problems(config["shards"])
     yield from _training_problems(config)
     yield from weights_problems(config["training"])
@@ -37,6 +42,23 @@ def _method_problems(config: Mapping[str, Any]) -> Iterator[str]:
     if config["method"] == "probe" and not isinstance(encoders, str) and len(encoders) != 1:
         named = ", ".join(encoders)
         yield f"method is probe, and features.encoder names {named}. Name the one whose features are to be classified."
+
+
+def _feature_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    features = config["features"]
+    if features["from"] is None:
+        return
+    encoders = features["encoder"]
+    names = [encoders] if isinstance(encoders, str) else encoders
+    if len(names) != 1 or names[0] == EMBEDDED or not _FOLDER_NAME.fullmatch(names[0]):
+        yield (
+            "features.from is set: set features.encoder to one name, of letters, digits and . _ -, that tells which "
+            "encoder made those features."
+        )
+    if config["method"] == "tiles":
+        yield "features.from is set, and method: tiles learns from pixels. Set another method, or from to null."
+    if features["source"] == "records":
+        yield "features.source is records, and features.from has features already. Set one of them only."
 
 
 def _balance_problems(shards: Mapping[str, Any]) -> Iterator[str]:
