@@ -60,6 +60,7 @@ if TRAINED_MODEL is None and not SHEET_TO_SELECT:
         include: "rules/channels.smk"
         include: "rules/train.smk"
     include: "rules/evaluate.smk"
+    include: "rules/localise.smk"
     include: "rules/report.smk"
 
 

@@ -347,7 +347,7 @@ def final_outputs(wildcards):
     return (
         score_outputs(wildcards)
         if TRAINED_MODEL
-        else [f"{RESULTS}/report.html", *overlays()]
+        else [f"{RESULTS}/report.html", *froc_outputs(), *overlays()]
     )
 
 

@@ -71,7 +71,8 @@ if ANNOTATED:
             store="results/tiles/{slide_id}.zarr.zip",
             annotation=annotation_file,
         output:
-            f"{RESULTS}/labels/{{slide_id}}.zarr.zip",
+            labels=f"{RESULTS}/labels/{{slide_id}}.zarr.zip",
+            outlines=f"{RESULTS}/outlines/{{slide_id}}.geojson",
         log:
             f"{LOGS}/label_tiles/{{slide_id}}.log",
         benchmark:
@@ -90,4 +91,4 @@ if ANNOTATED:
             part=part_option,
         shell:
             "python {params.script} --store {input.store:q} {params.annotation} {params.regions} {params.part}"
-            " --output {output:q} &> {log:q}"
+            " --labels {output.labels:q} --outlines {output.outlines:q} &> {log:q}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from slidemill.annotations.label import label_slide
+from slidemill.annotations.label import RegionNames, label_slide
 from slidemill.command import run
 
 
@@ -16,7 +16,8 @@ from slidemill.command import run
 @click.option("--without", multiple=True, help="Name of regions that are taken out of all others.")
 @click.option("--ignore", multiple=True, help="Name of regions that say nothing of the classes.")
 @click.option("--in-part", is_flag=True, help="Not all is annotated: nothing is known of the rest.")
-@click.option("--output", type=Path, required=True, help="Written: the labels.")
+@click.option("--labels", type=Path, required=True, help="Written: the shares of each tile.")
+@click.option("--outlines", type=Path, required=True, help="Written: the classes as GeoJSON.")
 def main(
     store: Path,
     annotation: Path | None,
@@ -24,9 +25,11 @@ def main(
     without: tuple[str, ...],
     ignore: tuple[str, ...],
     in_part: bool,
-    output: Path,
+    labels: Path,
+    outlines: Path,
 ) -> None:
-    label_slide(store, annotation, output, classes=classes, without=without, ignore=ignore, exhaustive=not in_part)
+    names = RegionNames(classes, without, ignore)
+    label_slide(store, annotation, names, exhaustive=not in_part, labels=labels, outlines=outlines)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from slidemill.annotations.decide import NO_LABEL, LabelRule, tile_classes
-from slidemill.annotations.label import label_tiles
+from slidemill.annotations.label import RegionNames, label_slide, label_tiles, read_classes
+from slidemill.annotations.outlines_file import read_outlines
 from slidemill.annotations.regions import AnnotationError
 from slidemill.annotations.store import TileLabels, read_labels, write_labels
 from slidemill.slides import Bounds
-from slidemill.tiling.store import SlideFacts, StoreSummary, TileStore
+from slidemill.tiling.store import SlideFacts, StoreSummary, TileStore, write_store
 from slidemill.units import SlidePixels
 
 from .conftest import asap
@@ -35,8 +36,13 @@ def annotation(tmp_path):
     return path
 
 
+def labelled(store, annotation, **names):
+    names = RegionNames(**names)
+    return label_tiles(store, read_classes(store, annotation, names), names)
+
+
 def test_shares_of_a_slide(store, annotation, tmp_path):
-    labels = label_tiles(store, annotation, classes={"tumour": ["Tumor", "_0"]}, without=["Exclusion"])
+    labels = labelled(store, annotation, classes={"tumour": ["Tumor", "_0"]}, without=["Exclusion"])
     np.testing.assert_allclose(labels.coverage[:, 0], [0.7, 0.6, 0, 0], atol=1e-6)
     write_labels(tmp_path / "S.zarr.zip", labels)
     again = read_labels(tmp_path / "S.zarr.zip")
@@ -45,7 +51,7 @@ def test_shares_of_a_slide(store, annotation, tmp_path):
 
 
 def test_a_slide_without_annotations_has_tiles_without_classes(store):
-    labels = label_tiles(store, None, classes={"tumour": ["Tumor"]})
+    labels = labelled(store, None, classes={"tumour": ["Tumor"]})
     assert labels.coverage.shape == (4, 1)
     assert not labels.coverage.any()
     assert labels.annotation_sha256 == ""
@@ -53,8 +59,8 @@ def test_a_slide_without_annotations_has_tiles_without_classes(store):
 
 def test_a_region_that_the_config_does_not_name(store, annotation):
     with pytest.raises(AnnotationError, match="regions of 'Exclusion', which the config's 'labels' do not name"):
-        label_tiles(store, annotation, classes={"tumour": ["Tumor"]})
-    ignored = label_tiles(store, annotation, classes={"tumour": ["Tumor"]}, ignore=["Exclusion"])
+        labelled(store, annotation, classes={"tumour": ["Tumor"]})
+    ignored = labelled(store, annotation, classes={"tumour": ["Tumor"]}, ignore=["Exclusion"])
     np.testing.assert_allclose(ignored.coverage[:, 0], [1, 0.6, 0, 0], atol=1e-6)
 
 
@@ -94,4 +100,24 @@ def test_coordinates_of_qupath_start_at_the_bounds(store, tmp_path):
     path.write_text(
         json.dumps([{"type": "Feature", "geometry": square, "properties": {"classification": {"name": "T"}}}])
     )
-    assert label_tiles(store, path, classes={"tumour": ["T"]}).coverage[:, 0].tolist() == [0, 0.5, 0, 0]
+    assert labelled(store, path, classes={"tumour": ["T"]}).coverage[:, 0].tolist() == [0, 0.5, 0, 0]
+
+
+def test_outlines_are_those_of_the_classes_in_the_coordinates_of_qupath(store, annotation, tmp_path):
+    store = replace(store, summary=replace(store.summary, slide=replace(FACTS, bounds=Bounds(100, 50, 800, 900))))
+    write_store(tmp_path / "store.zarr.zip", store)
+    names = RegionNames({"tumour": ["Tumor"], "rare": ["_9"]}, ["Exclusion"])
+    outlines = tmp_path / "S.geojson"
+    label_slide(
+        tmp_path / "store.zarr.zip",
+        annotation,
+        names,
+        exhaustive=True,
+        labels=tmp_path / "labels.zarr.zip",
+        outlines=outlines,
+    )
+    [feature] = json.loads(outlines.read_text())["features"]
+    assert feature["properties"]["classification"] == {"name": "tumour"}
+    assert min(feature["geometry"]["coordinates"][0]) == [-70, -50]
+    area = read_outlines(outlines, (100, 50))["tumour"]
+    assert area.equals(read_classes(store, annotation, names).areas["tumour"])

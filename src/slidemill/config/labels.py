@@ -24,6 +24,18 @@ def label_problems(labels: Mapping[str, Any], classes: Sequence[str], method: st
             yield f"labels: the regions '{region}' are in {' and '.join(places)}. Keep one."
 
 
+def localisation_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Lesions can be looked for where they are annotated."""
+    name, labels = config["localisation"]["class"], config["labels"]
+    if name is None:
+        return
+    if labels["from"] != "annotations" or name not in labels["classes"]:
+        yield (
+            f"localisation.class is '{name}', which is no annotated class. Name one of labels.classes, with "
+            "labels.from: annotations, or null."
+        )
+
+
 def _uses(labels: Mapping[str, Any]) -> dict[str, list[str]]:
     """In which lists each name of regions stands."""
     uses: dict[str, list[str]] = {}
