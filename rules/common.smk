@@ -154,7 +154,7 @@ def encoders_of_config():
         check_encoder(encoder, tile_size=tiling["tile_size"], mpp=tiling["mpp"])
         if encoder.terms and snakemake_internals.sends_jobs(workflow):
             print(f"Terms of use of {encoder.terms}", file=sys.stderr)
-    check_together(encoders)
+    check_together(encoders, config["features"]["precision"])
     return encoders
 
 

@@ -70,6 +70,15 @@ def test_encoders_of_torch_run_alone():
         check_together([torch, onnx])
 
 
+def test_an_onnx_network_computes_as_its_file_says():
+    check_together([known_encoders()["efficientnet_lite0"]], "float32")
+    check_together([known_encoders()["InceptionV3"]], "bfloat16")
+    with pytest.raises(
+        EncoderError, match=r"features.precision is bfloat16, and the encoder efficientnet_lite0 is an ONNX"
+    ):
+        check_together([known_encoders()["efficientnet_lite0"]], "bfloat16")
+
+
 def test_the_table_is_complete():
     for spec in known_encoders().values():
         assert spec.dimension

@@ -20,7 +20,7 @@ from slidemill.features.load import load_encoder, weights_of
 from slidemill.features.pipeline import SlideTiles, encode_slides
 from slidemill.features.pixels import PixelSource, RecordPixels, SlidePixels, TilePixels
 from slidemill.features.progress import Progress
-from slidemill.features.spec import EncoderSpec, check_encoder
+from slidemill.features.spec import EncoderSpec, check_encoder, check_together
 from slidemill.features.store import (
     FeatureStore,
     FeatureSummary,
@@ -104,6 +104,7 @@ def extract_features(
     for encoder in encoders:
         if encoder.spec.terms:
             _LOG.info("terms of use: %s", encoder.spec.terms)
+    check_together([encoder.spec for encoder in encoders], setup.precision)
     stores = {slide_id: read_store(store_paths(tiles_folder, slide_id)[1]) for slide_id in slides}
     job = _Job(encoders, setup, source, stores, tiles_folder)
     kept, final = [encoder.kept for encoder in encoders], [encoder.features for encoder in encoders]

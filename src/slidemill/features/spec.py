@@ -141,12 +141,22 @@ def check_encoder(spec: EncoderSpec, *, tile_size: int, mpp: float) -> None:
     _check_file(spec)
 
 
-def check_together(specs: Sequence[EncoderSpec]) -> None:
+def check_together(specs: Sequence[EncoderSpec], precision: str | None = None) -> None:
     """Refuse encoders that no one process can run.
 
+    Args:
+        specs: the encoders.
+        precision: of the computation that is asked for; None for each encoder's own.
+
     Raises:
-        EncoderError: some need PyTorch and others do not.
+        EncoderError: some need PyTorch and others do not, or one cannot compute in this precision.
     """
+    for spec in specs:
+        if spec.kind == "onnx" and precision not in (None, "float32"):
+            raise EncoderError(
+                f"config: features.precision is {precision}, and the encoder {spec.name} is an ONNX network, which "
+                "computes as its file says. Set it to null."
+            )
     kinds = {spec.kind for spec in specs}
     if "torch" in kinds and len(kinds) > 1:
         told = ", ".join(f"{spec.name} ({spec.kind})" for spec in specs)
