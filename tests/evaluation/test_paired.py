@@ -94,6 +94,14 @@ def test_accuracies_differ_by_the_variance_of_mcnemar():
     assert found.variance == pytest.approx((b + c - (b - c) ** 2 / n) / n / (n - 1))
 
 
+def test_few_patients_leave_open_all_that_is_possible_and_no_more():
+    found = compared(*models(8, seed=6))
+    assert found["accuracy"]["interval_95"][1] == 1
+    for name, most in (("accuracy", 1), ("auc_macro", 1), ("cohen_kappa", 2), ("brier", 2)):
+        lower, upper = found[name]["interval_95"]
+        assert -most <= lower <= found[name]["difference"] <= upper <= most
+
+
 def test_thresholds_are_those_of_each_sample():
     one, _ = models(10)
     low, high = (numbers(one, {"B": np.full(10, value)}) for value in (0.0, 1.1))

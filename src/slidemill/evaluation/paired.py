@@ -35,10 +35,12 @@ class Number:
     Attributes:
         found: the number without each unit.
         answers: units by which right and wrong answers are counted; None where scores themselves count.
+        most: by which two such numbers can differ.
     """
 
     found: Jackknife
     answers: float | None = None
+    most: float = 1.0
 
 
 def numbers(samples: Samples, thresholds: dict[str, np.ndarray]) -> dict[str, Number]:
@@ -53,11 +55,11 @@ def numbers(samples: Samples, thresholds: dict[str, np.ndarray]) -> dict[str, Nu
     found = {"accuracy": Number(jackknife_mean(right, samples.unit, samples.units), every)}
     found |= _of_matrix(samples)
     found |= _of_ranking(samples)
-    for name, values in (
-        ("log_loss", calibration.log_losses(samples)),
-        ("brier", calibration.brier_scores(samples)),
+    for name, values, most in (
+        ("log_loss", calibration.log_losses(samples), np.inf),
+        ("brier", calibration.brier_scores(samples), 2.0),
     ):
-        found[name] = Number(jackknife_mean(values, samples.unit, samples.units))
+        found[name] = Number(jackknife_mean(values, samples.unit, samples.units), most=most)
     for place, name in enumerate(samples.classes):
         if name in thresholds:
             found |= _at_threshold(samples, place, thresholds[name])
@@ -88,7 +90,7 @@ def difference(one: Number, other: Number, *, is_same: bool = False) -> dict[str
     reach = student(freedom) * spread
     return result | {
         "difference": found.value,
-        "interval_95": [found.value - reach, found.value + reach],
+        "interval_95": [max(found.value - reach, -one.most), min(found.value + reach, one.most)],
         "p_value": float(2 * special.stdtr(freedom, -abs(found.value) / spread)),
         "reason": None,
     }
@@ -109,7 +111,7 @@ def _of_matrix(samples: Samples) -> dict[str, Number]:
     every = effective_units(samples.unit)
     return {
         "balanced_accuracy": Number(jackknife_matrix(matrices, confusion.balanced_accuracy), over_classes),
-        "cohen_kappa": Number(jackknife_matrix(matrices, confusion.cohen_kappa), every),
+        "cohen_kappa": Number(jackknife_matrix(matrices, confusion.cohen_kappa), every, most=2.0),
         "f1_macro": Number(jackknife_matrix(matrices, confusion.f1_macro), over_classes),
     }
 
