@@ -17,6 +17,7 @@ configfile: Path(workflow.basedir) / "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/places.smk"
 include: "rules/options.smk"
 include: "rules/groups.smk"
 include: "rules/resources.smk"

@@ -1,10 +1,9 @@
 # The sheet, and slides: drawn for the demo, or downloaded. A user's own slides are read where they lie.
 
 
-# Jobs take the sheet from among the results, wherever these are.
+# Jobs take the sheet from among the results, wherever these are. Where it lies, and where it says that slides lie, is no
+# reason to do anything again: what else it says is.
 rule keep_sheet:
-    input:
-        local(SHEET),
     output:
         f"{RESULTS}/slides.tsv",
     log:
@@ -14,19 +13,22 @@ rule keep_sheet:
     localrule: True
     conda:
         "../envs/slides.yaml"
+    params:
+        sheet=lambda wildcards, output: shlex.quote(str(SHEET)),
+        cohort=cohort_digest,
     shell:
-        "cp {input:q} {output:q} 2> {log:q}"
+        "cp {params.sheet} {output:q} 2> {log:q}"
 
 
 if DRAWN_SLIDES:
 
     rule synthesize_slide:
         output:
-            "results/slides/{slide_id}.svs",
+            f"{SHARED}/slides/{{slide_id}}.svs",
         log:
-            "logs/synthesize_slide/{slide_id}.log",
+            f"{SHARED_LOGS}/synthesize_slide/{{slide_id}}.log",
         benchmark:
-            "results/benchmarks/synthesize_slide/{slide_id}.tsv"
+            f"{SHARED}/benchmarks/synthesize_slide/{{slide_id}}.tsv"
         group:
             packed("slides")
         conda:
@@ -65,11 +67,11 @@ else:
 
     rule download_slide:
         output:
-            temp_unless("acquire", "keep_slides", "results/slides/{slide_id}.svs"),
+            temp_unless("acquire", "keep_slides", f"{SHARED}/slides/{{slide_id}}.svs"),
         log:
-            "logs/download_slide/{slide_id}.log",
+            f"{SHARED_LOGS}/download_slide/{{slide_id}}.log",
         benchmark:
-            "results/benchmarks/download_slide/{slide_id}.tsv"
+            f"{SHARED}/benchmarks/download_slide/{{slide_id}}.tsv"
         group:
             packed("slides")
         conda:
@@ -81,7 +83,7 @@ else:
         params:
             file=file_options,
             # What came of a slide so far; a run that was interrupted goes on from it.
-            folder="results/downloads/{slide_id}",
+            folder=f"{SHARED}/downloads/{{slide_id}}",
         shell:
             # DOWNLOAD_SLIDE is no param: another number of connections must not download all slides again.
             "python {DOWNLOAD_SLIDE} {params.file} --folder {params.folder:q} --output {output:q} &> {log:q}"

@@ -117,6 +117,13 @@ def use_model(path):
     config["tiling"]["tile_size"] = description.tile_size_px
 
 
+def own_folder():
+    """Below results/ and logs/: the folder of what is scored, or of an experiment; none for the only one."""
+    if config["model"]:
+        return ["scoring", re.sub(r"[^\w.-]+", "_", SHEET.stem).lstrip(".") or "slides"]
+    return ["experiments", config["experiment"]] if config["experiment"] else []
+
+
 def split_designs():
     """How the cohort is split in each run of the training, by the folder of the run: one run, or one for each fold."""
     split = config["split"]
@@ -195,12 +202,12 @@ try:
         files=snakemake_internals.config_files(workflow),
         schema_file=BASE / "schemas" / "config.schema.yaml",
     )
-    # Where all lies that follows from the method; slides, tiles and features are the same for all experiments.
-    EXPERIMENT = ["experiments", config["experiment"]] if config["experiment"] else []
-    RESULTS = str(Path("results", *EXPERIMENT))
-    LOGS = str(Path("logs", *EXPERIMENT))
-    PINNED_SHEET = f"{RESULTS}/slides.pinned.tsv"
     SHEET = find_sheet(config["slides"])
+    # Where all lies that follows from the method, and what is the same for all experiments: slides, tiles and features.
+    # New slides that are only scored may have names of slides that a model has learned from: they share nothing.
+    RESULTS, LOGS = (str(Path(top, *own_folder())) for top in ("results", "logs"))
+    SHARED, SHARED_LOGS = (RESULTS, LOGS) if config["model"] else ("results", "logs")
+    PINNED_SHEET = f"{RESULTS}/slides.pinned.tsv"
     refuse_results_as_sheet(SHEET)
     # Jobs on machines without this file system get the sheet with the sources, as they get configs.
     snakemake_internals.send_with_sources(workflow, SHEET)
@@ -256,13 +263,13 @@ wildcard_constraints:
     fold=r"\d+",
 
 
-def script(name):
+def path_of_script(name):
     """Path of a program under scripts/, for a shell command."""
     return shlex.quote(str(BASE / "scripts" / name))
 
 
 # mpirun itself kills its ranks a quarter of a second after SIGTERM.
-MPIRUN = f"python {script('mpirun.py')} --map-by :oversubscribe --bind-to none"
+MPIRUN = f"python {path_of_script('mpirun.py')} --map-by :oversubscribe --bind-to none"
 
 
 def sheet_that_is_missing(wildcards):
@@ -290,16 +297,17 @@ def temp_unless(section, key, path):
 
 @called_for_each_job
 def slide_file(wildcards):
-    """The slide's file: where the user keeps it, else where the workflow puts it."""
-    return file_of_slide(wildcards.slide_id)
+    """The slide's file, unless it is the user's own on a disk."""
+    slide_id = wildcards.slide_id
+    return [] if own_path(slide_id) else file_of_slide(slide_id)
 
 
 def file_of_slide(slide_id):
-    """The same by the slide's name."""
+    """The slide's file by its name: where the user keeps it, else where the workflow puts it."""
     if slide_id not in COHORT:
         # An error raised here would come with a traceback; a missing input of this name says the same without.
         return f"(no slide '{slide_id}' in {SHEET}: correct the name of the target)"
-    return own_file(COHORT[slide_id].path) or f"results/slides/{slide_id}.svs"
+    return own_file(COHORT[slide_id].path) or f"{SHARED}/slides/{slide_id}.svs"
 
 
 def storage_address(path):

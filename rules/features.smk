@@ -5,7 +5,7 @@
 def feature_files(slides):
     """The features of slides by each encoder."""
     return expand(
-        "results/features/{encoder}/{slide_id}.zarr.zip",
+        f"{SHARED}/features/{{encoder}}/{{slide_id}}.zarr.zip",
         encoder=[encoder.name for encoder in ENCODERS],
         slide_id=slides,
     )
@@ -22,15 +22,17 @@ def feature_batches():
 def pixel_files(slides):
     """Where the pixels of slides come from."""
     if config["features"]["source"] == "records":
-        return expand("results/tiles/{slide_id}.tfrecord", slide_id=slides)
-    return [file_of_slide(slide_id) for slide_id in slides]
+        return expand(f"{SHARED}/tiles/{{slide_id}}.tfrecord", slide_id=slides)
+    return [file_of_slide(slide_id) for slide_id in slides if not own_path(slide_id)]
 
 
 def slide_options(slides, files):
     """Slides and their files, as command line options of extract_features."""
+    reads_slides = config["features"]["source"] != "records"
+    files = iter(files)
     return " ".join(
-        f"--slide {shlex.quote(slide_id)} {shlex.quote(str(file))}"
-        for slide_id, file in zip(slides, files)
+        f"--slide {shlex.quote(slide_id)} {shlex.quote(str(reads_slides and own_path(slide_id) or next(files)))}"
+        for slide_id in slides
     )
 
 
@@ -38,7 +40,11 @@ def encoder_options(wildcards, input, output):
     """Encoders and the folders of their features, and the files of their weights where this job finds them."""
     size = len(output) // len(ENCODERS)
     folders = [Path(output[number * size]).parent for number in range(len(ENCODERS))]
-    files = dict(zip(ENCODER_FILES, input.encoders))
+    stored = iter(input.encoders)
+    files = {
+        name: read_in_place(file) or next(stored)
+        for name, file in ENCODER_FILES.items()
+    }
     entries = {
         name: entry | ({"file": str(files[name])} if name in files else {})
         for name, entry in config["features"]["encoders"].items()
@@ -69,14 +75,16 @@ for number, batch in enumerate(feature_batches()):
             f"extract_features_{number}"
         input:
             pixels=pixel_files(batch),
-            stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=batch),
-            encoders=list(ENCODER_FILES.values()),
+            stores=expand(f"{SHARED}/tiles/{{slide_id}}.zarr.zip", slide_id=batch),
+            encoders=[
+                file for file in ENCODER_FILES.values() if not read_in_place(file)
+            ],
         output:
             feature_files(batch),
         log:
-            f"logs/extract_features/{number}.log",
+            f"{SHARED_LOGS}/extract_features/{number}.log",
         benchmark:
-            f"results/benchmarks/extract_features/{number}.tsv"
+            f"{SHARED}/benchmarks/extract_features/{number}.tsv"
         conda:
             "../envs/features.yaml"
         threads: set_threads(workflow, "extract_features", otherwise=2)
@@ -98,10 +106,15 @@ for number, batch in enumerate(feature_batches()):
             ),
             tiles=lambda wildcards, input: folder_of(input.stores),
             encoders=encoder_options,
+            encoders_content=[
+                content_in_place(f"features.encoders.{name}.file", file)
+                for name, file in ENCODER_FILES.items()
+            ],
+            kept=f"{SHARED}/checkpoints/features",
             features=options("features", "source", "device", "precision"),
         shell:
             "{resources.python} {params.script} {params.slides} --tiles {params.tiles} {params.encoders} {params.features}"
-            " --threads {threads} {resources.batch} {resources.scratch} --kept results/checkpoints/features"
+            " --threads {threads} {resources.batch} {resources.scratch} --kept {params.kept:q}"
             " &> {log:q}"
 
     snakemake_internals.forget_command(workflow, f"extract_features_{number}")

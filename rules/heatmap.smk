@@ -4,7 +4,7 @@
 rule heatmap:
     input:
         slide=slide_file,
-        store="results/tiles/{slide_id}.zarr.zip",
+        store=f"{SHARED}/tiles/{{slide_id}}.zarr.zip",
         predictions=test_scores,
     output:
         png=report(
@@ -29,9 +29,10 @@ rule heatmap:
         runtime=slide_minutes,
     params:
         script=script("heatmap.py"),
+        file=slide_path,
         mpp=options("heatmap", "mpp"),
     shell:
-        "python {params.script} --slide {input.slide:q} --store {input.store:q} --predictions {input.predictions:q}"
+        "python {params.script} --slide {params.file} --store {input.store:q} --predictions {input.predictions:q}"
         " {params.mpp} --png {output.png:q} --geojson {output.geojson:q}"
         " --preview {output.preview:q} --tiles {output.tiles:q} &> {log:q}"
 
@@ -39,7 +40,7 @@ rule heatmap:
 rule overlay:
     input:
         slide=slide_file,
-        store="results/tiles/{slide_id}.zarr.zip",
+        store=f"{SHARED}/tiles/{{slide_id}}.zarr.zip",
         predictions=test_scores,
     output:
         f"{RESULTS}/overlays/{{slide_id}}.ome.tiff",
@@ -56,7 +57,8 @@ rule overlay:
         runtime=slide_minutes,
     params:
         script=script("overlay.py"),
+        file=slide_path,
         mpp=lambda wildcards: config["heatmap"]["overlay_mpp"] or 2.0,
     shell:
-        "python {params.script} --slide {input.slide:q} --store {input.store:q} --predictions {input.predictions:q}"
+        "python {params.script} --slide {params.file} --store {input.store:q} --predictions {input.predictions:q}"
         " --mpp {params.mpp} --output {output:q} &> {log:q}"

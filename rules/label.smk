@@ -14,13 +14,22 @@ def annotation_file(wildcards):
     slide = COHORT[wildcards.slide_id]
     if has_drawn_lesions(slide):
         return f"results/slides/{wildcards.slide_id}.xml"
-    return own_file(slide.annotation) or []
+    return unless_in_place(slide.annotation)
 
 
 @called_for_each_job
 def annotation_option(wildcards, input):
     """The slide's annotations as a command line option, where there are any."""
-    return f"--annotation {shlex.quote(input.annotation)}" if input.annotation else ""
+    own = read_in_place(COHORT[wildcards.slide_id].annotation)
+    file = own or str(input.annotation or "")
+    return f"--annotation {shlex.quote(file)}" if file else ""
+
+
+@called_for_each_job
+def annotation_content(wildcards):
+    """What annotations of the user's own hold, in short."""
+    slide_id = wildcards.slide_id
+    return content_in_place(f"annotation of {slide_id}", COHORT[slide_id].annotation)
 
 
 @called_for_each_job
@@ -87,6 +96,7 @@ if ANNOTATED:
         params:
             script=script("label_tiles.py"),
             annotation=annotation_option,
+            annotation_content=annotation_content,
             regions=region_options(),
             part=part_option,
         shell:

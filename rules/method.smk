@@ -1,7 +1,7 @@
 # What differs between the methods (`method` of the config): what a model reads of a slide, and what it has learned from.
 
 # The features that a linear probe takes.
-PROBED_FEATURES = f"results/features/{ENCODERS[0].name}" if METHOD == "probe" else None
+PROBED_FEATURES = f"{SHARED}/features/{ENCODERS[0].name}" if METHOD == "probe" else None
 # Pixels are stored where something reads them; else no tile is encoded.
 KEEPS_RECORDS = METHOD == "tiles" or config["features"]["source"] == "records"
 # What the report tells of the training, in the folder of a run.
@@ -12,7 +12,7 @@ def model_inputs(slides):
     """What a model reads of slides: their features, or their tile records."""
     if PROBED_FEATURES:
         return expand(f"{PROBED_FEATURES}/{{slide_id}}.zarr.zip", slide_id=slides)
-    return expand("results/tiles/{slide_id}.tfrecord", slide_id=slides)
+    return expand(f"{SHARED}/tiles/{{slide_id}}.tfrecord", slide_id=slides)
 
 
 def features_option(wildcards, input):

@@ -72,7 +72,8 @@ def training_options():
 # A param whose function takes `input` is not compared with the last run's: values of the config have no place in one.
 def weights_option(wildcards, input):
     """The weights to start from as a command line option, where this job finds them."""
-    return f"--weights {shlex.quote(input.weights)}" if input.weights else ""
+    weights = read_in_place(config["training"]["weights"]) or input.weights
+    return f"--weights {shlex.quote(str(weights))}" if weights else ""
 
 
 @called_for_each_job
@@ -96,4 +97,4 @@ def benchmark_places():
     return sorted({place[0] for place in places})
 
 
-DOWNLOAD_SLIDE = f"{script('download_slide.py')} {server_options('client', 'connections', 'on_failure')}"
+DOWNLOAD_SLIDE = f"{path_of_script('download_slide.py')} {server_options('client', 'connections', 'on_failure')}"

@@ -12,7 +12,8 @@ rule write_config:
     conda:
         "../envs/evaluation.yaml"
     params:
-        config=json.dumps(config),
+        config=lambda wildcards, output: json.dumps(config),
+        compared=json.dumps(without_places(config)),
     shell:
         "printf '%s\\n' {params.config:q} > {output:q} 2> {log:q}"
 

@@ -5,12 +5,12 @@ rule tile_slide:
     input:
         slide=slide_file,
     output:
-        records="results/tiles/{slide_id}.tfrecord" if KEEPS_RECORDS else [],
-        store="results/tiles/{slide_id}.zarr.zip",
+        records=f"{SHARED}/tiles/{{slide_id}}.tfrecord" if KEEPS_RECORDS else [],
+        store=f"{SHARED}/tiles/{{slide_id}}.zarr.zip",
     log:
-        "logs/tile_slide/{slide_id}.log",
+        f"{SHARED_LOGS}/tile_slide/{{slide_id}}.log",
     benchmark:
-        "results/benchmarks/tile_slide/{slide_id}.tsv"
+        f"{SHARED}/benchmarks/tile_slide/{{slide_id}}.tsv"
     group:
         packed("slides")
     conda:
@@ -23,6 +23,8 @@ rule tile_slide:
         scratch=options(None, "scratch"),
     params:
         script=script("tile_slide.py"),
+        file=slide_path,
+        content=slide_content,
         slide=sheet_options,
         tiling=options(
             "tiling",
@@ -35,5 +37,5 @@ rule tile_slide:
             "reader",
         ),
     shell:
-        "python {params.script} --slide {input.slide:q} {params.slide} {params.tiling}"
+        "python {params.script} --slide {params.file} {params.slide} {params.tiling}"
         " --threads {threads} {resources.scratch} --store {output.store:q} {output.records:q} &> {log:q}"

@@ -32,7 +32,7 @@ rule train:
         plan=rules.shard_tiles.output.plan,
         train=rules.shard_tiles.output.train,
         validation=rules.shard_tiles.output.validation,
-        weights=own_file(config["training"]["weights"]) or [],
+        weights=unless_in_place(config["training"]["weights"]),
         fifos=FIFO_LISTS,
     output:
         model=f"{RUN}/model/model.keras",
@@ -55,6 +55,9 @@ rule train:
         script=script("train.py"),
         training=training_options(),
         weights=weights_option,
+        weights_content=content_in_place(
+            "training.weights", config["training"]["weights"]
+        ),
         fifos=f"--fifo-folder {FIFOS}" if FIFOS else "",
         log_folder=of_run(f"{LOGS}/train"),
         tracking="results/mlflow",  # of all experiments, to compare them

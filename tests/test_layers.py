@@ -8,7 +8,7 @@ import pytest
 LIBRARY = Path(__file__).parents[1] / "src" / "slidemill"
 LAYERS = [
     {"errors", "atomic", "seeds"},
-    {"placeholder", "machine", "lifeline", "locks"},
+    {"placeholder", "machine", "lifeline", "locks", "contents"},
     {"names"},
     {"locations", "schema"},
     {"units", "world", "zarr_zip", "command", "launch", "scratch", "hashing"},

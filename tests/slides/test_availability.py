@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from openslide import OpenSlide, OpenSlideError
 
+from slidemill.contents import slide_files
 from slidemill.machine import MachineTroubleError
 from slidemill.slides import UnreadableSlideError, open_slide
-from slidemill.slides.availability import slide_files
 
 READERS = ("auto", "direct", "openslide")
 TROUBLE = (errno.EACCES, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ETIMEDOUT, errno.EMFILE)
@@ -91,9 +91,10 @@ def test_a_file_that_is_gone(tmp_path, reader):
 
 def test_all_files_of_a_slide_are_looked_at(tmp_path):
     (tmp_path / "m").mkdir()
-    for name in ("m.mrxs", "m/Data0001.dat", "m/Data0000.dat", "other.mrxs"):
+    for name in ("m.mrxs", "m/Data0001.dat", "m/Data0000.dat", "other.mrxs", "m.svs"):
         (tmp_path / name).write_bytes(b"x")
     assert [file.name for file in slide_files(tmp_path / "m.mrxs")] == ["m.mrxs", "Data0000.dat", "Data0001.dat"]
+    assert slide_files(tmp_path / "m.svs") == [tmp_path / "m.svs"]
     assert slide_files(tmp_path / "other.mrxs") == [tmp_path / "other.mrxs"]
 
 

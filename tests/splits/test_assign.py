@@ -1,5 +1,6 @@
 import random
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,14 +178,26 @@ def test_too_many_failures_stop_the_run_and_are_listed(tmp_path):
     assert len(assign(cohort, tmp_path, max_failed_fraction=0.25)) == 12
 
 
-def test_a_split_that_loses_a_class_to_failures_is_refused(tmp_path):
-    cohort = cohort_of([[name] for name in CLASSES for _ in range(3)])
+@pytest.mark.parametrize("lost", SPLITS)
+def test_a_split_that_loses_a_class_to_failures_is_refused_with_the_slides_and_the_ways_out(tmp_path, lost):
+    cohort = cohort_of([[name] for name in CLASSES for _ in range(9)])
     splits = split(cohort)
+    failed = [row.slide_id for row in cohort if row.label == "LUSC" and splits[row.slide_id] == lost]
     for row in cohort:
-        failed = row.label == "LUSC" and splits[row.slide_id] == "test"
-        store(tmp_path, row.slide_id, 0 if failed else 5, "torn" if failed else "")
-    with pytest.raises(SplitError, match=r"the test split has no slide of class 'LUSC'.*were set aside"):
-        assign(cohort, tmp_path)
+        reason = f"{row.slide_id} is torn" if row.slide_id in failed else ""
+        store(tmp_path, row.slide_id, 0 if reason else 5, reason)
+    with pytest.raises(SplitError) as caught:
+        assign(cohort, tmp_path, max_failed_fraction=0.9)
+    told = str(caught.value)
+    assert told.startswith(f"the {lost} split has no slide of class 'LUSC' left. Mend or replace what was set aside, ")
+    assert f"write '{lost}' into the sheet's 'split' column for another patient of class 'LUSC'" in told
+    assert all(f"slide '{name}' was set aside: {name} is torn" in told for name in failed)
+    assert not (tmp_path / "splits.tsv").exists()
+    # The way out works: another patient of the class takes their place.
+    donor = next(name for name in ("train", "test") if name != lost)
+    moved = next(row.slide_id for row in cohort if row.label == "LUSC" and splits[row.slide_id] == donor)
+    pinned = [replace(row, split=lost if row.slide_id == moved else splits[row.slide_id]) for row in cohort]
+    assert assign(pinned, tmp_path, max_failed_fraction=0.9)[moved].split == lost
 
 
 def test_a_table_that_leaks_is_noticed_whatever_made_it(tmp_path):

@@ -49,6 +49,10 @@ class Workspace:
         lines = ["\t".join(row) + "\n" for row in [header, *TINY_SHEET, *more_rows]]
         sheet = unicodedata.normalize("NFD", "".join(lines))
         (self.folder / "slides.tsv").write_text(sheet, encoding="utf-8")
+        self.write_config(**changes)
+
+    def write_config(self, **changes: object) -> None:
+        """Write the tiny config, with changes."""
         (self.folder / "my_config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
@@ -80,6 +84,21 @@ class Workspace:
         for pid in _session_members(process.pid):
             os.kill(pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
+
+    def kill_alone_when(self, reached: Callable[[], bool], *arguments: str) -> None:
+        """Start Snakemake and kill it, and none of its children, as soon as `reached` says so; wait for their end."""
+        process = subprocess.Popen(
+            self._command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        while not reached():
+            assert process.poll() is None, "Snakemake ended before it could be killed"
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        deadline = time.monotonic() + 120
+        while left := _session_members(process.pid):
+            assert time.monotonic() < deadline, f"jobs go on without their Snakemake: {left}"
+            time.sleep(0.1)
 
     def signal_when(
         self, reached: Callable[[], bool], number: int, program: str, *arguments: str

@@ -18,7 +18,7 @@ def test_killed_while_tiles_are_cut(finished, workspace):
     assert all(whole[name] == content for name, content in cut.items())  # no half file under a final name
     workspace.snakemake("--unlock")
     workspace.snakemake("--cores", "2", "results/shards/plan.json")
-    assert workspace.contents("tiles/[!.]*", "splits.tsv", "shards/[!.]*") == finished.contents(*STORES)
+    assert workspace.contents(*STORES) == finished.contents(*STORES)  # what the killed jobs left half written is gone
 
 
 def test_killed_while_training(finished, workspace):
@@ -30,6 +30,20 @@ def test_killed_while_training(finished, workspace):
     assert workspace.contents(*STORES) == finished.contents(*STORES)
     assert "going on after epoch" in (workspace.folder / "logs/train.log").read_text()
     assert len((workspace.folder / "results/model/history.tsv").read_text().splitlines()) == 1 + 3
+    assert (workspace.folder / "results/report.html").exists()
+
+
+def test_jobs_end_with_the_snakemake_that_was_killed(finished, workspace):
+    tiles, checkpoints = (workspace.folder / "results" / name for name in ("tiles", "checkpoints"))
+    workspace.kill_alone_when(lambda: len(list(tiles.glob("[!.]*.zarr.zip"))) >= 3, "--cores", "2")
+    assert len(list(tiles.glob("[!.]*.zarr.zip"))) < 10
+    workspace.snakemake("--unlock")
+    workspace.kill_alone_when(lambda: any(checkpoints.glob("[!.]*")), "--cores", "2")
+    assert not (workspace.folder / "results/model/model.keras").exists()
+    workspace.snakemake("--unlock")
+    workspace.snakemake("--cores", "2")
+    assert workspace.contents(*STORES) == finished.contents(*STORES)
+    assert "going on after epoch" in (workspace.folder / "logs/train.log").read_text()
     assert (workspace.folder / "results/report.html").exists()
 
 

@@ -116,8 +116,8 @@ def test_new_slides_are_scored_by_the_probe_with_its_encoder(probed, workspace, 
     (workspace.folder / "new.tsv").write_text(f"slide_id\tpatient_id\tpath\nnew\tP\t{slide}\n")
     run = workspace.snakemake("score", "--cores", "2", "--config", "slides=new.tsv", f"model={model}")
     assert not {"train", "fit_probe"} & jobs(run.stdout)
-    assert workspace.contents("features/efficientnet_lite0/new.zarr.zip")
-    assert not workspace.contents("tiles/*.tfrecord")
+    assert workspace.contents("scoring/new/features/efficientnet_lite0/new.zarr.zip")
+    assert not workspace.contents("scoring/new/tiles/*.tfrecord")
     (scores,) = workspace.folder.glob("results/**/scores.tsv")
     with scores.open() as file:
         (row,) = csv.DictReader(file, delimiter="\t")

@@ -16,6 +16,7 @@ import pytest
 import snakemake.cli
 import snakemake.common
 import snakemake.dag
+import snakemake.persistence
 import snakemake.resources
 import snakemake.rules
 from snakemake.exceptions import WorkflowError
@@ -249,6 +250,19 @@ def test_is_main_process(run):
     assert vars(run)["sends jobs"] is True, (
         "workflow.is_main_process is not true in the Snakemake that the user started."
     )
+
+
+def test_contents_in_the_place_of_times():
+    """What it does is in test_places."""
+    needed, finished = (
+        inspect.getsource(function)
+        for function in (snakemake.dag.DAG.update_needrun, snakemake.persistence.PersistenceBase.finished)
+    )
+    assert "f.is_newer(output_mintime_)" in needed
+    assert "not await is_same_checksum(f, job)" in needed, "Snakemake no longer compares checksums of newer inputs."
+    assert "f.is_checksum_eligible(" in needed
+    assert "persistence.input_checksums(job, f)" in needed
+    assert "infile.checksum(" in finished, "Snakemake no longer records the checksums of inputs."
 
 
 def test_default_storage_prefix(internals):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from slidemill.contents import slide_files
 from slidemill.machine import MachineTroubleError, check_readable, machine_trouble, tells_of_machine
 from slidemill.slides.reader import UnreadableSlideError, UnsupportedSlideError
 
@@ -53,18 +54,6 @@ def refuse_machine_trouble(path: Path, error: BaseException | None = None) -> No
         raise _trouble(trouble, path) from error
     if cause and tells_of_machine(str(cause)):  # and it is over by now
         raise MachineTroubleError(path, str(cause)) from error
-
-
-def slide_files(path: Path) -> list[Path]:
-    """The files of a slide: the one that the sheet names, and those in the folder of its name (MRXS).
-
-    Raises:
-        OSError: the folder cannot be listed.
-    """
-    folder = path.with_suffix("")
-    if path.suffix and folder.is_dir():
-        return [path, *sorted(file for file in folder.iterdir() if file.is_file())]
-    return [path]
 
 
 def _trouble(error: OSError, path: Path) -> MachineTroubleError:

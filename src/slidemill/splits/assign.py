@@ -77,10 +77,8 @@ def assign_splits(
     """
     splits = split_slides(slides, classes=classes, design=design, seed=seed)
     rows = [_row(slide, splits[slide.slide_id], tiles, exclude) for slide in slides]
-    usable = [row for row in rows if row.status == "usable"]
     _refuse_too_many_failures([row for row in rows if row.status != "usable"], len(rows), max_failed_fraction)
-    labels = [(row.split, row.label) for row in usable]
-    _refuse_missing_classes(labels, classes, design, "The slides of this class were set aside: mend or replace them.")
+    _refuse_emptied_classes(rows, classes, design)
     write_splits(output, rows)
     check_splits(output, [slide.slide_id for slide in slides], design.group_by)
 
@@ -192,6 +190,28 @@ def _refuse_missing_classes(
         for name in classes:
             if counts[split, name] == 0:
                 raise SplitError(f"the {split} split has no slide of class '{name}'. {advice}")
+
+
+def _refuse_emptied_classes(rows: Sequence[SplitRow], classes: Sequence[str], design: SplitDesign) -> None:
+    """Refuse splits of which a class has lost its last slide: nothing could be learned or said of it there."""
+    for split in design.splits():
+        for name in classes:
+            own = [row for row in rows if (row.split, row.label) == (split, name)]
+            if not any(row.status == "usable" for row in own):
+                reasons = "\n".join(f"  slide '{row.slide_id}' was set aside: {row.reason}" for row in own)
+                raise SplitError(
+                    f"the {split} split has no slide of class '{name}' left. {_way_out(split, name, design)}\n{reasons}"
+                )
+
+
+def _way_out(split: Split, name: str, design: SplitDesign) -> str:
+    anew = f"or take these rows out of the slide sheet and add others of class '{name}', which deals the splits anew"
+    if isinstance(design.sizes, Fold):
+        return f"Mend or replace what was set aside, set split.folds to a smaller number, {anew}:"
+    return (
+        f"Mend or replace what was set aside, write '{split}' into the sheet's 'split' column for another patient of "
+        f"class '{name}', {anew}:"
+    )
 
 
 def _refuse_too_many_failures(failed: Sequence[SplitRow], total: int, max_failed_fraction: float) -> None:
