@@ -28,7 +28,9 @@ FRACTIONS = SplitFractions(train=0.5, validation=0.2, test=0.3)
 
 
 def slide(slide_id, patient_id, label, split=None):
-    nothing = dict.fromkeys(("site", "path", "file_id", "filename", "md5", "size", "mpp", "annotation", "synthetic"))
+    nothing = dict.fromkeys(
+        ("site", "path", "file_id", "filename", "md5", "size", "mpp", "annotation", "annotated", "synthetic")
+    )
     return Slide(slide_id=slide_id, patient_id=patient_id, label=label, split=split, line=2, **nothing)
 
 

@@ -13,7 +13,9 @@ BY_SITE = SplitDesign(SplitFractions(train=0.5, validation=0.2, test=0.3), "site
 
 
 def slide(slide_id, patient_id, label, site, split=None):
-    nothing = dict.fromkeys(("path", "file_id", "filename", "md5", "size", "mpp", "annotation", "synthetic"))
+    nothing = dict.fromkeys(
+        ("path", "file_id", "filename", "md5", "size", "mpp", "annotation", "annotated", "synthetic")
+    )
     return Slide(slide_id=slide_id, patient_id=patient_id, label=label, site=site, split=split, line=2, **nothing)
 
 
