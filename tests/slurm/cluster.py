@@ -110,6 +110,21 @@ class Cluster:
         """The state of each node, "" while the controller does not answer."""
         return self.ask("sinfo", "--noheader", "--Node", "--format=%T").split()
 
+    def bring_back(self, node: str) -> None:
+        """Let a node that is down work again, unless it has come back by itself, as `ReturnToService` allows."""
+        wait_for(
+            lambda: self.state_of(node) != "down" or self.update(f"nodename={node}", "state=resume"), f"{node} is up"
+        )
+        wait_for(lambda: self.state_of(node) in ("idle", "mixed", "allocated"), f"{node} works again")
+
+    def state_of(self, node: str) -> str:
+        """The state of a node, without the signs that SLURM adds for what goes on there."""
+        return self.ask("sinfo", "--noheader", f"--nodes={node}", "--format=%T").strip().rstrip("*~#!%$@^-+")
+
+    def update(self, *changes: str) -> bool:
+        """Whether SLURM takes a change."""
+        return subprocess.run(["scontrol", "update", *changes], capture_output=True, check=False).returncode == 0
+
     def ask(self, *command: str) -> str:
         """What a command of SLURM prints."""
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout

@@ -58,10 +58,16 @@ class Checkout(Workspace):
         return process
 
     def stop(self) -> None:
-        """End what a test that failed has left running."""
-        for process in self._started:
+        """End what a test that failed has left running, and close what it has left open."""
+        running = [process for process in self._started if process.poll() is None]
+        for process in running:
             process.kill()
+        if running:
+            subprocess.run(["scancel", "--user=root"], check=False)
+        for process in self._started:
             process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
 
     def slurm(self, *arguments: str, check: bool = True) -> str:
         """Run `snakemake --profile slurm` to its end and return what it printed."""
