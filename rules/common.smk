@@ -26,7 +26,7 @@ from slidemill.features.exchange.sources import (
     foreign_path,
 )
 from slidemill.features.spec import check_encoder, check_together, find_encoder
-from slidemill.launch import home_folder
+from slidemill.launch import home_folder, name_user
 from slidemill.lifeline import tie_programs
 from slidemill.locations import is_address, path_problem
 from slidemill.machine import machine_trouble
@@ -55,6 +55,7 @@ os.environ.update(
 )
 # Open MPI does not start without.
 os.environ.setdefault("HOME", home_folder())
+name_user()
 # Jobs end with the Snakemake that runs them, also when it is killed.
 tie_programs()
 # SLURM's PMIx offers munge to ranks as well; Open MPI's has none, and would tell so at length.

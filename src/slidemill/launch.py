@@ -7,6 +7,7 @@ where a signal to the whole job does not reach it, and gets SIGUSR1 in the place
 """
 
 import ctypes
+import getpass
 import os
 import pwd
 import signal
@@ -59,6 +60,14 @@ def home_folder() -> str:
         return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:  # in a container, of a user that it does not know
         return tempfile.gettempdir()
+
+
+def name_user() -> None:
+    """Give a user that the machine does not know (as in a container) a name, for which Snakemake asks: the number."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = str(os.getuid())
 
 
 def _environment() -> dict[str, str]:
