@@ -34,6 +34,7 @@ rule tile_slide:
             "jpeg_quality",
             "jpeg_subsampling",
             "ink",
+            "max_damaged",
             "reader",
         ),
     shell:

@@ -31,6 +31,13 @@ from slidemill.units import TilePixels
     help="420: colours at half the resolution; 444: at all of it.",
 )
 @click.option(
+    "--max-damaged",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Greatest share of the tissue tiles that may be damaged.",
+)
+@click.option(
     "--ink",
     type=click.Choice(get_args(InkChoice)),
     default="find",
@@ -58,6 +65,7 @@ def main(
     jpeg_quality: int,
     jpeg_subsampling: JpegSubsampling,
     ink: InkChoice,
+    max_damaged: float,
     reader: ReaderChoice,
     scratch: str | None,
     threads: int,
@@ -75,6 +83,7 @@ def main(
                 jpeg_quality=jpeg_quality,
                 jpeg_subsampling=jpeg_subsampling,
                 ink=ink,
+                max_damaged=max_damaged,
                 reader=reader,
             ),
             records=records,

@@ -96,7 +96,7 @@ def test_the_file_follows_rfc_7946(predictions, tmp_path):
 
 def test_the_sheet_shows_the_tiles_of_each_class(slide, predictions, tmp_path):
     class Reader:
-        def map_tiles(self, finish, corners, *, extent, size, threads=1):
+        def map_tiles(self, finish, corners, *, extent, size, threads=1, damaged=None):
             for number, (x, y) in enumerate(corners.tolist()):
                 yield finish(number, np.full((size, size, 3), slide[y, x, 0], np.uint8))
 

@@ -16,7 +16,7 @@ FACTS = SlideFacts("generic", SlidePixels(1300), SlidePixels(900), 0.5, "propert
 class Reader:
     """A slide in one grey, white beyond its edges; any resolution of it is exact."""
 
-    def map_tiles(self, finish, corners, *, extent, size, threads=1):
+    def map_tiles(self, finish, corners, *, extent, size, threads=1, damaged=None):
         step = extent // size
         for number, (x, y) in enumerate(corners.tolist()):
             tile = np.full((size, size, 3), 255, np.uint8)

@@ -90,7 +90,7 @@ def picture_side(slide: SlideFacts, mpp: Mpp) -> int:
 
 def _draw(slide: Path, facts: SlideFacts, predictions: Predictions, mpp: Mpp, pictures: Pictures) -> None:
     with open_slide(slide) as reader:
-        overview = reader.overview(picture_side(facts, mpp), in_bounds=True)
+        overview = reader.overview(picture_side(facts, mpp), in_bounds=True, damaged=[])
         panels = slide_panels(overview, facts, predictions)
         write_tile_sheet(pictures.tiles, reader, predictions)
     draw_heatmap(panels, facts, predictions, pictures.png)

@@ -14,11 +14,13 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from slidemill.slides.bounds import Bounds
 from slidemill.slides.jpeg import SCALES, decoding_buffer
 from slidemill.slides.layout import SAME_SIDE, Layout, Square
 from slidemill.slides.levels import level_for, serving_limit
 from slidemill.slides.ordered import map_in_order
 from slidemill.slides.reader import (
+    DamagedPixelsError,
     ReaderName,
     SlideProperties,
     SlideReader,
@@ -90,7 +92,14 @@ class _DirectReader:
     def downsamples(self) -> tuple[float, ...]:
         return tuple(level.downsample for level in self._slide.levels)
 
-    def overview(self, max_side: int, *, threads: int = 1, in_bounds: bool = False) -> np.ndarray:  # noqa: ARG002
+    def overview(
+        self,
+        max_side: int,
+        *,
+        threads: int = 1,
+        in_bounds: bool = False,  # noqa: ARG002
+        damaged: list[Bounds] | None = None,
+    ) -> np.ndarray:
         # No kind of file that is read here states bounds.
         width, height = self.properties.width, self.properties.height
         downsample, columns, rows = overview_size(width, height, max_side)
@@ -101,7 +110,8 @@ class _DirectReader:
             if source.downsample * reduction * 2 > downsample:
                 break
             reduction *= 2
-        strips = map_in_order(lambda row: self._strip(source, row, reduction), range(source.level.rows), threads)
+        rows_of_tiles = range(source.level.rows)
+        strips = map_in_order(lambda row: self._strip(source, row, reduction, damaged), rows_of_tiles, threads)
         picture = np.concatenate(list(strips))
         scale_x, scale_y = source.downsamples * reduction
         box = (0, 0, min(width / scale_x, picture.shape[1]), min(height / scale_y, picture.shape[0]))
@@ -115,9 +125,10 @@ class _DirectReader:
         extent: SlidePixels,
         size: TilePixels,
         threads: int = 1,
+        damaged: Callable[[int, np.ndarray], _Result] | None = None,
     ) -> Iterator[_Result]:
         cutter = _Cutter(self, self._source(extent / size), corners, extent, size)
-        for results in map_in_order(lambda batch: cutter.cut(batch, finish), cutter.batches(), threads):
+        for results in map_in_order(lambda batch: cutter.cut(batch, finish, damaged), cutter.batches(), threads):
             yield from results
 
     def segments(self, level: Level, indices: list[int]) -> dict[int, memoryview]:
@@ -135,12 +146,12 @@ class _DirectReader:
         """The pixels of a source tile.
 
         Raises:
-            UnreadableSlideError: the tile is damaged.
+            DamagedPixelsError: the tile is damaged.
         """
         try:
             return source.level.decoder.decode(segment, scale=source.scale, buffer=buffer)
         except TILE_ERRORS as error:
-            raise UnreadableSlideError(self._path, str(error)) from error
+            raise DamagedPixelsError(self._path, str(error)) from error
 
     def _source(self, downsample: float) -> _Source:
         """The source with fewest pixels that is no coarser than asked for, or hardly."""
@@ -148,7 +159,7 @@ class _DirectReader:
         allowed = serving_limit(downsample)
         return _Source(level, max((s for s in SCALES if level.downsample * s <= allowed), default=1))
 
-    def _strip(self, source: _Source, row: int, reduction: int) -> np.ndarray:
+    def _strip(self, source: _Source, row: int, reduction: int, damaged: list[Bounds] | None) -> np.ndarray:
         """A row of source tiles side by side."""
         height, width = source.tile_shape
         level = source.level
@@ -156,7 +167,14 @@ class _DirectReader:
         first = row * level.columns
         for index, segment in self.segments(level, list(range(first, first + level.columns))).items():
             left = (index - first) * width
-            strip[:, left : left + width] = self.decode(source, segment)
+            try:
+                strip[:, left : left + width] = self.decode(source, segment)
+            except DamagedPixelsError:
+                if damaged is None:
+                    raise
+                scale_x, scale_y = source.downsamples
+                corner = int(left * scale_x), int(row * height * scale_y)
+                damaged.append(Bounds(*corner, int(width * scale_x), int(height * scale_y)))
         rows, columns = source.size
         strip = strip[: rows - row * height, :columns]
         return strip if reduction == 1 else np.asarray(Image.fromarray(strip).reduce(reduction))
@@ -190,7 +208,12 @@ class _Cutter:
         """Neighbours in a row, a few at a time."""
         return self._layout.batches(TILES_PER_BATCH)
 
-    def cut(self, batch: list[Square], finish: Callable[[int, np.ndarray], _Result]) -> list[_Result]:
+    def cut(
+        self,
+        batch: list[Square],
+        finish: Callable[[int, np.ndarray], _Result],
+        damaged: Callable[[int, np.ndarray], _Result] | None,
+    ) -> list[_Result]:
         """Read, decode, assemble and finish a few output tiles."""
         columns = self._source.level.columns
         needed = {
@@ -202,26 +225,40 @@ class _Cutter:
         segments = self._reader.segments(
             self._source.level, [index for index in needed if not self._shared.is_ready(index)]
         )
-        return [finish(square.number, self._resampled(square, self._region(square, segments))) for square in batch]
+        results = []
+        for square in batch:
+            region, is_whole = self._region(square, segments, allows_damage=damaged is not None)
+            done = finish if is_whole or damaged is None else damaged
+            results.append(done(square.number, self._resampled(square, region)))
+        return results
 
-    def _region(self, square: Square, segments: dict[int, memoryview]) -> np.ndarray:
-        """The decoded pixels that a square touches, white where the slide has none."""
+    def _region(
+        self, square: Square, segments: dict[int, memoryview], *, allows_damage: bool
+    ) -> tuple[np.ndarray, bool]:
+        """The decoded pixels that a square touches, white where the slide has none, and whether none is damaged."""
+        is_whole = True
         region = self._array("region", (square.bottom - square.top, square.right - square.left, 3))
         if self._layout.reaches_out(square):
             region.fill(_WHITE)
         columns = self._source.level.columns
         first = square.first_row * columns + square.first_column
         for part in self._layout.parts(square):
-            index = first + part.row * columns + part.column
-            if self._shared.is_shared(index):
-                pixels = self._shared.take(index, lambda index: self._decode_again(index, segments))
-            elif index in segments:
-                pixels = self._reader.decode(self._source, segments[index], self._array("tile", (*self._tile_shape, 3)))
-            else:
-                region[part.target] = _WHITE
-                continue
-            region[part.target] = pixels[part.origin]
-        return region
+            try:
+                pixels = self._pixels(first + part.row * columns + part.column, segments)
+            except DamagedPixelsError:
+                if not allows_damage:
+                    raise
+                pixels, is_whole = None, False
+            region[part.target] = _WHITE if pixels is None else pixels[part.origin]
+        return region, is_whole
+
+    def _pixels(self, index: int, segments: dict[int, memoryview]) -> np.ndarray | None:
+        """A decoded source tile, None where the file leaves it out."""
+        if self._shared.is_shared(index):
+            return self._shared.take(index, lambda index: self._decode_again(index, segments))
+        if index in segments:
+            return self._reader.decode(self._source, segments[index], self._array("tile", (*self._tile_shape, 3)))
+        return None
 
     def _decode_again(self, index: int, segments: dict[int, memoryview]) -> np.ndarray:
         """A source tile that several output tiles need, which may have been kept when the batch was read."""

@@ -14,9 +14,11 @@ from PIL import Image
 from slidemill.slides.bounds import Bounds
 from slidemill.slides.layout import SAME_SIDE
 from slidemill.slides.levels import axis_downsamples, level_for
+from slidemill.slides.openslide_handles import OpenSlideHandles
 from slidemill.slides.ordered import map_in_order
 from slidemill.slides.reader import (
     LARGEST_SIDE_PX,
+    DamagedPixelsError,
     ReaderName,
     SlideError,
     SlideProperties,
@@ -31,6 +33,7 @@ _Result = TypeVar("_Result")
 
 _MOST_OVERVIEW_PX = 2**32  # pixels that are decoded for an overview: minutes, at OpenSlide's 50 million a second
 _UM_PER_UNIT = {"inch": 25400.0, "centimeter": 10000.0}
+_WHITE = 255
 _MAX_REGION_SIDE = 2048  # pixels of a level that an overview decodes at once; bounds memory to 64 MB
 
 
@@ -71,13 +74,22 @@ def open_with_openslide(path: Path) -> Iterator[SlideReader]:
         width, height = slide.dimensions
         if max(width, height) > LARGEST_SIDE_PX:
             raise UnreadableSlideError(path, f"an image of {width} x {height} pixels")
-        yield _OpenSlideReader(path, slide)
+        handles = OpenSlideHandles(path, slide)
+        try:
+            yield _OpenSlideReader(path, slide, handles)
+        finally:
+            handles.close()
 
 
 class _OpenSlideReader:
-    def __init__(self, path: Path, slide: OpenSlide) -> None:
+    def __init__(self, path: Path, slide: OpenSlide, handles: OpenSlideHandles) -> None:
         self._path = path
-        self._slide = slide
+        self._handles = handles
+        # A handle tells nothing any more once it has failed.
+        self._stated = dict(slide.properties)
+        self._dimensions = slide.dimensions
+        self._level_dimensions = slide.level_dimensions
+        self._own_downsamples = slide.level_downsamples
         self._downsamples = [axis_downsamples(slide.dimensions, level) for level in slide.level_dimensions]
 
     @property
@@ -86,8 +98,8 @@ class _OpenSlideReader:
 
     @property
     def properties(self) -> SlideProperties:
-        stated = self._slide.properties
-        width, height = self._slide.dimensions
+        stated = self._stated
+        width, height = self._dimensions
         vendor = stated.get(openslide.PROPERTY_NAME_VENDOR, "unknown")
         mpp = _pair(stated, openslide.PROPERTY_NAME_MPP_X, openslide.PROPERTY_NAME_MPP_Y)
         # For a general TIFF OpenSlide makes its mpp from the resolution tags.
@@ -106,13 +118,15 @@ class _OpenSlideReader:
     def downsamples(self) -> tuple[float, ...]:
         return tuple((across + down) / 2 for across, down in self._downsamples)
 
-    def overview(self, max_side: int, *, threads: int = 1, in_bounds: bool = False) -> np.ndarray:
+    def overview(
+        self, max_side: int, *, threads: int = 1, in_bounds: bool = False, damaged: list[Bounds] | None = None
+    ) -> np.ndarray:
         bounds = self.properties.bounds if in_bounds else None
-        start_x, start_y, width, height = bounds or (0, 0, *self._slide.dimensions)
+        start_x, start_y, width, height = bounds or (0, 0, *self._dimensions)
         downsample, columns, rows = overview_size(width, height, max_side)
         scale_x, scale_y = width / columns, height / rows
         level = level_for(self.downsamples, downsample)
-        level_width, level_height = self._slide.level_dimensions[level]
+        level_width, level_height = self._level_dimensions[level]
         if level_width * level_height > _MOST_OVERVIEW_PX:
             raise NoPyramidError(self._path, level_width, level_height)
         # In parts, because a slide without a pyramid has to be decoded at full size.
@@ -129,7 +143,14 @@ class _OpenSlideReader:
                 start_x + (left + part_columns) * scale_x,
                 start_y + (top + part_rows) * scale_y,
             )
-            part[...] = self._resampled(level, box, part_columns, part_rows)
+            try:
+                part[...] = self._resampled(level, box, part_columns, part_rows)
+            except DamagedPixelsError:
+                if damaged is None:
+                    raise
+                part[...] = _WHITE
+                x, y = int(box.left), int(box.top)
+                damaged.append(Bounds(x, y, math.ceil(box.right) - x, math.ceil(box.bottom) - y))
 
         corners = ((top, left) for top in range(0, rows, step) for left in range(0, columns, step))
         for _ in map_in_order(draw, corners, threads):
@@ -144,12 +165,19 @@ class _OpenSlideReader:
         extent: SlidePixels,
         size: TilePixels,
         threads: int = 1,
+        damaged: Callable[[int, np.ndarray], _Result] | None = None,
     ) -> Iterator[_Result]:
         level = level_for(self.downsamples, extent / size)
 
         def cut(square: tuple[int, list[int]]) -> _Result:
             number, (x, y) = square
-            return finish(number, self._resampled(level, Box(x, y, x + extent, y + extent), size, size))
+            try:
+                pixels = self._resampled(level, Box(x, y, x + extent, y + extent), size, size)
+            except DamagedPixelsError:
+                if damaged is None:
+                    raise
+                return damaged(number, np.full((size, size, 3), _WHITE, np.uint8))
+            return finish(number, pixels)
 
         yield from map_in_order(cut, enumerate(corners.tolist()), threads)
 
@@ -159,7 +187,7 @@ class _OpenSlideReader:
         left, right = self._stretch(level, 0, box.left, box.right, width)
         top, bottom = self._stretch(level, 1, box.top, box.bottom, height)
         # OpenSlide takes level-0 pixels, and makes them those of the level by the mean of both sides.
-        own = self._slide.level_downsamples[level]
+        own = self._own_downsamples[level]
         corner = round(left * own), round(top * own)
         region = self._read_region(corner, level, (right - left, bottom - top))
         first_x, first_y = corner[0] / own, corner[1] / own
@@ -174,7 +202,7 @@ class _OpenSlideReader:
     def _stretch(self, level: int, axis: int, start: float, end: float, size: int) -> tuple[int, int]:
         """First and last pixel (exclusive) of a level that are read for a stretch of level 0 along one side."""
         downsample = self._downsamples[level][axis]
-        limit = self._slide.level_dimensions[level][axis]
+        limit = self._level_dimensions[level][axis]
         first, last = math.floor(start / downsample), math.ceil(end / downsample)
         if last - first == size and abs((end - start) / downsample - size) < SAME_SIDE:
             return first, last
@@ -182,13 +210,27 @@ class _OpenSlideReader:
         return max(first - margin, min(first, 0)), min(last + margin, max(last, limit))
 
     def _read_region(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Image.Image:
-        try:
-            region = self._slide.read_region(corner, level, size)
-        except OpenSlideError as error:
-            raise UnreadableSlideError(self._path, str(error)) from error
+        with self._handles.borrowed() as slide:
+            try:
+                region = slide.read_region(corner, level, size)
+            except OpenSlideError:
+                region = self._read_alone(slide, corner, level, size)
         opaque = Image.new("RGB", region.size, "white")
         opaque.paste(region, mask=region.getchannel("A"))
         return opaque
+
+    def _read_alone(self, failed: OpenSlide, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Image.Image:
+        """Read a region by a handle of its own, so that an error is this region's and not that of another thread."""
+        try:
+            self._handles.replace(failed)
+            alone = OpenSlide(self._path)
+        except (OpenSlideError, OSError) as error:
+            raise UnreadableSlideError(self._path, str(error)) from error
+        try:
+            with alone:
+                return alone.read_region(corner, level, size)
+        except OpenSlideError as error:
+            raise DamagedPixelsError(self._path, str(error)) from error
 
 
 def _pair(properties: Mapping[str, str], name_x: str, name_y: str) -> tuple[float, float] | None:

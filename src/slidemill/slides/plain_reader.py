@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from slidemill.slides.bounds import Bounds
 from slidemill.slides.ordered import map_in_order
 from slidemill.slides.reader import (
     DeepColoursError,
@@ -134,7 +135,14 @@ class _PlainReader:
     def downsamples(self) -> tuple[float, ...]:
         return (1.0,)
 
-    def overview(self, max_side: int, *, threads: int = 1, in_bounds: bool = False) -> np.ndarray:  # noqa: ARG002
+    def overview(
+        self,
+        max_side: int,
+        *,
+        threads: int = 1,  # noqa: ARG002
+        in_bounds: bool = False,  # noqa: ARG002
+        damaged: list[Bounds] | None = None,  # noqa: ARG002
+    ) -> np.ndarray:
         height, width, _ = self._pixels.shape
         _, columns, rows = overview_size(width, height, max_side)
         return np.asarray(Image.fromarray(self._pixels).resize((columns, rows), Image.Resampling.BILINEAR))
@@ -147,6 +155,7 @@ class _PlainReader:
         extent: SlidePixels,
         size: TilePixels,
         threads: int = 1,
+        damaged: Callable[[int, np.ndarray], _Result] | None = None,  # noqa: ARG002
     ) -> Iterator[_Result]:
         def cut(square: tuple[int, list[int]]) -> _Result:
             number, (x, y) = square

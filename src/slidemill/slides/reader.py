@@ -35,6 +35,10 @@ class UnreadableSlideError(SlideError):
         return f"{self.path.name} cannot be read ({self.reason}). The file may be cut short: fetch it again."
 
 
+class DamagedPixelsError(UnreadableSlideError):
+    """A part of a slide that cannot be decoded; all else of it may be sound."""
+
+
 class UnsupportedSlideError(SlideError):
     """A slide whose file is whole and of a kind that is not read."""
 
@@ -108,13 +112,17 @@ class SlideReader(Protocol):
         """Level-0 pixels along the side of a pixel, of each image that the file holds of the whole slide."""
         ...
 
-    def overview(self, max_side: int, *, threads: int = 1, in_bounds: bool = False) -> np.ndarray:
+    def overview(
+        self, max_side: int, *, threads: int = 1, in_bounds: bool = False, damaged: list[Bounds] | None = None
+    ) -> np.ndarray:
         """The whole slide, small.
 
         Args:
             max_side: length of the longer side in pixels; a slide that is smaller is given at its own size.
             threads: number of threads that decode.
             in_bounds: give only what lies in the slide's bounds, as viewers do.
+            damaged: a list to which parts of the slide are added that are damaged; they are white. None: they are an
+                error.
 
         Returns:
             (height, width, 3) uint8 RGB.
@@ -133,6 +141,7 @@ class SlideReader(Protocol):
         extent: SlidePixels,
         size: TilePixels,
         threads: int = 1,
+        damaged: Callable[[int, np.ndarray], _Result] | None = None,
     ) -> Iterator[_Result]:
         """Read squares of the slide, resampled, and hand each to a function.
 
@@ -146,6 +155,8 @@ class SlideReader(Protocol):
             extent: side of the squares on level 0.
             size: side of the results.
             threads: number of threads that decode and call `finish`.
+            damaged: called in the place of `finish` for a square of which a part is damaged; that part is white. None:
+                such a square is an error.
 
         Returns:
             What `finish` gave, in the order of `corners`.
@@ -159,9 +170,13 @@ class SlideReader(Protocol):
 def read_square(
     reader: SlideReader, x: SlidePixels, y: SlidePixels, *, extent: SlidePixels, size: TilePixels
 ) -> np.ndarray:
-    """One square of a slide, as `SlideReader.map_tiles` reads them: (size, size, 3) uint8 RGB."""
+    """One square of a slide, as `SlideReader.map_tiles` reads them: (size, size, 3) uint8 RGB, white where damaged."""
+
+    def copied(_: int, tile: np.ndarray) -> np.ndarray:
+        return tile.copy()
+
     corners = np.array([[x, y]], np.int64)
-    (pixels,) = reader.map_tiles(lambda _, tile: tile.copy(), corners, extent=extent, size=size)
+    (pixels,) = reader.map_tiles(copied, corners, extent=extent, size=size, damaged=copied)
     return pixels
 
 

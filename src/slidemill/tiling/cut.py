@@ -17,6 +17,7 @@ import simplejpeg
 from slidemill.atomic import atomic_path, write_bytes
 from slidemill.records import FeatureValue, RecordWriter, encode_example, encode_example_parts
 from slidemill.slides import SlideError, SlideReader, open_slide
+from slidemill.slides.availability import refuse_machine_trouble
 from slidemill.tiling.measure import TileMeter
 from slidemill.tiling.quality import TileMeasures, flag_bits
 from slidemill.tiling.second_look import without_background
@@ -28,6 +29,23 @@ from slidemill.tiling.survey import Survey, survey_slide
 _WRITE_BYTES = 2**20  # to the file at once
 
 _LOG = logging.getLogger(__name__)
+
+
+class TooDamagedError(SlideError):
+    """A slide of which too many tiles are damaged."""
+
+    def __init__(self, path: Path, damaged: int, count: int, limit: float) -> None:
+        super().__init__(path, damaged, count, limit)
+        self.path = path
+        self.damaged = damaged
+        self.count = count
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path.name} is damaged: {self.damaged} of its {self.count} tissue tiles cannot be decoded, more "
+            f"than tiling.max_damaged ({self.limit:.0%}). Fetch it again, or raise tiling.max_damaged."
+        )
 
 
 class _Tile(NamedTuple):
@@ -66,15 +84,19 @@ def tile_slide(
         with open_slide(source.path, parameters.reader) as slide:
             survey = survey_slide(slide, source, parameters, threads)
             survey = without_background(slide, survey, parameters, threads)
-            tiles = _cut_tiles(slide, parameters, survey, threads, encodes=records is not None)
+            damaged: list[int] = []
+            tiles = _cut_tiles(slide, parameters, survey, threads, damaged, encodes=records is not None)
             kept = (
                 [_Kept(tile.number, tile.measures, offset=0, length=0) for tile in tiles]
                 if records is None
                 else _write_records(records, tiles, source, parameters, survey)
             )
             flagged: Counter[str] = Counter(flag for tile in kept for flag in tile.measures.flags)
-            outcome = Outcome(reader=slide.name, survey=survey, tile_count=len(kept), flagged=flagged)
-        result = _filled_store(summarize(source, parameters, outcome), survey, kept)
+            if damaged:
+                refuse_machine_trouble(source.path)
+                _refuse_too_damaged(source, parameters, len(damaged), len(damaged) + len(kept))
+            outcome = Outcome(slide.name, survey, tile_count=len(kept), flagged=flagged, damaged_count=len(damaged))
+        result = _filled_store(summarize(source, parameters, outcome), survey, kept, damaged)
     except SlideError as error:
         if records is not None:
             write_bytes(records, b"")
@@ -116,12 +138,21 @@ def _write_records(
 
 
 def _cut_tiles(
-    slide: SlideReader, parameters: TilingParameters, survey: Survey, threads: int, *, encodes: bool
+    slide: SlideReader,
+    parameters: TilingParameters,
+    survey: Survey,
+    threads: int,
+    damaged: list[int],
+    *,
+    encodes: bool,
 ) -> Iterator[_Tile]:
-    """The candidates with tissue enough, in order, measured and, where they are stored, encoded."""
+    """The candidates with tissue enough, in order, measured and, where they are stored, encoded.
+
+    The numbers of those that are damaged are added to `damaged`.
+    """
     meter = TileMeter(survey)
 
-    def finish(number: int, pixels: np.ndarray) -> _Tile | None:
+    def finish(number: int, pixels: np.ndarray) -> _Tile | int | None:
         tissue_fraction = meter.tissue_fraction(number, pixels)
         if tissue_fraction < parameters.least_tissue:
             return None
@@ -129,9 +160,18 @@ def _cut_tiles(
         return _Tile(number, meter.measure(number, pixels, tissue_fraction), jpeg)
 
     tiles = slide.map_tiles(
-        finish, survey.candidates, extent=survey.grid.extent, size=parameters.tile_size, threads=threads
+        finish,
+        survey.candidates,
+        extent=survey.grid.extent,
+        size=parameters.tile_size,
+        threads=threads,
+        damaged=lambda number, _: number,
     )
-    return (tile for tile in tiles if tile is not None)
+    for tile in tiles:
+        if isinstance(tile, int):
+            damaged.append(tile)
+        elif tile is not None:
+            yield tile
 
 
 def _encode(pixels: np.ndarray, parameters: TilingParameters) -> bytes:
@@ -141,7 +181,12 @@ def _encode(pixels: np.ndarray, parameters: TilingParameters) -> bytes:
     return jpeg
 
 
-def _filled_store(summary: StoreSummary, survey: Survey, kept: list[_Kept]) -> TileStore:
+def _refuse_too_damaged(source: SlideSource, parameters: TilingParameters, damaged: int, count: int) -> None:
+    if damaged > parameters.max_damaged * count:
+        raise TooDamagedError(source.path, damaged, count, parameters.max_damaged)
+
+
+def _filled_store(summary: StoreSummary, survey: Survey, kept: list[_Kept], damaged: list[int]) -> TileStore:
     return TileStore(
         summary=summary,
         coordinates=survey.candidates[[tile.number for tile in kept]].reshape(-1, 2),
@@ -151,6 +196,7 @@ def _filled_store(summary: StoreSummary, survey: Survey, kept: list[_Kept]) -> T
         quality=np.array([flag_bits(tile.measures.flags) for tile in kept], np.uint8),
         offset=np.array([tile.offset for tile in kept], np.int64),
         length=np.array([tile.length for tile in kept], np.int64),
+        damaged=survey.candidates[damaged].reshape(-1, 2),
         tissue_mask=survey.areas.tissue,
         thumbnail=survey.overview,
     )

@@ -43,6 +43,7 @@ def without_background(slide: SlideReader, survey: Survey, parameters: TilingPar
         extent=survey.grid.extent,
         size=look_size,
         threads=threads,
+        damaged=lambda *_: 1.0,  # the tile itself may be sound
     )
     kept = np.ones(len(survey.candidates), np.bool_)
     kept[unsure] = np.array(list(fractions)) >= parameters.least_tissue - _MARGIN

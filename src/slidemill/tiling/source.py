@@ -21,6 +21,7 @@ class TilingParameters:
         max_background: tiles with a greater share of background are dropped.
         jpeg_quality: 1 to 100.
         ink: "find" takes marks of a pen out of the tissue and flags tiles with them, "ignore" looks for none.
+        max_damaged: greatest share of the tissue tiles that may be damaged; with more the slide is set aside.
         jpeg_subsampling: "420" stores colours at half the resolution, "444" at all of it.
         reader: "direct", "openslide", or "auto" for the faster one that gives the right pixels.
     """
@@ -32,6 +33,7 @@ class TilingParameters:
     reader: ReaderChoice = "auto"
     jpeg_subsampling: JpegSubsampling = "420"
     ink: InkChoice = "find"
+    max_damaged: float = 0.1
 
     @property
     def least_tissue(self) -> float:

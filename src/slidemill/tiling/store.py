@@ -70,7 +70,7 @@ class StoreSummary:
         slide_id, patient_id: as in the slide sheet.
         status: "usable", or "set_aside" when the slide gave no tiles.
         reason: why it was set aside, one line; empty for a usable slide.
-        flags: of the slide: quality flags, such as "pen_marks", and "mpp_from_sheet_not_file".
+        flags: of the slide: quality flags, such as "pen_marks", "damaged", "mpp_from_sheet_not_file".
         tile_count: number of tiles kept.
         grid_count: number of full tiles that fit into the slide.
         tile_extent: side of a tile on the slide; 0 where it could not be known.
@@ -79,6 +79,7 @@ class StoreSummary:
         versions: the software that made the store.
         reader: "direct", "openslide" or "plain", what read the slide; empty where nothing could.
         flagged: number of the kept tiles with each quality flag.
+        damaged_count: number of tiles that may hold tissue and cannot be decoded; they are not kept.
     """
 
     slide_id: str
@@ -94,6 +95,7 @@ class StoreSummary:
     versions: dict[str, str]
     reader: str = ""
     flagged: dict[str, int] = field(default_factory=dict)
+    damaged_count: int = 0
 
     @classmethod
     def from_attributes(cls, attributes: dict[str, Any]) -> Self:
@@ -122,6 +124,7 @@ class TileStore:
         offset, length: (tiles,) int64, bytes, place of each framed record in the TFRecord file; 0 where there is none.
         tissue_mask: (height, width) bool, the whole slide at thumbnail resolution.
         thumbnail: (height, width, 3) uint8 RGB, the whole slide without its label and macro images.
+        damaged: (damaged tiles, 2) int64, level-0 pixels, corners of tiles that cannot be decoded.
     """
 
     summary: StoreSummary
@@ -134,6 +137,7 @@ class TileStore:
     length: np.ndarray = _empty(0, dtype=np.int64)
     tissue_mask: np.ndarray = _empty(0, 0, dtype=np.bool_)
     thumbnail: np.ndarray = _empty(0, 0, 3, dtype=np.uint8)
+    damaged: np.ndarray = _empty(0, 2, dtype=np.int64)
 
     @property
     def shown_thumbnail(self) -> np.ndarray:
@@ -153,7 +157,7 @@ class TileStore:
 
 
 _ARRAYS_OF_TILES = ("coordinates", "tissue_fraction", "ink_fraction", "sharpness", "quality", "offset", "length")
-_ARRAYS = (*_ARRAYS_OF_TILES, "tissue_mask", "thumbnail")
+_ARRAYS = (*_ARRAYS_OF_TILES, "tissue_mask", "thumbnail", "damaged")
 
 
 def write_store(path: Path, store: TileStore) -> None:

@@ -25,12 +25,14 @@ class Outcome:
         survey: what was found before its tiles were read.
         tile_count: number of tiles kept.
         flagged: number of those with each quality flag.
+        damaged_count: number of tiles that may hold tissue and cannot be decoded.
     """
 
     reader: ReaderName
     survey: Survey
     tile_count: int
     flagged: Mapping[str, int]
+    damaged_count: int = 0
 
 
 def summarize(source: SlideSource, parameters: TilingParameters, outcome: Outcome | str) -> StoreSummary:
@@ -64,12 +66,14 @@ def _summary(
         versions=_versions(outcome),
         reader=outcome.reader if outcome else "",
         flagged=dict(sorted(outcome.flagged.items())) if outcome else {},
+        damaged_count=outcome.damaged_count if outcome else 0,
     )
 
 
 def _flags(outcome: Outcome) -> tuple[str, ...]:
     blurred = outcome.flagged.get("out_of_focus", 0) > _BLURRED_FRACTION * outcome.tile_count
-    return (*outcome.survey.flags, "out_of_focus") if blurred else outcome.survey.flags
+    found = {"out_of_focus": blurred, "damaged": outcome.damaged_count > 0}
+    return (*outcome.survey.flags, *(flag for flag, is_set in found.items() if is_set))
 
 
 def _why_unusable(source: SlideSource, parameters: TilingParameters, outcome: Outcome) -> str:

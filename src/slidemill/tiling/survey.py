@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slidemill.slides import NotBrightfieldError, Resolution, SlideError, SlideReader, resolution_of, shown_part
+from slidemill.slides import Bounds, NotBrightfieldError, Resolution, SlideError, SlideReader, resolution_of, shown_part
 from slidemill.tiling.grid import TileGrid
 from slidemill.tiling.light import why_no_brightfield
 from slidemill.tiling.source import SlideSource, TilingParameters
@@ -100,7 +100,8 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
         tile_mpp=Mpp(parameters.mpp),
         size=parameters.tile_size,
     )
-    overview, areas = _find_areas(slide, facts, parameters, threads)
+    damaged: list[Bounds] = []
+    overview, areas = _find_areas(slide, facts, parameters, threads, damaged)
     if (found := why_no_brightfield(shown_part(overview, (facts.width, facts.height), facts.bounds))) is not None:
         raise NotBrightfieldError(source.path, found)
 
@@ -111,6 +112,8 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
     wanted = parameters.least_tissue
     tissue = share_of(areas.tissue)
     candidates = tissue >= max(wanted - _CANDIDATE_MARGIN, wanted / 2)
+    if damaged:  # of which the overview tells nothing
+        candidates |= share_of(_drawn(damaged, facts, overview)) > 0
     return Survey(
         facts=facts,
         overrules_mpp=resolution.overrules_file,
@@ -123,6 +126,17 @@ def survey_slide(slide: SlideReader, source: SlideSource, parameters: TilingPara
         ink_fraction=share_of(areas.ink)[candidates],
         hole_fraction=share_of(areas.holes)[candidates],
     )
+
+
+def _drawn(parts: list[Bounds], facts: SlideFacts, overview: np.ndarray) -> np.ndarray:
+    """Parts of a slide as a mask over its overview: (height, width) bool."""
+    rows, columns, _ = overview.shape
+    mask = np.zeros((rows, columns), np.bool_)
+    for x, y, width, height in parts:
+        top, bottom = y * rows // facts.height, -(-(y + height) * rows // facts.height)
+        left, right = x * columns // facts.width, -(-(x + width) * columns // facts.width)
+        mask[top:bottom, left:right] = True
+    return mask
 
 
 def _contradiction(facts: SlideFacts) -> str:
@@ -147,13 +161,13 @@ def _facts(slide: SlideReader, resolution: Resolution) -> SlideFacts:
 
 
 def _find_areas(
-    slide: SlideReader, facts: SlideFacts, parameters: TilingParameters, threads: int
+    slide: SlideReader, facts: SlideFacts, parameters: TilingParameters, threads: int, damaged: list[Bounds]
 ) -> tuple[np.ndarray, SlideAreas]:
     longer_side = max(facts.width, facts.height)
     # A power of two, which pyramids and decoders give at least cost.
     halvings = max(
         0, round(math.log2(_OVERVIEW_MPP / facts.mpp)), math.ceil(math.log2(longer_side / _OVERVIEW_MAX_SIDE))
     )
-    overview = slide.overview(max(1, longer_side >> halvings), threads=threads)
+    overview = slide.overview(max(1, longer_side >> halvings), threads=threads, damaged=damaged)
     pixel_side = Microns(facts.mpp * longer_side / max(overview.shape))
     return overview, find_tissue(overview, pixel_side, finds_ink=parameters.ink == "find")
