@@ -11,6 +11,7 @@ import openslide
 from openslide import OpenSlide, OpenSlideError
 from PIL import Image
 
+from slidemill.machine import tells_of_machine
 from slidemill.slides.bounds import Bounds
 from slidemill.slides.layout import SAME_SIDE
 from slidemill.slides.levels import axis_downsamples, level_for
@@ -230,6 +231,8 @@ class _OpenSlideReader:
             with alone:
                 return alone.read_region(corner, level, size)
         except OpenSlideError as error:
+            if tells_of_machine(str(error)):
+                raise UnreadableSlideError(self._path, str(error)) from error
             raise DamagedPixelsError(self._path, str(error)) from error
 
 

@@ -85,16 +85,15 @@ def tile_slide(
             survey = survey_slide(slide, source, parameters, threads)
             survey = without_background(slide, survey, parameters, threads)
             damaged: list[int] = []
-            tiles = _cut_tiles(slide, parameters, survey, threads, damaged, encodes=records is not None)
+            tiles = _without_damaged(
+                _cut_tiles(slide, parameters, survey, threads, encodes=records is not None), source, parameters, damaged
+            )
             kept = (
                 [_Kept(tile.number, tile.measures, offset=0, length=0) for tile in tiles]
                 if records is None
                 else _write_records(records, tiles, source, parameters, survey)
             )
             flagged: Counter[str] = Counter(flag for tile in kept for flag in tile.measures.flags)
-            if damaged:
-                refuse_machine_trouble(source.path)
-                _refuse_too_damaged(source, parameters, len(damaged), len(damaged) + len(kept))
             outcome = Outcome(slide.name, survey, tile_count=len(kept), flagged=flagged, damaged_count=len(damaged))
         result = _filled_store(summarize(source, parameters, outcome), survey, kept, damaged)
     except SlideError as error:
@@ -142,13 +141,12 @@ def _cut_tiles(
     parameters: TilingParameters,
     survey: Survey,
     threads: int,
-    damaged: list[int],
     *,
     encodes: bool,
-) -> Iterator[_Tile]:
+) -> Iterator[_Tile | int]:
     """The candidates with tissue enough, in order, measured and, where they are stored, encoded.
 
-    The numbers of those that are damaged are added to `damaged`.
+    In the place of one that is damaged comes its number.
     """
     meter = TileMeter(survey)
 
@@ -167,11 +165,30 @@ def _cut_tiles(
         threads=threads,
         damaged=lambda number, _: number,
     )
+    return (tile for tile in tiles if tile is not None)
+
+
+def _without_damaged(
+    tiles: Iterable[_Tile | int], source: SlideSource, parameters: TilingParameters, damaged: list[int]
+) -> Iterator[_Tile]:
+    """The tiles that are sound; the numbers of the others are added to `damaged`.
+
+    Raises:
+        MachineTroubleError: it is the machine that does not give them.
+        TooDamagedError: they are too many.
+    """
+    sound = 0
     for tile in tiles:
         if isinstance(tile, int):
             damaged.append(tile)
-        elif tile is not None:
+        else:
+            sound += 1
             yield tile
+    # Before the records get their name.
+    if damaged:
+        refuse_machine_trouble(source.path)
+    if len(damaged) > parameters.max_damaged * (len(damaged) + sound):
+        raise TooDamagedError(source.path, len(damaged), len(damaged) + sound, parameters.max_damaged)
 
 
 def _encode(pixels: np.ndarray, parameters: TilingParameters) -> bytes:
@@ -179,11 +196,6 @@ def _encode(pixels: np.ndarray, parameters: TilingParameters) -> bytes:
         np.ascontiguousarray(pixels), quality=parameters.jpeg_quality, colorsubsampling=parameters.jpeg_subsampling
     )
     return jpeg
-
-
-def _refuse_too_damaged(source: SlideSource, parameters: TilingParameters, damaged: int, count: int) -> None:
-    if damaged > parameters.max_damaged * count:
-        raise TooDamagedError(source.path, damaged, count, parameters.max_damaged)
 
 
 def _filled_store(summary: StoreSummary, survey: Survey, kept: list[_Kept], damaged: list[int]) -> TileStore:
