@@ -113,13 +113,21 @@ class Cluster:
     def bring_back(self, node: str) -> None:
         """Let a node that is down work again, unless it has come back by itself, as `ReturnToService` allows."""
         wait_for(
-            lambda: self.state_of(node) != "down" or self.update(f"nodename={node}", "state=resume"), f"{node} is up"
+            lambda: self.state_of(node).rstrip("*") != "down" or self.update(f"nodename={node}", "state=resume"),
+            f"{node} is up",
         )
         wait_for(lambda: self.state_of(node) in ("idle", "mixed", "allocated"), f"{node} works again")
 
     def state_of(self, node: str) -> str:
-        """The state of a node, without the signs that SLURM adds for what goes on there."""
-        return self.ask("sinfo", "--noheader", f"--nodes={node}", "--format=%T").strip().rstrip("*~#!%$@^-+")
+        """The state of a node, with a star where it does not answer."""
+        return self.ask("sinfo", "--noheader", f"--nodes={node}", "--format=%T").strip()
+
+    def start_now(self, job: str) -> None:
+        """Let a job that was requeued start at once; SLURM would let it wait for two minutes from its end on."""
+        running = ("squeue", "--noheader", "--states=running", f"--jobs={job}")
+        wait_for(
+            lambda: self.ask(*running) or (self.update(f"jobid={job}", "starttime=now") and time.sleep(1)), "it runs"
+        )
 
     def update(self, *changes: str) -> bool:
         """Whether SLURM takes a change."""
