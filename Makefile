@@ -73,10 +73,10 @@ clean: ## remove the demo's results, keep the environment
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 envs/encoders/.venv/.complete: envs/encoders/pyproject.toml envs/encoders/uv.lock | .uv/bin/uv
-	UV_PROJECT_ENVIRONMENT=$(CURDIR)/envs/encoders/.venv .uv/bin/uv sync --locked --project envs/encoders
+	UV_PROJECT_ENVIRONMENT="$(CURDIR)/envs/encoders/.venv" .uv/bin/uv sync --locked --project envs/encoders
 	@touch $@
 
 $(ENVIRONMENT): $(PROJECT)/pyproject.toml $(PROJECT)/uv.lock tools/horovod-buildfix/pyproject.toml | .uv/bin/uv
-	UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv .uv/bin/uv sync --locked --project $(PROJECT)
+	UV_PROJECT_ENVIRONMENT="$(CURDIR)/.venv" .uv/bin/uv sync --locked --project $(PROJECT)
 	@rm -f .venv/.complete .venv/.complete-gpu
 	@touch $@
