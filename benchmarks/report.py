@@ -105,7 +105,7 @@ def main(slides: int) -> None:
                 **out,
                 previews=folder / "previews",
                 typical_tiles=folder / "typical_tiles",
-                benchmarks=folder / "benchmarks",
+                benchmarks=[folder / "benchmarks" / "tile_slide"],
                 config=folder / "config.json",
             ),
             folder / "report.html",
