@@ -1,11 +1,25 @@
 # The scores of a slide over the slide: a picture, a file for QuPath, and small pictures for the report.
 
 
+@called_for_each_job
+def outlines_file(wildcards):
+    """The outlines of the slide's annotated classes, where the config asks for them."""
+    is_annotated = config["labels"]["from"] == "annotations" and TRAINED_MODEL is None
+    return f"{RESULTS}/outlines/{wildcards.slide_id}.geojson" if is_annotated else []
+
+
+@called_for_each_job
+def outlines_option(wildcards, input):
+    """Where they are, as a command line option."""
+    return f"--outlines {shlex.quote(input.outlines)}" if input.outlines else ""
+
+
 rule heatmap:
     input:
         slide=slide_file,
         store=f"{SHARED}/tiles/{{slide_id}}.zarr.zip",
         predictions=test_scores,
+        outlines=outlines_file,
     output:
         png=report(
             f"{RESULTS}/heatmaps/{{slide_id}}.png",
@@ -31,9 +45,10 @@ rule heatmap:
         script=script("heatmap.py"),
         file=slide_path,
         mpp=options("heatmap", "mpp"),
+        outlines=outlines_option,
     shell:
         "python {params.script} --slide {params.file} --store {input.store:q} --predictions {input.predictions:q}"
-        " {params.mpp} --png {output.png:q} --geojson {output.geojson:q}"
+        " {params.outlines} {params.mpp} --png {output.png:q} --geojson {output.geojson:q}"
         " --preview {output.preview:q} --tiles {output.tiles:q} &> {log:q}"
 
 

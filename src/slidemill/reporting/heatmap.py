@@ -1,14 +1,16 @@
 """The picture of a slide's scores: the slide, then a panel for each class."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import shapely
 
 from slidemill.evaluation.aggregate import SlideScore, score_slide
 from slidemill.inference.store import Predictions
 from slidemill.reporting.figure import Legend, Panel, draw_panels
+from slidemill.reporting.outlines import draw_outlines
 from slidemill.reporting.overlay import colour_bar, colour_tiles, excluded_tiles, hatch_tiles, tile_numbers
 from slidemill.slides import to_viewer
 from slidemill.tiling.store import SlideFacts
@@ -17,16 +19,22 @@ from slidemill.units import Microns
 _MICRONS_PER_MM = 1000
 
 
-def slide_panels(overview: np.ndarray, slide: SlideFacts, predictions: Predictions) -> list[Panel]:
+def slide_panels(
+    overview: np.ndarray,
+    slide: SlideFacts,
+    predictions: Predictions,
+    areas: Mapping[str, shapely.Geometry] | None = None,
+) -> list[Panel]:
     """The slide and, for each class, its tile scores blended over the slide.
 
     Every tile covers exactly its square of the slide (see `slidemill.reporting.overlay`). Tiles that were left out are
-    hatched; what lies outside the grid of tiles shows the plain slide.
+    hatched; what lies outside the grid of tiles shows the plain slide. Annotated areas are outlined on all panels.
 
     Args:
         overview: (height, width, 3) uint8 RGB, all that viewers show of the slide.
         slide: its level-0 size, bounds and resolution.
         predictions: the scores of its tiles.
+        areas: of the annotated classes, level-0 pixels.
     Returns:
         One panel more than there are classes, each with the overview's pixels one to one.
     Raises:
@@ -46,11 +54,14 @@ def slide_panels(overview: np.ndarray, slide: SlideFacts, predictions: Predictio
 
     numbers = numbers_in_picture(predictions.coordinates)
     hatched = hatch_tiles(overview, numbers_in_picture(excluded))
-    coloured = (
-        Panel(_class_label(name, score), colour_tiles(hatched, numbers, predictions.scores[:, place]))
-        for place, name in enumerate(predictions.classes)
-    )
-    return [Panel("slide", overview), *coloured]
+    pictures = [overview] + [
+        colour_tiles(hatched, numbers, predictions.scores[:, place]) for place in range(len(predictions.classes))
+    ]
+    titles = ["slide", *(_class_label(name, score) for name in predictions.classes)]
+    return [
+        Panel(title, draw_outlines(picture, areas or {}, slide))
+        for title, picture in zip(titles, pictures, strict=True)
+    ]
 
 
 def draw_heatmap(panels: Sequence[Panel], slide: SlideFacts, predictions: Predictions, png: Path) -> None:

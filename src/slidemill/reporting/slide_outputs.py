@@ -1,8 +1,13 @@
 """The pictures of one slide, made from the files of a run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import shapely
+
+from slidemill.annotations.label import viewer_origin
+from slidemill.annotations.outlines_file import read_outlines
 from slidemill.inference.store import Predictions, read_predictions
 from slidemill.reporting.geojson import write_geojson
 from slidemill.reporting.heatmap import draw_heatmap, draw_set_aside, slide_panels
@@ -33,7 +38,15 @@ class Pictures:
     tiles: Path
 
 
-def picture_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp: float, pictures: Pictures) -> None:
+def picture_slide(
+    *,
+    slide: Path,
+    store_path: Path,
+    predictions_path: Path,
+    mpp: float,
+    pictures: Pictures,
+    outlines_path: Path | None = None,
+) -> None:
     """Write the pictures of one slide.
 
     A slide that was set aside gets all of them as well, from its tile store alone: its file may be unreadable.
@@ -44,10 +57,12 @@ def picture_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp:
         predictions_path: its predictions.
         mpp: microns per pixel of the picture; coarser where a side would exceed 4096 pixels.
         pictures: files to write.
+        outlines_path: GeoJSON of its annotated classes, None where there is none.
     Raises:
         ResolutionError: `mpp` is no resolution.
         ZarrZipError: a store is missing or damaged.
         UnreadableSlideError: the slide cannot be read (any more).
+        AnnotationError: the GeoJSON is damaged.
     """
     store, predictions = read_store(store_path), read_predictions(predictions_path)
     resolution = Mpp(mpp)
@@ -55,7 +70,8 @@ def picture_slide(*, slide: Path, store_path: Path, predictions_path: Path, mpp:
     if predictions.reason or facts is None:
         _draw_set_aside(store, predictions, pictures)
     else:
-        _draw(slide, facts, predictions, resolution, pictures)
+        areas = read_outlines(outlines_path, viewer_origin(facts)) if outlines_path else {}
+        _draw(slide, facts, predictions, resolution, pictures, areas)
     write_geojson(predictions, pictures.geojson, facts.bounds if facts else None)
 
 
@@ -88,10 +104,17 @@ def picture_side(slide: SlideFacts, mpp: Mpp) -> int:
     return max(1, min(side, MAX_SIDE_PX))
 
 
-def _draw(slide: Path, facts: SlideFacts, predictions: Predictions, mpp: Mpp, pictures: Pictures) -> None:
+def _draw(
+    slide: Path,
+    facts: SlideFacts,
+    predictions: Predictions,
+    mpp: Mpp,
+    pictures: Pictures,
+    areas: Mapping[str, shapely.Geometry],
+) -> None:
     with open_slide(slide) as reader:
         overview = reader.overview(picture_side(facts, mpp), in_bounds=True, damaged=[])
-        panels = slide_panels(overview, facts, predictions)
+        panels = slide_panels(overview, facts, predictions, areas)
         write_tile_sheet(pictures.tiles, reader, predictions)
     draw_heatmap(panels, facts, predictions, pictures.png)
     write_preview(pictures.preview, [panel.picture for panel in panels])
