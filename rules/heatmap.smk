@@ -1,19 +1,6 @@
 # The scores of a slide over the slide: a picture, a file for QuPath, and small pictures for the report.
 
 
-@called_for_each_job
-def outlines_file(wildcards):
-    """The outlines of the slide's annotated classes, where the config asks for them."""
-    is_annotated = config["labels"]["from"] == "annotations" and TRAINED_MODEL is None
-    return f"{RESULTS}/outlines/{wildcards.slide_id}.geojson" if is_annotated else []
-
-
-@called_for_each_job
-def outlines_option(wildcards, input):
-    """Where they are, as a command line option."""
-    return f"--outlines {shlex.quote(input.outlines)}" if input.outlines else ""
-
-
 rule heatmap:
     input:
         slide=slide_file,

@@ -1,21 +1,5 @@
 # Where a class scores high, against its annotated lesions.
 
-
-def froc_outputs():
-    """What is made where lesions are looked for."""
-    names = ("froc.json", "detections.tsv") if config["localisation"]["class"] else ()
-    return [f"{RESULTS}/evaluation/{name}" for name in names]
-
-
-def localised_slides(wildcards):
-    """Each test slide with the folder of its predictions and its outlines, as command line options."""
-    return " ".join(
-        f"--slide {shlex.quote(slide_id)} {shlex.quote(f'{run}/predictions')}"
-        f" {shlex.quote(f'{RESULTS}/outlines/{slide_id}.geojson')}"
-        for slide_id, run in TESTED_IN.items()
-    )
-
-
 if config["localisation"]["class"]:
 
     rule localise:

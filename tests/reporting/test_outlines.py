@@ -28,7 +28,7 @@ def test_outer_and_inner_rings_lie_where_they_belong():
 
 
 def test_the_picture_of_a_cropped_slide_begins_at_its_bounds():
-    moved = shapely.transform(RING, lambda points: [*points, 1000, 500])
+    moved = shapely.transform(RING, lambda points: points + np.array([1000, 500]))
     np.testing.assert_array_equal(draw_outlines(GREY, {"a": moved}, CROPPED), draw_outlines(GREY, {"a": RING}, PLAIN))
 
 
