@@ -31,6 +31,7 @@ if not SHEET_TO_SELECT:
     include: "rules/acquire.smk"
     include: "rules/method.smk"
     include: "rules/annotations.smk"
+    include: "rules/encoders.smk"
     include: "rules/features.smk"
 
     if config["features"]["from"]:

@@ -1,14 +1,6 @@
 # Two finished runs, compared on the slides that both have tested: snakemake compare --config compare='{a: ..., b: ...}'.
 
 
-def compared(name):
-    """What evaluation left in each of the two results folders; as in slide_file, the name of a missing input tells more."""
-    folders = [config["compare"][key] for key in ("a", "b")]
-    if None in folders:
-        return "(two results folders: set compare.a and compare.b in the config)"
-    return [str(Path(folder) / "evaluation" / name) for folder in folders]
-
-
 rule compare:
     input:
         metrics=compared("metrics.json"),

@@ -42,6 +42,7 @@ class Workspace:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    printed: str = ""
 
     def write(self, *more_rows: list[str], **changes: object) -> None:
         """Write the tiny sheet, with more rows, and the tiny config, with changes."""
@@ -160,5 +161,5 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The tiny cohort, run to the report once for all tests, which leave it as it is."""
     workspace = Workspace(tmp_path_factory.mktemp("finished"))
     workspace.write()
-    workspace.snakemake("--cores", "2")
+    workspace.printed = workspace.snakemake("--cores", "2").stdout
     return workspace
