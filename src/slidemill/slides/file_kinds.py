@@ -34,7 +34,7 @@ _BY_NAME: dict[str, tuple[str, str]] = {
     ".vms": ("a Hamamatsu VMS file without its JPEG files", "Put the files that it names beside it."),
     ".zarr": ("an OME-Zarr", _CONVERT),
 }
-_FOLDER = ("a folder", "Name a file: the .mrxs of a MIRAX slide, one of the .dcm files of a DICOM slide.")
+FOLDER = ("a folder", "Name a file: the .mrxs of a MIRAX slide, one of the .dcm files of a DICOM slide.")
 _DICOM = (
     "a DICOM file that is no whole-slide image in brightfield, or without the other files of its series",
     "Put all files of the series into one folder.",
@@ -52,12 +52,10 @@ def known_kind(path: Path, head: bytes) -> tuple[str, str] | None:
 
     Args:
         path: of the file.
-        head: its first 512 bytes; none of a folder.
+        head: its first 512 bytes.
     """
     if (named := _BY_NAME.get(path.suffix.lower())) is not None:
         return named
-    if path.is_dir():
-        return _FOLDER
     if head[_DICOM_MARK] == b"DICM":
         return _DICOM
     return next(((kind, advice) for start, kind, advice in _BY_HEAD if head.startswith(start)), None)

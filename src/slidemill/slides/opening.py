@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slidemill.slides.availability import blaming_the_right_one
 from slidemill.slides.direct_reader import direct_reader
-from slidemill.slides.file_kinds import is_plain_picture, known_kind, never_read
+from slidemill.slides.file_kinds import FOLDER, is_plain_picture, known_kind, never_read
 from slidemill.slides.not_downloaded import refuse_placeholder
 from slidemill.slides.reader import (
     DeepColoursError,
@@ -70,8 +70,7 @@ def _head_of(path: Path) -> bytes:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except IsADirectoryError as error:
-        _refuse_known_kind(path, b"")
-        raise UnreadableSlideError(path, "it is a folder") from error
+        raise UnsupportedSlideError(path, *FOLDER) from error
     except OSError as error:
         raise UnreadableSlideError(path, error.strerror or str(error)) from error
     if not head:
