@@ -7,6 +7,7 @@ rule fit_probe:
         splits=f"{RUN}/splits.tsv",
         features=model_inputs(COHORT),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+        labels=tile_labels(COHORT),
     output:
         model=f"{RUN}/model/model.keras",
         history=f"{RUN}/model/history.tsv",
@@ -26,12 +27,14 @@ rule fit_probe:
         features=lambda wildcards, input: folder_of(input.features),
         classes=class_options(),
         exclude=exclude_options(),
+        labels=labels_option,
+        label=label_options(),
         l2=" ".join(f"--l2 {strength}" for strength in config["probe"]["l2"]),
         probe=options("probe", "balance", "max_iterations"),
         tracking=options("training", "tracking"),
         tracking_folder="results/mlflow",  # as in train
     shell:
         "python {params.script} --splits {input.splits:q} --tiles {params.tiles} --features {params.features}"
-        " {params.classes} {params.exclude} {params.l2} {params.probe} {params.tracking}"
+        " {params.classes} {params.exclude} {params.labels} {params.label} {params.l2} {params.probe} {params.tracking}"
         " --tracking-folder {params.tracking_folder:q} --threads {threads} --model {output.model:q}"
         " --history {output.history:q} --facts {output.facts:q} &> {log:q}"

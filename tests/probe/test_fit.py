@@ -6,23 +6,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from slidemill.annotations.decide import AnnotatedTiles, LabelRule
+from slidemill.annotations.store import TileLabels, labels_path, write_labels
 from slidemill.features.store import features_path, read_features, write_features
 from slidemill.probe.checks import FeaturesMismatchError
 from slidemill.probe.fit import TrialRow, best_trial, fit_probe
 from slidemill.probe.parameters import ProbeInputs, ProbeOutputs, ProbeParameters
 from slidemill.splits import read_splits
+from slidemill.tiling.store import read_store, store_paths
 from slidemill.training.description import read_description
 from slidemill.training.tracking import tracking_uri
+from slidemill.units import SlidePixels
 
 from .conftest import CLASSES, DIMENSION, DrawnSlides, write_slide
 
 PARAMETERS = ProbeParameters(l2=(0.0001, 1.0, 0.01))
 
 
-def fitted(slides, folder, *, parameters=PARAMETERS, exclude=("pen_marks",), threads=1, tracking=None):
+def fitted(slides, folder, *, parameters=PARAMETERS, exclude=("pen_marks",), threads=1, tracking=None, annotated=None):
     outputs = ProbeOutputs(folder / "model.keras", folder / "history.tsv", folder / "probe.json")
     fit_probe(
-        ProbeInputs(slides.splits, slides.tiles, slides.features),
+        ProbeInputs(slides.splits, slides.tiles, slides.features, annotated),
         outputs,
         parameters,
         classes=CLASSES,
@@ -198,3 +202,34 @@ def test_a_slide_of_one_tile_counts(tmp_path, drawn):
     slides.splits.write_text(text)
     facts = json.loads(fitted(slides, tmp_path / "out").facts.read_text())
     assert facts["train"]["slide_tiles"]["s00"] == 1
+
+
+def test_tiles_have_the_class_of_their_annotated_region_and_those_without_one_are_left_out(drawn, tmp_path):
+    expected = {}
+    for row in read_splits(drawn.splits):
+        store = read_store(store_paths(drawn.tiles, row.slide_id)[1])
+        number = np.arange(len(store.coordinates))
+        coverage = np.stack([number % 4 == 0, number % 4 == 1], axis=1).astype(np.float32)
+        coverage[number % 4 == 2] = 0.2  # neither enough nor nothing
+        shares = TileLabels(row.slide_id, ("A", "B"), store.coordinates, coverage, SlidePixels(256), True, {}, "", ())
+        write_labels(labels_path(tmp_path, row.slide_id), shares)
+        used = number[(number % 5 != 0) & (number % 4 != 2)]
+        expected[row.slide_id] = {"A": sum(used % 4 == 0), "B": sum(used % 4 == 1), "C": sum(used % 4 == 3)}
+    annotated = AnnotatedTiles(tmp_path, drawn.tiles, CLASSES, LabelRule(0.5, "C"), ("pen_marks",))
+    outputs = fitted(drawn, tmp_path, annotated=annotated)
+    facts = json.loads(outputs.facts.read_text())
+    for split in ("train", "validation"):
+        own = [expected[row.slide_id] for row in read_splits(drawn.splits) if row.split == split]
+        assert facts[split]["class_tiles"] == {name: sum(one[name] for one in own) for name in CLASSES}
+        assert list(facts[split]["slide_tiles"].values()) == [sum(one.values()) for one in own if sum(one.values())]
+
+
+def test_annotations_that_leave_no_tile_are_told(drawn, tmp_path):
+    for row in read_splits(drawn.splits):
+        store = read_store(store_paths(drawn.tiles, row.slide_id)[1])
+        nothing = np.zeros((len(store.coordinates), 1), np.float32)
+        shares = TileLabels(row.slide_id, ("A",), store.coordinates, nothing, SlidePixels(256), True, {}, "", ())
+        write_labels(labels_path(tmp_path, row.slide_id), shares)
+    annotated = AnnotatedTiles(tmp_path, drawn.tiles, CLASSES, LabelRule(0.5, None), ("pen_marks",))
+    with pytest.raises(FeaturesMismatchError, match="no tile of this split has a label"):
+        fitted(drawn, tmp_path, annotated=annotated)

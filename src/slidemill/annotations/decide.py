@@ -15,14 +15,15 @@ NO_LABEL = -1
 
 
 class StaleLabelsError(SlidemillError):
-    """Labels that are not those of the tiles in the store."""
+    """Labels that are not those of the tiles that are used."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(path, what)
         self.path = path
+        self.what = what
 
     def __str__(self) -> str:
-        return f"{self.path}: its labels are those of other tiles than the store has. Delete it and run again."
+        return f"{self.path}: it has labels of {self.what}. Delete it and run again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,12 @@ class AnnotatedTiles:
     rule: LabelRule
     exclude: tuple[QualityFlag, ...]
 
-    def of_slide(self, slide_id: str) -> np.ndarray:
+    def of_slide(self, slide_id: str, tile_count: int) -> np.ndarray:
         """The class of each used tile of a slide, in the order of its store: (tiles,) int64, or NO_LABEL.
 
+        Args:
+            slide_id: the slide.
+            tile_count: number of its used tiles by splits.tsv.
         Raises:
             ZarrZipError: a file is missing or damaged.
             StaleLabelsError: the labels are those of other tiles.
@@ -93,5 +97,8 @@ class AnnotatedTiles:
         path = labels_path(self.labels, slide_id)
         labels, store = read_labels(path), read_store(store_paths(self.tiles, slide_id)[1])
         if not np.array_equal(labels.coordinates, store.coordinates):
-            raise StaleLabelsError(path)
-        return tile_classes(labels, self.classes, self.rule)[store.is_used(self.exclude)]
+            raise StaleLabelsError(path, "other tiles than the tile store")
+        used = store.is_used(self.exclude)
+        if np.count_nonzero(used) != tile_count:
+            raise StaleLabelsError(path, f"{np.count_nonzero(used)} tiles, and splits.tsv counts {tile_count}")
+        return tile_classes(labels, self.classes, self.rule)[used]

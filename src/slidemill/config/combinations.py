@@ -23,7 +23,7 @@ def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each."""
     yield from _split_problems(config["split"])
     yield from _method_problems(config)
-    yield from label_problems(config["labels"], config["classes"], config["method"])
+    yield from label_problems(config["labels"], config["classes"])
     yield from _feature_problems(config)
     yield from localisation_problems(config)
     yield from _balance_problems(config["shards"])

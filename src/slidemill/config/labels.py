@@ -4,12 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
-def label_problems(labels: Mapping[str, Any], classes: Sequence[str], method: str) -> Iterator[str]:
+def label_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
     """A sentence for each thing that makes labels from annotations impossible."""
     if labels["from"] != "annotations":
         return
-    if method != "tiles":
-        yield f"labels.from is annotations, which method: {method} cannot learn from yet. Set method to tiles."
     named, rest = labels["classes"], labels["rest"]
     for name in [*named, *([rest] if rest else [])]:
         if name not in classes:

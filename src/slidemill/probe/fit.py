@@ -97,7 +97,7 @@ def fit_probe(
         inputs: files to read.
         outputs: files to write.
         parameters: how to fit.
-        classes: in order; the label of a tile is that of its slide.
+        classes: in order.
         exclude: tiles with one of these flags are left out, as splits.tsv does.
         threads: CPU threads.
         tracking: where MLflow is told, as `tracking_uri` gives it; None for nowhere.
@@ -148,6 +148,7 @@ def _read(
             exclude=exclude,
             classes=classes,
             balance=parameters.balance,
+            annotated=inputs.annotated,
         )
 
     (train, encoder), (validation, of_validation) = of("train"), of("validation")

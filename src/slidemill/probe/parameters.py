@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from slidemill.annotations.decide import AnnotatedTiles
 from slidemill.errors import ConfigError
 
 Balance = Literal["none", "class", "slide", "patient"]
@@ -41,11 +42,13 @@ class ProbeInputs:
         splits: splits.tsv.
         tiles: folder of the tile stores.
         features: folder of the features of one encoder.
+        annotated: gives the classes of tiles; None: they have that of their slide.
     """
 
     splits: Path
     tiles: Path
     features: Path
+    annotated: AnnotatedTiles | None = None
 
 
 @dataclass(frozen=True, slots=True)

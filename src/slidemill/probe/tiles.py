@@ -1,16 +1,16 @@
-"""The features of a split's tiles in memory, with the labels of their slides.
+"""The features of a split's tiles in memory, with the labels of their slides or of annotated regions.
 
 Features stay as they are stored, two bytes a number: 1.3 million tiles of 1,536 numbers take 4 GB.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from slidemill.annotations.decide import NO_LABEL, AnnotatedTiles
 from slidemill.features.store import FeatureSummary, features_path, read_features
 from slidemill.probe.checks import FeaturesMismatchError, encoder_facts, refuse_other_encoder, refuse_other_tiles
 from slidemill.probe.parameters import Balance
@@ -52,6 +52,7 @@ def read_tiles(
     exclude: Collection[QualityFlag],
     classes: Sequence[str],
     balance: Balance,
+    annotated: AnnotatedTiles | None = None,
 ) -> tuple[LabelledTiles, FeatureSummary]:
     """Read the features of slides, slide by slide to their place in one array.
 
@@ -62,6 +63,8 @@ def read_tiles(
         exclude: tiles with one of these flags are left out, as splits.tsv does.
         classes: in order.
         balance: how tiles weigh.
+        annotated: gives the classes of tiles, of which those without one are left out; None: they have that of their
+            slide.
 
     Returns:
         The tiles of the usable slides, in order of slide_id; and what the features say of themselves.
@@ -74,27 +77,34 @@ def read_tiles(
     used = sorted((row for row in rows if row.tile_count), key=lambda row: row.slide_id)
     if not used:
         raise FeaturesMismatchError(features, "no slide of this split has tiles", "Give more slides")
-    counts = [row.tile_count for row in used]
-    found = _features(used, features, tiles, exclude)
-    summary, first = next(found)
-    array = np.empty((sum(counts), summary.dimension), np.float16)
-    array[: counts[0]] = first
-    end = counts[0]
-    for count, (_, own) in zip(counts[1:], found, strict=True):
-        array[end : end + count] = own
-        end += count
-    labels = np.repeat([list(classes).index(row.label) for row in used], counts)
-    class_tiles = Counter[str]()
-    for row in used:
-        class_tiles[row.label] += row.tile_count
+    of_slide = [_labels(row, classes, annotated) for row in used]
+    counts = [int(np.count_nonzero(labels != NO_LABEL)) for labels in of_slide]
+    if not sum(counts):
+        raise FeaturesMismatchError(features, "no tile of this split has a label", "Annotate more slides")
+    ends = np.cumsum(counts)
+    array, summary = np.zeros((0, 0), np.float16), None
+    for end, labels, (summary, own) in zip(ends, of_slide, _features(used, features, tiles, exclude), strict=True):
+        if not array.size:
+            array = np.empty((int(ends[-1]), summary.dimension), np.float16)
+        kept = labels != NO_LABEL
+        array[end - np.count_nonzero(kept) : end] = own if kept.all() else own[kept]
+    assert summary is not None  # noqa: S101 - there is a slide
+    labels = np.concatenate([own[own != NO_LABEL] for own in of_slide])
     labelled = LabelledTiles(
         features=array,
         labels=labels,
-        weights=_weights(used, balance),
-        slide_tiles={row.slide_id: row.tile_count for row in used},
-        class_tiles={name: class_tiles[name] for name in classes},
+        weights=_weights(used, counts, labels, balance),
+        slide_tiles=dict(zip((row.slide_id for row in used), counts, strict=True)),
+        class_tiles=dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True)),
     )
     return labelled, summary
+
+
+def _labels(row: SplitRow, classes: Sequence[str], annotated: AnnotatedTiles | None) -> np.ndarray:
+    """(tiles,) int64, the class of each used tile of a slide, or NO_LABEL."""
+    if annotated is None:
+        return np.full(row.tile_count, list(classes).index(row.label), np.int64)
+    return annotated.of_slide(row.slide_id, row.tile_count)
 
 
 def _features(
@@ -116,16 +126,15 @@ def _features(
         yield own.summary, used
 
 
-def _weights(rows: Sequence[SplitRow], balance: Balance) -> np.ndarray:
+def _weights(rows: Sequence[SplitRow], counts: Sequence[int], labels: np.ndarray, balance: Balance) -> np.ndarray:
     """The weight of each tile: groups weigh the same, and so do the tiles of one group."""
-    groups = {
-        "none": ["" for _ in rows],
-        "class": [row.label for row in rows],
-        "slide": [row.slide_id for row in rows],
-        "patient": [row.patient_id for row in rows],
+    patients = sorted({row.patient_id for row in rows})
+    of_slide = {
+        "none": [0 for _ in rows],
+        "class": [0 for _ in rows],
+        "slide": list(range(len(rows))),
+        "patient": [patients.index(row.patient_id) for row in rows],
     }[balance]
-    tiles = Counter[str]()
-    for group, row in zip(groups, rows, strict=True):
-        tiles[group] += row.tile_count
-    each = [1 / (len(tiles) * tiles[group]) for group in groups]
-    return np.repeat(each, [row.tile_count for row in rows])
+    groups = labels if balance == "class" else np.repeat(of_slide, counts)
+    tiles = np.bincount(groups)
+    return np.asarray((1 / (np.count_nonzero(tiles) * tiles.clip(min=1)))[groups])

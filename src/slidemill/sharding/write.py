@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mpi4py import MPI
 
 from slidemill.annotations.decide import AnnotatedTiles
@@ -19,7 +18,7 @@ from slidemill.atomic import write_text
 from slidemill.sharding.balance import Balance
 from slidemill.sharding.copy import Selection, write_shard
 from slidemill.sharding.plan import ShardingError, SplitPlan, plan_shards
-from slidemill.splits import SplitRow, read_splits
+from slidemill.splits import read_splits
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_summary, store_paths
 from slidemill.world import check_world_size
@@ -68,7 +67,7 @@ def shard_tiles(
         shard_count=shard_count,
         balance=balance,
         seed=seed,
-        labels_of=None if annotated is None else lambda slide: _classes_of(slide, annotated),
+        labels_of=None if annotated is None else lambda slide: annotated.of_slide(slide.slide_id, slide.tile_count),
     )
     all_shards = [(plan, shard) for plan in plans for shard in range(shard_count)]
     own_shards = all_shards[world.rank :: world.size]
@@ -107,16 +106,6 @@ def _tile_facts(plans: Sequence[SplitPlan], tiles: Path) -> dict[str, Any]:
         raise ShardingError(f"the tile stores were cut in different ways ({listed}). Run tile_slide again for all.")
     ((tile_size, tile_mpp),) = found
     return {"tile_size": tile_size, "tile_mpp": tile_mpp}
-
-
-def _classes_of(slide: SplitRow, annotated: AnnotatedTiles) -> np.ndarray:
-    found = annotated.of_slide(slide.slide_id)
-    if len(found) != slide.tile_count:
-        raise ShardingError(
-            f"slide '{slide.slide_id}' has {len(found)} tiles with labels, splits.tsv counts {slide.tile_count}. Run "
-            "assign_splits again."
-        )
-    return found
 
 
 def _describe(plan: SplitPlan, classes: Sequence[str], checksums: Mapping[str, str]) -> dict[str, Any]:
