@@ -12,7 +12,7 @@ ENVIRONMENT := .venv/.complete$(if $(filter 1,$(GPU)),-gpu)
 BIN := .venv/bin
 # Tests run in so many processes, which share nothing (CONTRIBUTING.md).
 WORKERS ?= 2
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 
 # ENCODERS=torch also sets up the environment of encoders that need PyTorch (docs/features.md), which then stays.
 ENCODERS ?= $(if $(wildcard envs/encoders/.venv/.complete),torch,)

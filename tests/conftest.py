@@ -22,19 +22,30 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 TESTS = Path(__file__).parent
 # What tests of these files set up together is there once: a cluster, a service, a finished run. The longest come first,
 # so that no process of `pytest -n` is left alone with them at the end.
-GROUPS = ("slurm", "sagemaker", "sagemaker_plugin/test_workflows.py", "workflow")
+GROUPS = ("slurm/", "sagemaker/", "sagemaker_plugin/test_workflows.py", "workflow/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, for `pytest -n`, the tests of a group and those of any other file, and put the groups first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: GROUPS.index(group) if (group := _group(item)) in GROUPS else len(GROUPS))
+    """Put the groups first."""
+    places = {group: place for place, group in enumerate(GROUPS)}
+    items.sort(key=lambda item: places.get(_group(item.nodeid), len(places)))
 
 
-def _group(item: pytest.Item) -> str:
-    file = item.path.relative_to(TESTS).as_posix()
-    return next((group for group in GROUPS if file == group or file.startswith(f"{group}/")), file)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give the tests of a group, and those of any other file, to one process of `pytest -n`."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return Scheduling(config, log)
+
+
+def _group(nodeid: str) -> str:
+    file = nodeid.partition("::")[0].removeprefix("tests/")
+    return next((group for group in GROUPS if file.startswith(group)), file)
 
 
 REPOSITORY = TESTS.parent
