@@ -79,6 +79,11 @@ def froc_outputs():
     return [f"{RESULTS}/evaluation/{name}" for name in names]
 
 
+def froc_option(wildcards, input):
+    """How lesions were found, as a command line option of the report."""
+    return f"--froc {shlex.quote(str(input.froc))}" if input.froc else ""
+
+
 def localised_slides(wildcards):
     """Each test slide with the folder of its predictions and its outlines, as command line options."""
     return " ".join(

@@ -28,6 +28,7 @@ rule report:
         metrics=f"{RESULTS}/evaluation/metrics.json",
         slides=f"{RESULTS}/evaluation/slides.tsv",
         top_tiles=f"{RESULTS}/evaluation/top_tiles.tsv",
+        froc=froc_outputs()[:1],
         previews=expand(
             f"{RESULTS}/previews/{{slide_id}}.jpg", slide_id=PICTURED_SLIDES
         ),
@@ -57,9 +58,10 @@ rule report:
         tiles=lambda wildcards, input: folder_of(input.stores),
         previews=lambda wildcards, input: folder_of(input.previews),
         typical_tiles=lambda wildcards, input: folder_of(input.typical_tiles),
+        froc=froc_option,
         benchmarks=lambda wildcards: repeated_option("benchmarks", benchmark_places()),
     shell:
         "python {params.script} {params.splits} --tiles {params.tiles} {params.plan}"
         " {params.history} --metrics {input.metrics:q} --slides {input.slides:q}"
-        " --top-tiles {input.top_tiles:q} --previews {params.previews} --typical-tiles {params.typical_tiles}"
+        " --top-tiles {input.top_tiles:q} {params.froc} --previews {params.previews} --typical-tiles {params.typical_tiles}"
         " {params.benchmarks} --config {input.config:q} --output {output:q} &> {log:q}"

@@ -19,6 +19,7 @@ from slidemill.reporting.sources import FoldFiles, RunFiles
 @click.option("--metrics", type=Path, required=True, help="evaluation/metrics.json.")
 @click.option("--slides", type=Path, required=True, help="evaluation/slides.tsv.")
 @click.option("--top-tiles", type=Path, required=True, help="evaluation/top_tiles.tsv.")
+@click.option("--froc", type=Path, help="evaluation/froc.json, where lesions were looked for.")
 @click.option("--previews", type=Path, required=True, help="Folder of the test slides' small heatmaps.")
 @click.option("--typical-tiles", type=Path, required=True, help="Folder of the test slides' tile sheets.")
 @click.option(
@@ -34,6 +35,7 @@ def main(
     metrics: Path,
     slides: Path,
     top_tiles: Path,
+    froc: Path | None,
     previews: Path,
     typical_tiles: Path,
     benchmarks: tuple[Path, ...],
@@ -47,6 +49,7 @@ def main(
             metrics=metrics,
             slides=slides,
             top_tiles=top_tiles,
+            froc=froc,
             previews=previews,
             typical_tiles=typical_tiles,
             benchmarks=benchmarks,

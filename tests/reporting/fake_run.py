@@ -47,7 +47,7 @@ class FakeSlide:
 class FakeReader:
     """A slide whose tiles are grey, the lighter the farther to the right."""
 
-    def map_tiles(self, finish, corners, *, extent: int, size: int, threads: int = 1):
+    def map_tiles(self, finish, corners, *, extent: int, size: int, threads: int = 1, damaged=None):
         for number, (x, y) in enumerate(corners.tolist()):
             yield finish(number, np.full((size, size, 3), 60 + x // 16 + y // 64, np.uint8))
 

@@ -105,6 +105,33 @@ def test_intervals_by_few_sites_are_called_a_hint(page_of):
     assert "Intervals of 95% are by site" in text
 
 
+FROC = {
+    "class": "LUAD",
+    "least_score": 0.5,
+    "counts": {"slides": 3, "lesions": 4, "isolated_cells": 1, "lesions_found": 3, "false_positives": 2},
+    "targets": [0.25, 0.5, 1, 2, 4, 8],
+    "variants": {
+        "interpolated": {"sensitivity": [0.25, 0.5, 0.75, 0.75, 0.75, 0.75], "score": 0.625, "interval_95": [0.2, 0.8]},
+        "at_least": {"sensitivity": [0.5, 0.75, 0.75, 0.75, 0.75, 0.75], "score": 0.708, "interval_95": None},
+    },
+    "curve": {"false_positives": [0, 1 / 3, 2 / 3, 9], "sensitivity": [0, 0.5, 0.75, 0.75]},
+}
+
+
+def test_lesions_have_a_section_where_they_were_looked_for(tmp_path):
+    files = write_run(tmp_path, RIGHT + TRAINING)
+    write_report(files, tmp_path / "report.html")
+    assert "Lesions" not in _Page((tmp_path / "report.html").read_text()).text
+    (tmp_path / "froc.json").write_text(json.dumps(FROC))
+    write_report(replace(files, froc=tmp_path / "froc.json"), tmp_path / "report.html")
+    page = _Page((tmp_path / "report.html").read_text())
+    text = re.sub(r"\s+", " ", page.text)
+    assert "3 of 4 lesions of LUAD found on 3 test slides, 2 false positives, at scores of 0.5 or more" in text
+    assert "1 group of isolated tumour cells count neither way" in text
+    assert "0.625 0.200 to 0.800" in text.replace("0.6250.200", "0.625 0.200")
+    assert "false positives a slide" in text
+
+
 def test_a_class_that_the_model_never_chose_is_said_to_be_one(page_of):
     slides = [replace(slide, scores=(0.7, 0.281, 0.019)) for slide in RIGHT]
     page = page_of(slides + TRAINING)

@@ -107,6 +107,8 @@ def _test_slides(run: Run, files: RunFiles) -> dict[str, Any]:
         "absent_classes": [name for name, slides in run.metrics["counts"]["slides_per_class"].items() if not slides],
         "roc_chart": result_charts.roc_chart(run.metrics),
         "precision_recall_chart": result_charts.precision_recall_chart(run.metrics),
+        "froc": run.froc,
+        "froc_chart": result_charts.froc_chart(run.froc) if run.froc else None,
         "calibration_chart": result_charts.calibration_chart(run.metrics),
     }
 

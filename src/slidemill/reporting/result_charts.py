@@ -50,6 +50,28 @@ def calibration_chart(metrics: Mapping[str, Any]) -> Chart | None:
     )
 
 
+def froc_chart(froc: Mapping[str, Any]) -> Chart:
+    """Sensitivity over false positives a slide, up to the greatest target, of froc.json."""
+    highest = froc["targets"][-1]
+    curve = froc["curve"]
+    x, y = scales(SQUARE, (0, highest), (0, 1))
+    points = [
+        (min(false, highest), sensitivity)
+        for false, sensitivity in zip(curve["false_positives"], curve["sensitivity"], strict=True)
+        if false <= highest
+    ]
+    return Chart(
+        title="FROC curve",
+        description=f"share of the lesions of {froc['class']} that are found, over false positives a slide",
+        area=SQUARE,
+        x_label="false positives a slide",
+        y_label="lesions found",
+        x_ticks=x.ticks([0, *froc["targets"][2:]]),
+        y_ticks=y.ticks(_FIFTHS),
+        lines=[Line(froc["class"], "validation", placed(x, y, *zip(*points, strict=True)), has_dots=len(points) < 30)],
+    )
+
+
 def _curves(metrics: Mapping[str, Any], kind: str, x_name: str, y_name: str) -> dict[str, dict[str, Any] | None]:
     found = {name: metrics["slide"][kind][name] for name in metrics["classes"]}
     return {

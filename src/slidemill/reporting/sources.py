@@ -41,6 +41,7 @@ class RunFiles:
         typical_tiles: folder of {slide_id}.jpg, the tile sheets of the test slides.
         benchmarks: Snakemake's benchmark file of each rule, or the folder of those of its jobs; they may be missing.
         config: the run's config as JSON.
+        froc: evaluation/froc.json, None where no lesions were looked for.
     """
 
     folds: Sequence[FoldFiles]
@@ -52,6 +53,7 @@ class RunFiles:
     typical_tiles: Path
     benchmarks: Sequence[Path]
     config: Path
+    froc: Path | None = None
 
     def store(self, slide_id: str) -> Path:
         """The tile store of a slide."""
@@ -98,6 +100,7 @@ class Run:
     metrics: dict[str, Any]
     slides: list[SlideRow]
     config: dict[str, Any]
+    froc: dict[str, Any] | None
 
     @property
     def classes(self) -> list[str]:
@@ -120,6 +123,7 @@ def read_run(files: RunFiles) -> Run:
         metrics=_read_json(files.metrics),
         slides=read_slides(files.slides),
         config=_read_json(files.config),
+        froc=_read_json(files.froc) if files.froc else None,
     )
 
 
