@@ -16,10 +16,10 @@ def failed_jobs():
 
 def packed(group):
     """The group, if its jobs are to travel together: groups of one job make planning take half as long again."""
-    grouped = snakemake_internals.is_grouped(workflow, group)
 
     @called_for_each_job
     def group_of_job(wildcards):
-        return group if grouped else None
+        # Asked for each job: while rules are read, Snakemake has not been told of groups yet.
+        return group if snakemake_internals.is_grouped(workflow, group) else None
 
     return group_of_job

@@ -60,8 +60,12 @@ def trust_groups(workflow: Any) -> None:
     It takes Snakemake a time that grows with the square of the slides: 100 seconds for 5,000. The groups of the rules
     do not depend on themselves.
     """
-    if not inside(workflow, "group_settings.overwrite_groups"):
-        snakemake.dag.DAG._check_groups = lambda _: None
+    look = getattr(snakemake.dag.DAG, "_check_groups", None)
+    if look is not None:
+        # Asked when Snakemake looks: while rules are read, it has not been told of groups yet.
+        snakemake.dag.DAG._check_groups = lambda dag: (
+            look(dag) if inside(workflow, "group_settings.overwrite_groups") else None
+        )
 
 
 def forget_command(workflow: Any, rule: str) -> None:

@@ -82,3 +82,11 @@ def gdc(tmp_path: Path) -> Iterator[LocalGdc]:
     path.write_bytes(random.Random(1).randbytes(3_000_001))
     with LocalGdc([ServedFile(path, uuid_of(path.name))]) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> None:
+    """TensorFlow with one thread: whoever uses it first in a process decides on that."""
+    from slidemill.training.backend import configure
+
+    configure(1)

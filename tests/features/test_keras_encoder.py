@@ -16,10 +16,9 @@ TILES = np.random.default_rng(5).integers(0, 256, (4, TILE_SIZE, TILE_SIZE, 3), 
 
 
 @pytest.fixture(scope="module", autouse=True)
-def keras():
-    from slidemill.training.backend import configure, keras
+def keras(one_thread):
+    from slidemill.training.backend import keras
 
-    configure(1)
     return keras
 
 

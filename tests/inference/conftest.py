@@ -2,7 +2,5 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    from slidemill.training.backend import configure
-
-    configure(1)
+def _one_thread(one_thread):
+    """All tests here use TensorFlow, or may."""

@@ -111,7 +111,5 @@ def drawn(tmp_path_factory) -> DrawnSlides:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    from slidemill.training.backend import configure
-
-    configure(1)
+def _one_thread(one_thread):
+    """All tests here use TensorFlow, or may."""

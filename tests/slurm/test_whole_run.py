@@ -30,7 +30,7 @@ def test_tiles_splits_and_shards_are_those_of_one_machine(on_slurm, on_one_machi
     assert on_slurm.contents(*SAME_BYTES) == here
 
 
-def test_the_model_is_that_of_one_machine(on_slurm, on_one_machine):
+def test_the_model_is_that_of_one_machine(on_slurm, on_one_machine, one_thread):
     from slidemill.training.backend import keras
 
     models = [

@@ -118,6 +118,12 @@ def test_other_numbers_of_gpus_and_ranks_are_refused(plan):
     assert "4 GPU(s) on each node, and the config for 1 rank(s)" in output
 
 
+def test_slides_and_pictures_travel_in_groups(plan):
+    output = plan("--configfile", "my_config.yaml")
+    assert "Group job slides" in output
+    assert "Group job pictures" in output
+
+
 def test_one_rank_needs_no_launcher(plan):
     output = plan("--configfile", "my_config.yaml", "--config", "ranks={nodes: 1, per_node: 1}")
     assert "mpi" not in resources_of("train", output)

@@ -17,10 +17,8 @@ TILE_SIZE = 64
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    from slidemill.training.backend import configure
-
-    configure(1)
+def _one_thread(one_thread):
+    """All tests here use TensorFlow, or may."""
 
 
 def striped_tile(generator, label):

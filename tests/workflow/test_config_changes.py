@@ -33,6 +33,10 @@ def test_what_a_change_makes_again(finished, change):
     assert not set(rules) & set(ORDER[: ORDER.index(CHANGES[change])])
 
 
-@pytest.mark.parametrize("change", ["prediction={slides_per_job: 3}", "acquire={connections: 2}", "scratch=/tmp"])
+@pytest.mark.parametrize("change", ["acquire={connections: 2}", "features={slides_per_job: 3}"])
 def test_how_jobs_run_makes_nothing_again_but_the_report_that_tells_of_it(finished, change):
     assert set(planned(finished, "--config", change)) == {"write_config", "report", "all"}
+
+
+def test_where_slides_are_copied_to_makes_nothing_again(finished):
+    assert not planned(finished, "--config", "scratch=/tmp")
