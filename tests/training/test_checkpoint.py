@@ -74,7 +74,7 @@ def test_file_is_named_as_asked_and_nothing_is_left_beside_it(saved):
         {"weights_sha256": "cd"},
         {"software": {"keras": "4"}},
         *(
-            {"parameters": {field.name: OTHERS.get(field.name, 9)}}
+            {"parameters": {field.name: OTHERS.get(field.name, 7)}}
             for field in dataclasses.fields(TrainingParameters)
             if field.name not in (*OPERATIONAL, "weights")
         ),
