@@ -27,6 +27,10 @@ CACHE_IN_HOME := $(shell cache="$${XDG_CACHE_HOME:-$${HOME:+$$HOME/.cache}}"; \
 	mkdir -p "$$cache" 2> /dev/null && test -w "$$cache" && echo yes)
 ifneq ($(CACHE_IN_HOME),yes)
 export XDG_CACHE_HOME := $(CURDIR)/.cache
+# In such a cache Horovod is built against the MPI beside it, which CMake does not find in a path with a blank.
+ifneq ($(and $(word 2,$(CURDIR)),$(if $(UV_CACHE_DIR),,none)),)
+$(error The home cannot be written, and the path of this folder has a blank: set UV_CACHE_DIR to a folder without one)
+endif
 endif
 
 help: ## list the targets
