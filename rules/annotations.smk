@@ -96,7 +96,7 @@ def localised_slides(wildcards):
 @called_for_each_job
 def outlines_file(wildcards):
     """The outlines of the slide's annotated classes, where the config asks for them."""
-    is_annotated = config["labels"]["from"] == "annotations" and TRAINED_MODEL is None
+    is_annotated = ANNOTATED and TRAINED_MODEL is None
     return f"{RESULTS}/outlines/{wildcards.slide_id}.geojson" if is_annotated else []
 
 

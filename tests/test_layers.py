@@ -11,7 +11,7 @@ LAYERS = [
     {"placeholder", "machine", "lifeline", "locks", "contents"},
     {"names"},
     {"locations", "schema"},
-    {"units", "world", "zarr_zip", "command", "launch", "scratch", "hashing"},
+    {"units", "world", "zarr_zip", "command", "launch", "scratch", "kept", "hashing"},
     {"slides", "records"},
     {"cohort", "tiling"},
     {"annotations"},

@@ -6,7 +6,6 @@ whole job is finished. The same job, run again, encodes only what is missing, to
 """
 
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,24 +29,12 @@ from slidemill.features.store import (
     write_features,
 )
 from slidemill.hashing import file_sha256
+from slidemill.kept import SlidesFailedError, move_kept
 from slidemill.tiling.store import TileStore, read_store, store_paths
 from slidemill.units import TilePixels as Side
 from slidemill.zarr_zip import ZarrZipError
 
 _LOG = logging.getLogger(__name__)
-
-
-class SlidesFailedError(SlidemillError):
-    """Slides that could not be encoded, among others that were."""
-
-    def __init__(self, reasons: Sequence[str], total: int) -> None:
-        super().__init__(reasons, total)
-        self.reasons = reasons
-        self.total = total
-
-    def __str__(self) -> str:
-        problems = " ".join(self.reasons)
-        return f"{len(self.reasons)} of {self.total} slides failed, the others are kept for the next run. {problems}"
 
 
 class MixedTilesError(SlidemillError):
@@ -264,8 +251,4 @@ def _normalisation(spec: EncoderSpec) -> dict[str, list[float]]:
 def _moved(slide_id: str, encoder: EncoderFolders) -> bool:
     """Move a slide's features to their final place; False where they are not in the kept folder any more."""
     encoder.features.mkdir(parents=True, exist_ok=True)
-    try:
-        shutil.move(features_path(encoder.kept, slide_id), features_path(encoder.features, slide_id))
-    except FileNotFoundError:
-        return False
-    return True
+    return move_kept(features_path(encoder.kept, slide_id), features_path(encoder.features, slide_id))

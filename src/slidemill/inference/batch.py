@@ -5,7 +5,6 @@ to their final place when the whole batch is finished; the same job, run again, 
 """
 
 import logging
-import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -16,25 +15,13 @@ from slidemill.features.store import features_path
 from slidemill.hashing import file_sha256
 from slidemill.inference.predict import DEFAULT_BATCH_SIZE, SlideJob, predict_slides
 from slidemill.inference.store import predictions_path, read_predictions
+from slidemill.kept import SlidesFailedError, move_kept
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_store, store_paths
 from slidemill.training.description import ModelDescription, read_description
 from slidemill.zarr_zip import ZarrZipError
 
 _log = logging.getLogger(__name__)
-
-
-class SlidesFailedError(SlidemillError):
-    """Slides that could not be scored, among others that were."""
-
-    def __init__(self, reasons: Sequence[str], total: int) -> None:
-        super().__init__(reasons, total)
-        self.reasons = reasons
-        self.total = total
-
-    def __str__(self) -> str:
-        problems = " ".join(self.reasons)
-        return f"{len(self.reasons)} of {self.total} slides failed, the others are kept for the next run. {problems}"
 
 
 class NoFeaturesError(SlidemillError):
@@ -94,7 +81,7 @@ def predict_batch(
             raise SlidesFailedError([str(error) for error in failures], len(jobs))
         predictions_folder.mkdir(parents=True, exist_ok=True)
         # Another copy of this job may run at the same time, and move what both have written.
-        absent = [job for job in jobs if not _moved(job.output, predictions_folder / job.output.name)]
+        absent = [job for job in jobs if not move_kept(job.output, predictions_folder / job.output.name)]
         missing = [
             job for job in absent if not _is_finished(job, predictions_folder / job.output.name, exclude, model_sha256)
         ]
@@ -109,14 +96,6 @@ def _sources(slide_ids: Sequence[str], tiles: Path, features: Path | None, descr
     if features is None:
         raise NoFeaturesError(description)
     return [features_path(features, slide) for slide in slide_ids]
-
-
-def _moved(kept: Path, final: Path) -> bool:
-    try:
-        shutil.move(kept, final)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _is_finished(job: SlideJob, output: Path, exclude: Collection[QualityFlag], model_sha256: str) -> bool:
