@@ -1,4 +1,4 @@
-"""What a job of many slides has finished waits in a folder of its own until all is; that of a failed job stays there."""
+"""What a job of many slides has finished waits in a folder of its own until all is, also when the job failed."""
 
 import shutil
 from collections.abc import Sequence
