@@ -1,5 +1,6 @@
 """A tiny cohort, and Snakemake run on it as a user would."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -82,8 +83,11 @@ class Workspace:
         while not reached():
             assert process.poll() is None, "Snakemake ended before it could be killed"
             time.sleep(0.02)
+        # The parent first, so that it starts no more of them; one may end by itself before its turn comes.
+        os.kill(process.pid, signal.SIGKILL)
         for pid in _session_members(process.pid):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
 
     def kill_alone_when(self, reached: Callable[[], bool], *arguments: str) -> None:
