@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from slidemill.features.checks import FeaturesMismatchError
 from slidemill.features.store import FeatureStore, FeatureSummary, features_path, read_features, write_features
 from slidemill.inference.batch import NoFeaturesError, SlidesFailedError, predict_batch
 from slidemill.inference.predict import StaleTilesError, TileMismatchError, predict_slides
 from slidemill.inference.store import predictions_path, read_predictions
-from slidemill.probe.checks import FeaturesMismatchError
 from slidemill.probe.model import probe_model
 from slidemill.probe.regression import Coefficients, Standardisation
 from slidemill.tiling.store import StoreSummary, TileStore, store_paths, write_store

@@ -8,8 +8,8 @@ import pytest
 
 from slidemill.annotations.decide import AnnotatedTiles, LabelRule
 from slidemill.annotations.store import TileLabels, labels_path, write_labels
+from slidemill.features.checks import FeaturesMismatchError
 from slidemill.features.store import features_path, read_features, write_features
-from slidemill.probe.checks import FeaturesMismatchError
 from slidemill.probe.fit import TrialRow, best_trial, fit_probe
 from slidemill.probe.parameters import ProbeInputs, ProbeOutputs, ProbeParameters
 from slidemill.splits import read_splits

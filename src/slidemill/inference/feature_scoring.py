@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from slidemill.features.checks import refuse_other_encoder
 from slidemill.features.store import read_features
 from slidemill.inference.scorer import ScoredTiles
-from slidemill.probe.checks import refuse_other_encoder
 from slidemill.training.backend import configure, tf
 from slidemill.training.description import EncoderDescription, ModelDescription
 from slidemill.training.model_file import load_model

@@ -13,8 +13,8 @@ import numpy as np
 
 import slidemill
 from slidemill.atomic import write_text
+from slidemill.features.checks import encoder_facts, refuse_other_encoder
 from slidemill.features.store import FeatureSummary
-from slidemill.probe.checks import encoder_facts, refuse_other_encoder
 from slidemill.probe.parameters import ProbeInputs, ProbeOutputs, ProbeParameters
 from slidemill.probe.regression import (
     Coefficients,

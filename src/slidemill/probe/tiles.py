@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from slidemill.annotations.decide import NO_LABEL, AnnotatedTiles
+from slidemill.features.checks import FeaturesMismatchError, encoder_facts, refuse_other_encoder, refuse_other_tiles
 from slidemill.features.store import FeatureSummary, features_path, read_features
-from slidemill.probe.checks import FeaturesMismatchError, encoder_facts, refuse_other_encoder, refuse_other_tiles
 from slidemill.probe.parameters import Balance
 from slidemill.splits import SplitRow
 from slidemill.tiling.quality import QualityFlag
