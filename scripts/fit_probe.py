@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import click
+from label_options import label_options
 
-from slidemill.annotations.decide import AnnotatedTiles, LabelRule
+from slidemill.annotations.decide import AnnotatedTiles, DecidedLabels
 from slidemill.command import run
 from slidemill.probe.fit import fit_probe
 from slidemill.probe.parameters import BALANCES, Balance, ProbeInputs, ProbeOutputs, ProbeParameters
@@ -18,12 +19,7 @@ from slidemill.training.tracking import tracking_uri
 @click.option("--features", type=Path, required=True, help="Folder with the features of each slide, by one encoder.")
 @click.option("--class", "classes", multiple=True, required=True, help="A class; once for each, in order.")
 @click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Leave out tiles with this flag.")
-@click.option(
-    "--labels", type=Path, help="Folder with labels of tiles from annotations; none: tiles are as their slide."
-)
-@click.option("--at-least", type=float, default=0.5, help="Share of a tile that a class of --labels has to cover.")
-@click.option("--rest", help="Class of the tiles that no annotated region touches.")
-@click.option("--rest-at-most", type=float, default=0.0, help="Share that regions may cover of such a tile.")
+@label_options
 @click.option("--l2", type=float, multiple=True, required=True, help="A strength of the penalty to try; repeated.")
 @click.option("--balance", type=click.Choice(BALANCES), required=True, help="What weighs the same.")
 @click.option("--max-iterations", type=int, required=True, help="Of the solver, for each strength.")
@@ -39,10 +35,7 @@ def main(
     features: Path,
     classes: tuple[str, ...],
     exclude: tuple[QualityFlag, ...],
-    labels: Path | None,
-    at_least: float,
-    rest: str | None,
-    rest_at_most: float,
+    labels: DecidedLabels | None,
     l2: tuple[float, ...],
     balance: Balance,
     max_iterations: int,
@@ -53,8 +46,7 @@ def main(
     history: Path,
     facts: Path,
 ) -> None:
-    rule = LabelRule(at_least, rest, rest_at_most)
-    annotated = AnnotatedTiles(labels, tiles, classes, rule, exclude) if labels else None
+    annotated = AnnotatedTiles(labels, tiles, exclude) if labels else None
     fit_probe(
         ProbeInputs(splits, tiles, features, annotated),
         ProbeOutputs(model, history, facts),

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import cast
 
 import click
+from label_options import label_options
 
-from slidemill.annotations.decide import AnnotatedTiles, LabelRule
+from slidemill.annotations.decide import AnnotatedTiles, DecidedLabels
 from slidemill.command import run
 from slidemill.sharding import BALANCE_MODES, Balance, shard_tiles
 from slidemill.sharding.balance import BalanceMode
@@ -18,12 +19,7 @@ from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 @click.option("--tiles", type=Path, required=True, help="Folder with a tile store for each slide.")
 @click.option("--class", "classes", multiple=True, required=True, help="A class; once for each, in order.")
 @click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Leave out tiles with this flag.")
-@click.option(
-    "--labels", type=Path, help="Folder with labels of tiles from annotations; none: tiles are as their slide."
-)
-@click.option("--at-least", type=float, default=0.5, help="Share of a tile that a class of --labels has to cover.")
-@click.option("--rest", help="Class of the tiles that no annotated region touches.")
-@click.option("--rest-at-most", type=float, default=0.0, help="Share that regions may cover of such a tile.")
+@label_options
 @click.option("--shard-count", type=int, required=True, help="Number of shards of each split.")
 @click.option("--balance", type=click.Choice(BALANCE_MODES), required=True)
 @click.option("--max-tiles-per-slide", type=int, help="The cap of --balance slide_cap.")
@@ -36,10 +32,7 @@ def main(
     tiles: Path,
     classes: tuple[str, ...],
     exclude: tuple[QualityFlag, ...],
-    labels: Path | None,
-    at_least: float,
-    rest: str | None,
-    rest_at_most: float,
+    labels: DecidedLabels | None,
     shard_count: int,
     balance: str,
     max_tiles_per_slide: int | None,
@@ -53,9 +46,7 @@ def main(
         output,
         classes=classes,
         exclude=exclude,
-        annotated=AnnotatedTiles(labels, tiles, classes, LabelRule(at_least, rest, rest_at_most), exclude)
-        if labels
-        else None,
+        annotated=AnnotatedTiles(labels, tiles, exclude) if labels else None,
         shard_count=shard_count,
         balance=Balance(cast(BalanceMode, balance), max_tiles_per_slide),
         seed=seed,

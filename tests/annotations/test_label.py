@@ -4,13 +4,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from slidemill.annotations.decide import NO_LABEL, LabelRule, tile_classes
+from slidemill.annotations.decide import (
+    NO_LABEL,
+    AnnotatedTiles,
+    DecidedLabels,
+    LabelRule,
+    StaleLabelsError,
+    tile_classes,
+)
 from slidemill.annotations.label import RegionNames, label_slide, label_tiles, read_classes
 from slidemill.annotations.outlines_file import read_outlines
 from slidemill.annotations.regions import AnnotationError
-from slidemill.annotations.store import TileLabels, read_labels, write_labels
+from slidemill.annotations.store import TileLabels, labels_path, read_labels, write_labels
 from slidemill.slides import Bounds
-from slidemill.tiling.store import SlideFacts, StoreSummary, TileStore, write_store
+from slidemill.tiling.store import SlideFacts, StoreSummary, TileStore, store_paths, write_store
 from slidemill.units import SlidePixels
 
 from .conftest import asap
@@ -90,6 +97,37 @@ def test_nothing_is_known_of_the_rest_of_a_slide_that_is_annotated_in_part():
 
 def test_no_tiles():
     assert len(tile_classes(labels_of(), CLASSES, LabelRule(0.5, "normal"))) == 0
+
+
+CORNERS = np.array([[0, 0], [70_000, 1], [1, 70_000], [300, 0]], np.int64)
+
+
+@pytest.fixture
+def decided(tmp_path):
+    """Of four tiles the second and the third are tumour."""
+    shares = np.array([[0], [1], [1], [0]], np.float32)
+    labels = TileLabels("S", ("tumour",), CORNERS, shares, SlidePixels(100), True, {}, "", ())
+    write_labels(labels_path(tmp_path, "S"), labels)
+    return DecidedLabels(tmp_path, ("normal", "tumour"), LabelRule(0.5, "normal"))
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3], [3, 1], [2, 2, 0], []])
+def test_labels_of_some_tiles_in_any_order(decided, rows):
+    assert decided.of_tiles("S", CORNERS[rows]).tolist() == [[0, 1, 1, 0][row] for row in rows]
+
+
+def test_labels_of_a_tile_that_was_not_labelled(decided):
+    with pytest.raises(StaleLabelsError, match=r"other tiles than those that are used\. Delete it and run again"):
+        decided.of_tiles("S", np.array([[0, 0], [70_001, 1]]))
+
+
+def test_labels_of_the_used_tiles_of_a_store(decided, store, tmp_path):
+    tiles = replace(store, coordinates=CORNERS, quality=np.array([0, 1, 2, 1], np.uint8))
+    write_store(store_paths(tmp_path / "tiles", "S")[1], tiles)
+    annotated = AnnotatedTiles(decided, tmp_path / "tiles", ("pen_marks",))
+    assert annotated.of_slide("S", 2).tolist() == [0, 1]
+    with pytest.raises(StaleLabelsError, match=r"labels of 2 tiles, and splits\.tsv counts 3"):
+        annotated.of_slide("S", 3)
 
 
 def test_coordinates_of_qupath_start_at_the_bounds(store, tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from slidemill.annotations.decide import AnnotatedTiles, LabelRule
+from slidemill.annotations.decide import AnnotatedTiles, DecidedLabels, LabelRule
 from slidemill.annotations.store import TileLabels, labels_path, write_labels
 from slidemill.features.checks import FeaturesMismatchError
 from slidemill.features.store import features_path, read_features, write_features
@@ -215,7 +215,7 @@ def test_tiles_have_the_class_of_their_annotated_region_and_those_without_one_ar
         write_labels(labels_path(tmp_path, row.slide_id), shares)
         used = number[(number % 5 != 0) & (number % 4 != 2)]
         expected[row.slide_id] = {"A": sum(used % 4 == 0), "B": sum(used % 4 == 1), "C": sum(used % 4 == 3)}
-    annotated = AnnotatedTiles(tmp_path, drawn.tiles, CLASSES, LabelRule(0.5, "C"), ("pen_marks",))
+    annotated = AnnotatedTiles(DecidedLabels(tmp_path, CLASSES, LabelRule(0.5, "C")), drawn.tiles, ("pen_marks",))
     outputs = fitted(drawn, tmp_path, annotated=annotated)
     facts = json.loads(outputs.facts.read_text())
     for split in ("train", "validation"):
@@ -230,6 +230,6 @@ def test_annotations_that_leave_no_tile_are_told(drawn, tmp_path):
         nothing = np.zeros((len(store.coordinates), 1), np.float32)
         shares = TileLabels(row.slide_id, ("A",), store.coordinates, nothing, SlidePixels(256), True, {}, "", ())
         write_labels(labels_path(tmp_path, row.slide_id), shares)
-    annotated = AnnotatedTiles(tmp_path, drawn.tiles, CLASSES, LabelRule(0.5, None), ("pen_marks",))
+    annotated = AnnotatedTiles(DecidedLabels(tmp_path, CLASSES, LabelRule(0.5, None)), drawn.tiles, ("pen_marks",))
     with pytest.raises(FeaturesMismatchError, match="no tile of this split has a label"):
         fitted(drawn, tmp_path, annotated=annotated)

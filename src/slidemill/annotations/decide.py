@@ -9,7 +9,7 @@ import numpy as np
 from slidemill.annotations.store import TileLabels, labels_path, read_labels
 from slidemill.errors import SlidemillError
 from slidemill.tiling.quality import QualityFlag
-from slidemill.tiling.store import read_store, store_paths
+from slidemill.tiling.store import read_used_coordinates, store_paths
 
 NO_LABEL = -1
 
@@ -67,21 +67,49 @@ def tile_classes(labels: TileLabels, classes: Sequence[str], rule: LabelRule) ->
 
 
 @dataclass(frozen=True, slots=True)
-class AnnotatedTiles:
-    """The classes of the tiles of a cohort by its annotations.
+class DecidedLabels:
+    """Labels of the tiles of a cohort, with what decides which class they make.
 
     Attributes:
-        labels: folder of labels.
-        tiles: folder of tile stores.
+        folder: of the labels.
         classes: all classes of the config, in order.
         rule: what share of a tile makes its label.
+    """
+
+    folder: Path
+    classes: tuple[str, ...]
+    rule: LabelRule
+
+    def of_tiles(self, slide_id: str, coordinates: np.ndarray) -> np.ndarray:
+        """The class of tiles of a slide, in the order in which they are given: (tiles,) int64, or NO_LABEL.
+
+        Args:
+            slide_id: the slide.
+            coordinates: (tiles, 2), level-0 pixels, top left corners; all of its tiles or some.
+        Raises:
+            ZarrZipError: the labels are missing or damaged.
+            StaleLabelsError: there is a tile that has no place in the labels.
+        """
+        path = labels_path(self.folder, slide_id)
+        labels = read_labels(path)
+        rows = _rows_of(coordinates, labels.coordinates)
+        if rows is None:
+            raise StaleLabelsError(path, "other tiles than those that are used")
+        return tile_classes(labels, self.classes, self.rule)[rows]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedTiles:
+    """The classes of the used tiles of a cohort by its annotations.
+
+    Attributes:
+        labels: of all its tiles.
+        tiles: folder of tile stores.
         exclude: tiles with one of these flags are not used, and have no place here.
     """
 
-    labels: Path
+    labels: DecidedLabels
     tiles: Path
-    classes: tuple[str, ...]
-    rule: LabelRule
     exclude: tuple[QualityFlag, ...]
 
     def of_slide(self, slide_id: str, tile_count: int) -> np.ndarray:
@@ -94,11 +122,20 @@ class AnnotatedTiles:
             ZarrZipError: a file is missing or damaged.
             StaleLabelsError: the labels are those of other tiles.
         """
-        path = labels_path(self.labels, slide_id)
-        labels, store = read_labels(path), read_store(store_paths(self.tiles, slide_id)[1])
-        if not np.array_equal(labels.coordinates, store.coordinates):
-            raise StaleLabelsError(path, "other tiles than the tile store")
-        used = store.is_used(self.exclude)
-        if np.count_nonzero(used) != tile_count:
-            raise StaleLabelsError(path, f"{np.count_nonzero(used)} tiles, and splits.tsv counts {tile_count}")
-        return tile_classes(labels, self.classes, self.rule)[used]
+        used = read_used_coordinates(store_paths(self.tiles, slide_id)[1], self.exclude)
+        if len(used) != tile_count:
+            path = labels_path(self.labels.folder, slide_id)
+            raise StaleLabelsError(path, f"{len(used)} tiles, and splits.tsv counts {tile_count}")
+        return self.labels.of_tiles(slide_id, used)
+
+
+def _rows_of(wanted: np.ndarray, known: np.ndarray) -> np.ndarray | None:
+    """Where each of (tiles, 2) places stands among others; None if one of them is not there."""
+    if np.array_equal(wanted, known):
+        return np.arange(len(known))
+    if not len(wanted) or not len(known):
+        return None if len(wanted) else np.zeros(0, np.int64)
+    keys, wanted_keys = (places[:, 0] << 32 | places[:, 1] for places in (known, wanted))
+    order = np.argsort(keys)
+    rows = order[np.searchsorted(keys, wanted_keys, sorter=order).clip(max=len(keys) - 1)]
+    return rows if np.array_equal(keys[rows], wanted_keys) else None

@@ -201,6 +201,20 @@ def read_record_places(path: Path, exclude: Collection[QualityFlag] = ()) -> np.
     return np.stack([arrays["offset"], arrays["length"]], axis=1)[_is_used(arrays["quality"], exclude)]
 
 
+def read_used_coordinates(path: Path, exclude: Collection[QualityFlag] = ()) -> np.ndarray:
+    """Read where the tiles of a store are, and nothing else of it: (tiles, 2) int64, as in `TileStore`.
+
+    Args:
+        path: the index.
+        exclude: tiles with one of these flags are left out.
+
+    Raises:
+        ZarrZipError: the file is missing or damaged.
+    """
+    arrays = read_zarr_zip(path, names=("coordinates", "quality")).arrays
+    return arrays["coordinates"][_is_used(arrays["quality"], exclude)]
+
+
 def _is_used(quality: np.ndarray, exclude: Collection[QualityFlag]) -> np.ndarray:
     return np.asarray((quality & flag_bits(exclude)) == 0)
 
