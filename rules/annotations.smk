@@ -1,6 +1,11 @@
 # What the rules ask of annotations: which file is whose, and what its regions mean.
 
-ANNOTATED = config["labels"]["from"] == "annotations"
+# Whether tiles are trained and judged as the class of their region.
+LABELLED_BY_REGION = config["labels"]["from"] == "annotations"
+# Whether annotations are read at all: also where a model of slides is asked whether it finds what they outline.
+ANNOTATED = LABELLED_BY_REGION or config["localisation"]["class"] is not None
+# How many tiles of each class every slide has.
+TILE_LABELS = f"{RESULTS}/tile_labels.tsv"
 
 
 def has_drawn_lesions(slide):
@@ -55,7 +60,7 @@ def region_options():
 
 
 def tile_labels(slides):
-    """The labels of the tiles of slides, where the config takes them from annotations."""
+    """The labels of the tiles of slides, where annotations are read."""
     return (
         expand(f"{RESULTS}/labels/{{slide_id}}.zarr.zip", slide_id=slides)
         if ANNOTATED
@@ -63,14 +68,24 @@ def tile_labels(slides):
     )
 
 
+def trained_labels(slides):
+    """The labels of the tiles of slides, where they are trained as these say."""
+    return tile_labels(slides) if LABELLED_BY_REGION else []
+
+
 def labels_option(wildcards, input):
     """Where labels of tiles are, as a command line option."""
     return f"--labels {folder_of(input.labels)}" if input.labels else ""
 
 
-def label_options():
+def label_options(is_asked):
     """What share of a tile makes its label, as command line options."""
-    return options("labels", "at_least", "rest", "rest_at_most") if ANNOTATED else ""
+    return options("labels", "at_least", "rest", "rest_at_most") if is_asked else ""
+
+
+def judge_option():
+    """By what tiles are judged, as a command line option of evaluate."""
+    return "--tiles-as annotations" if LABELLED_BY_REGION else ""
 
 
 def froc_outputs():
@@ -84,10 +99,20 @@ def froc_option(wildcards, input):
     return f"--froc {shlex.quote(str(input.froc))}" if input.froc else ""
 
 
+def tile_labels_option(wildcards, input):
+    """How many tiles of each class there are, as a command line option of the report."""
+    return (
+        f"--tile-labels {shlex.quote(str(input.tile_labels))}"
+        if input.tile_labels
+        else ""
+    )
+
+
 def localised_slides(wildcards):
     """Each test slide with the folder of its predictions and its outlines, as command line options."""
-    return " ".join(
-        f"--slide {shlex.quote(slide_id)} {shlex.quote(f'{run}/predictions')}"
+    in_part = [name for name in TESTED_IN if is_annotated_in_part(COHORT[name])]
+    return repeated_option("in-part", in_part) + " ".join(
+        f" --slide {shlex.quote(slide_id)} {shlex.quote(f'{run}/predictions')}"
         f" {shlex.quote(f'{RESULTS}/outlines/{slide_id}.geojson')}"
         for slide_id, run in TESTED_IN.items()
     )

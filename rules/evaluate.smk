@@ -6,6 +6,7 @@ rule evaluate:
         splits=expand("{run}/splits.tsv", run=RUNS),
         predictions=SCORES,
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=PICTURED_SLIDES),
+        labels=tile_labels(PICTURED_SLIDES),
     output:
         metrics=report(
             f"{RESULTS}/evaluation/metrics.json",
@@ -34,10 +35,13 @@ rule evaluate:
         ),
         tiles=lambda wildcards, input: folder_of(input.stores),
         classes=class_options(),
+        labels=labels_option,
+        label=label_options(ANNOTATED),
+        judge=judge_option(),
         evaluation=options("evaluation", "aggregation", "top_k"),
         unit=options("split", "group_by"),
         seed=options(None, "seed"),
     shell:
         "python {params.script} {params.splits} {params.predictions} --tiles {params.tiles}"
-        " {params.classes} {params.seed} {params.unit} {params.evaluation}"
+        " {params.classes} {params.labels} {params.label} {params.judge} {params.seed} {params.unit} {params.evaluation}"
         " --metrics {output.metrics:q} --slides {output.slides:q} --top-tiles {output.top_tiles:q} &> {log:q}"

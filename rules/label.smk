@@ -29,3 +29,32 @@ if ANNOTATED:
         shell:
             "python {params.script} --store {input.store:q} {params.annotation} {params.regions} {params.part}"
             " --labels {output.labels:q} --outlines {output.outlines:q} &> {log:q}"
+
+
+if LABELLED_BY_REGION:
+
+    rule count_labels:
+        input:
+            splits=f"{next(iter(RUNS))}/splits.tsv",  # of any fold: all tell of every slide
+            stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+            labels=tile_labels(COHORT),
+        output:
+            TILE_LABELS,
+        log:
+            f"{LOGS}/count_labels.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/count_labels.tsv"
+        conda:
+            "../envs/slides.yaml"
+        resources:
+            mem_mb=cohort_memory,
+        params:
+            script=script("count_labels.py"),
+            tiles=lambda wildcards, input: folder_of(input.stores),
+            classes=class_options(),
+            exclude=exclude_options(),
+            labels=labels_option,
+            label=label_options(LABELLED_BY_REGION),
+        shell:
+            "python {params.script} --splits {input.splits:q} --tiles {params.tiles} {params.classes} {params.exclude}"
+            " {params.labels} {params.label} --output {output:q} &> {log:q}"

@@ -7,7 +7,7 @@ rule fit_probe:
         splits=f"{RUN}/splits.tsv",
         features=model_inputs(COHORT),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
-        labels=tile_labels(COHORT),
+        labels=trained_labels(COHORT),
     output:
         model=f"{RUN}/model/model.keras",
         history=f"{RUN}/model/history.tsv",
@@ -28,7 +28,7 @@ rule fit_probe:
         classes=class_options(),
         exclude=exclude_options(),
         labels=labels_option,
-        label=label_options(),
+        label=label_options(LABELLED_BY_REGION),
         l2=" ".join(f"--l2 {strength}" for strength in config["probe"]["l2"]),
         probe=options("probe", "balance", "max_iterations"),
         tracking=options("training", "tracking"),

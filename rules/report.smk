@@ -29,6 +29,7 @@ rule report:
         slides=f"{RESULTS}/evaluation/slides.tsv",
         top_tiles=f"{RESULTS}/evaluation/top_tiles.tsv",
         froc=froc_outputs()[:1],
+        tile_labels=TILE_LABELS if LABELLED_BY_REGION else [],
         previews=expand(
             f"{RESULTS}/previews/{{slide_id}}.jpg", slide_id=PICTURED_SLIDES
         ),
@@ -59,9 +60,11 @@ rule report:
         previews=lambda wildcards, input: folder_of(input.previews),
         typical_tiles=lambda wildcards, input: folder_of(input.typical_tiles),
         froc=froc_option,
+        tile_labels=tile_labels_option,
         benchmarks=lambda wildcards: repeated_option("benchmarks", benchmark_places()),
     shell:
         "python {params.script} {params.splits} --tiles {params.tiles} {params.plan}"
         " {params.history} --metrics {input.metrics:q} --slides {input.slides:q}"
-        " --top-tiles {input.top_tiles:q} {params.froc} --previews {params.previews} --typical-tiles {params.typical_tiles}"
+        " --top-tiles {input.top_tiles:q} {params.froc} {params.tile_labels}"
+        " --previews {params.previews} --typical-tiles {params.typical_tiles}"
         " {params.benchmarks} --config {input.config:q} --output {output:q} &> {log:q}"

@@ -6,7 +6,7 @@ rule shard_tiles:
         splits=f"{RUN}/splits.tsv",
         records=expand("results/tiles/{slide_id}.tfrecord", slide_id=COHORT),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
-        labels=tile_labels(COHORT),
+        labels=trained_labels(COHORT),
     output:
         plan=f"{RUN}/shards/plan.json",
         train=expand(
@@ -38,7 +38,7 @@ rule shard_tiles:
         classes=class_options(),
         exclude=exclude_options(),
         labels=labels_option,
-        label=label_options(),
+        label=label_options(LABELLED_BY_REGION),
         shard_count=SHARDS,
         shards=options("shards", "balance", "max_tiles_per_slide", "buffer_mb"),
         seed=options(None, "seed"),

@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import click
+from label_options import label_options
 
+from slidemill.annotations.decide import DecidedLabels
 from slidemill.command import run
 from slidemill.evaluation.aggregate import METHODS, Aggregation, Method
 from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
+from slidemill.evaluation.levels import TILE_JUDGES, TileJudge
+from slidemill.evaluation.scored_split import TileTruth
 from slidemill.splits.design import GroupBy
 
 
@@ -19,6 +23,10 @@ from slidemill.splits.design import GroupBy
 )
 @click.option("--tiles", type=Path, required=True, help="Folder of the tile stores of the test slides.")
 @click.option("--class", "classes", multiple=True, required=True, help="Once for each class, in order.")
+@label_options
+@click.option(
+    "--tiles-as", type=click.Choice(TILE_JUDGES), default="slide", help="By what tiles are judged; or by --labels."
+)
 @click.option("--seed", type=int, required=True, help="Of the bands of curves.")
 @click.option("--group-by", type=click.Choice(["patient", "site"]), required=True, help="What splits never divided.")
 @click.option("--aggregation", type=click.Choice(METHODS), required=True, help="From tile scores to slide scores.")
@@ -31,6 +39,8 @@ def main(
     predictions: tuple[Path, ...],
     tiles: Path,
     classes: tuple[str, ...],
+    labels: DecidedLabels | None,
+    tiles_as: TileJudge,
     seed: int,
     group_by: GroupBy,
     aggregation: Method,
@@ -41,7 +51,14 @@ def main(
 ) -> None:
     folds = [FoldFiles(*files) for files in zip(splits, predictions, strict=True)]
     files = EvaluationFiles(folds, tiles, metrics=metrics, slides=slides, top_tiles=top_tiles)
-    evaluate(files, classes=classes, seed=seed, aggregation=Aggregation(aggregation, top_k), unit=group_by)
+    evaluate(
+        files,
+        classes=classes,
+        seed=seed,
+        aggregation=Aggregation(aggregation, top_k),
+        unit=group_by,
+        truth=TileTruth(labels, tiles_as),
+    )
 
 
 if __name__ == "__main__":

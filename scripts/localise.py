@@ -12,6 +12,7 @@ from slidemill.evaluation.localise import LocalisedSlide, Search, localise
 @click.option(
     "--slide", "slides", type=(str, Path, Path), multiple=True, required=True, help="Id, predictions' folder, outlines."
 )
+@click.option("--in-part", multiple=True, help="Id of a slide of which not all is annotated.")
 @click.option("--tiles", type=Path, required=True, help="Folder of the tile stores.")
 @click.option("--class", "name", required=True, help="The class whose regions are lesions.")
 @click.option("--radius-um", type=float, required=True, help="Detections nearer than this are one.")
@@ -21,6 +22,7 @@ from slidemill.evaluation.localise import LocalisedSlide, Search, localise
 @click.option("--detections", type=Path, required=True, help="Written: detections.tsv.")
 def main(
     slides: tuple[tuple[str, Path, Path], ...],
+    in_part: tuple[str, ...],
     tiles: Path,
     name: str,
     radius_um: float,
@@ -30,7 +32,7 @@ def main(
     detections: Path,
 ) -> None:
     localise(
-        [LocalisedSlide(*slide) for slide in slides],
+        [LocalisedSlide(*slide, is_in_part=slide[0] in in_part) for slide in slides],
         tiles,
         Search(name, radius_um, least),
         seed=seed,

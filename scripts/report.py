@@ -20,6 +20,7 @@ from slidemill.reporting.sources import FoldFiles, RunFiles
 @click.option("--slides", type=Path, required=True, help="evaluation/slides.tsv.")
 @click.option("--top-tiles", type=Path, required=True, help="evaluation/top_tiles.tsv.")
 @click.option("--froc", type=Path, help="evaluation/froc.json, where lesions were looked for.")
+@click.option("--tile-labels", type=Path, help="tile_labels.tsv, where tiles are labelled by annotations.")
 @click.option("--previews", type=Path, required=True, help="Folder of the test slides' small heatmaps.")
 @click.option("--typical-tiles", type=Path, required=True, help="Folder of the test slides' tile sheets.")
 @click.option(
@@ -36,6 +37,7 @@ def main(
     slides: Path,
     top_tiles: Path,
     froc: Path | None,
+    tile_labels: Path | None,
     previews: Path,
     typical_tiles: Path,
     benchmarks: tuple[Path, ...],
@@ -50,6 +52,7 @@ def main(
             slides=slides,
             top_tiles=top_tiles,
             froc=froc,
+            tile_labels=tile_labels,
             previews=previews,
             typical_tiles=typical_tiles,
             benchmarks=benchmarks,

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from slidemill.annotations.counts import count_labels, read_counts, write_counts
 from slidemill.annotations.decide import (
     NO_LABEL,
     AnnotatedTiles,
@@ -128,6 +129,22 @@ def test_labels_of_the_used_tiles_of_a_store(decided, store, tmp_path):
     assert annotated.of_slide("S", 2).tolist() == [0, 1]
     with pytest.raises(StaleLabelsError, match=r"labels of 2 tiles, and splits\.tsv counts 3"):
         annotated.of_slide("S", 3)
+
+
+def test_tiles_of_each_class_are_counted(decided, store, tmp_path):
+    write_store(
+        store_paths(tmp_path / "tiles", "S")[1],
+        replace(store, coordinates=CORNERS, quality=np.array([0, 0, 0, 1], np.uint8)),
+    )
+    without_rest = replace(decided, rule=LabelRule(0.5, None))
+    counts = [
+        *count_labels([("S", 3)], AnnotatedTiles(decided, tmp_path / "tiles", ("pen_marks",))),
+        *count_labels([("S", 4)], AnnotatedTiles(without_rest, tmp_path / "tiles", ())),
+    ]
+    assert [own.of_class for own in counts] == [{"normal": 1, "tumour": 2}, {"normal": 0, "tumour": 2}]
+    assert [own.without for own in counts] == [0, 2]
+    write_counts(tmp_path / "tile_labels.tsv", counts[:1], decided.classes)
+    assert read_counts(tmp_path / "tile_labels.tsv") == {"S": counts[0]}
 
 
 def test_coordinates_of_qupath_start_at_the_bounds(store, tmp_path):

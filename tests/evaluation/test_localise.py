@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,6 +77,7 @@ def test_hits_and_false_positives_of_a_cohort(tmp_path, write_slide):
     ]
     assert metrics["counts"] == {
         "slides": 3,
+        "slides_annotated_in_part": 0,
         "slides_with_lesions": 2,
         "lesions": 2,
         "isolated_cells": 1,
@@ -85,6 +87,15 @@ def test_hits_and_false_positives_of_a_cohort(tmp_path, write_slide):
     assert metrics["curve"]["false_positives"] == pytest.approx([0, 1 / 3])
     assert metrics["variants"]["interpolated"]["score"] == pytest.approx((0.25 / (1 / 3) * 0.5 + 5 * 0.5) / 6)
     assert metrics["variants"]["at_least"]["score"] == 0.5
+
+
+def test_a_slide_that_is_annotated_in_part_counts_for_nothing(tmp_path, write_slide):
+    whole, other = write_slide("a", [(1200, 1200)], LESION), write_slide("b", [(1200, 1200), (6000, 1200)], LESION)
+    metrics, rows = found(tmp_path, whole, replace(other, is_in_part=True))
+    assert metrics["counts"]["slides"] == metrics["counts"]["slides_annotated_in_part"] == 1
+    assert metrics["counts"]["lesions"] == 1
+    assert metrics["counts"]["false_positives"] == 0
+    assert [(row["slide_id"], row["hit"]) for row in rows] == [("a", "lesion"), ("b", "lesion"), ("b", "unknown")]
 
 
 def test_test_slides_without_lesions(tmp_path, write_slide):

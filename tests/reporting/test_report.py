@@ -5,11 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from slidemill.annotations.counts import LabelCounts, write_counts
 from slidemill.reporting.report import write_report
 from slidemill.reporting.sources import read_run
 from slidemill.splits.table import read_splits, write_splits
 
-from .fake_run import FakeSlide, write_run
+from .fake_run import CLASSES, FakeSlide, write_run
 
 RIGHT = [
     FakeSlide("t1", "LUAD", "test", scores=(0.8, 0.1, 0.1)),
@@ -108,7 +109,14 @@ def test_intervals_by_few_sites_are_called_a_hint(page_of):
 FROC = {
     "class": "LUAD",
     "least_score": 0.5,
-    "counts": {"slides": 3, "lesions": 4, "isolated_cells": 1, "lesions_found": 3, "false_positives": 2},
+    "counts": {
+        "slides": 3,
+        "slides_annotated_in_part": 2,
+        "lesions": 4,
+        "isolated_cells": 1,
+        "lesions_found": 3,
+        "false_positives": 2,
+    },
     "targets": [0.25, 0.5, 1, 2, 4, 8],
     "variants": {
         "interpolated": {"sensitivity": [0.25, 0.5, 0.75, 0.75, 0.75, 0.75], "score": 0.625, "interval_95": [0.2, 0.8]},
@@ -127,9 +135,34 @@ def test_lesions_have_a_section_where_they_were_looked_for(tmp_path):
     page = _Page((tmp_path / "report.html").read_text())
     text = re.sub(r"\s+", " ", page.text)
     assert "3 of 4 lesions of LUAD found on 3 test slides, 2 false positives, at scores of 0.5 or more" in text
-    assert "1 group of isolated tumour cells count neither way" in text
+    assert "1 group of isolated tumour cells count neither way; 2 more slides, of which not all is annotated" in text
     assert "0.625 0.200 to 0.800" in text.replace("0.6250.200", "0.625 0.200")
     assert "false positives a slide" in text
+
+
+def test_tiles_of_annotated_slides_are_counted_by_split_and_slide_and_judged_by_annotations(tmp_path):
+    files = write_run(tmp_path, RIGHT + TRAINING)
+    write_report(files, tmp_path / "report.html")
+    text = _Page((tmp_path / "report.html").read_text()).text
+    assert "Tiles by the region" not in text
+    assert "Tiles against annotations" not in text
+    assert "A tile has the class of its slide" in text
+    metrics = json.loads(files.metrics.read_text())
+    estimate = {"value": 0.8125, "interval_95": [0.7, 0.9], "reason": None}
+    found = {"tiles": 9, "tiles_of_class": 4, "auc": estimate, "slides": 2, "auc_within_slides": estimate}
+    files.metrics.write_text(json.dumps(metrics | {"tiles_as": "annotations", "annotations": {"LUAD": found}}))
+    counts = {"a1": (2, 0, 1, 0), "a2": (0, 3, 0, 0), "t1": (1, 0, 1, 1), "t2": (0, 2, 1, 0), "t3": (0, 0, 3, 0)}
+    write_counts(
+        tmp_path / "tile_labels.tsv",
+        [LabelCounts(name, dict(zip(CLASSES, own, strict=False)), own[3]) for name, own in counts.items()],
+        CLASSES,
+    )
+    write_report(replace(files, tile_labels=tmp_path / "tile_labels.tsv"), tmp_path / "report.html")
+    text = re.sub(r"(<[^>]*>|\s)+", " ", (tmp_path / "report.html").read_text())
+    assert "Tiles of train validation test all LUAD 2 0 1 3 LUSC 0 3 2 5 Normal 1 0 5 6 no class 0 0 1 1" in text
+    assert "a1 train 2 0 1 0 a2 validation 0 3 0 0 t1 test 1 0 1 1" in text
+    assert "A tile has the class of the region in which it lies" in text
+    assert "LUAD 4 5 0.812 0.700 to 0.900 2 0.812 0.700 to 0.900" in text
 
 
 def test_a_class_that_the_model_never_chose_is_said_to_be_one(page_of):

@@ -6,13 +6,11 @@ from typing import Any
 
 def label_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
     """A sentence for each thing that makes labels from annotations impossible."""
-    if labels["from"] != "annotations":
-        return
     named, rest = labels["classes"], labels["rest"]
     for name in [*named, *([rest] if rest else [])]:
         if name not in classes:
             yield f"labels: '{name}' is none of the classes ({', '.join(classes)}). Correct it."
-    for name in classes:
+    for name in classes if labels["from"] == "annotations" else ():
         if name not in named and name != rest:
             yield f"labels: no tile can be '{name}'. Add its regions to labels.classes, or make it labels.rest."
     if rest in named:
@@ -24,14 +22,9 @@ def label_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterato
 
 def localisation_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Lesions can be looked for where they are annotated."""
-    name, labels = config["localisation"]["class"], config["labels"]
-    if name is None:
-        return
-    if labels["from"] != "annotations" or name not in labels["classes"]:
-        yield (
-            f"localisation.class is '{name}', which is no annotated class. Name one of labels.classes, with "
-            "labels.from: annotations, or null."
-        )
+    name = config["localisation"]["class"]
+    if name is not None and name not in config["labels"]["classes"]:
+        yield (f"localisation.class is '{name}', which is no annotated class. Name one of labels.classes, or null.")
 
 
 def _uses(labels: Mapping[str, Any]) -> dict[str, list[str]]:

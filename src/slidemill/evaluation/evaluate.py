@@ -1,6 +1,6 @@
 """Evaluate a model on the test slides: metrics.json, slides.tsv and top_tiles.tsv.
 
-The format of metrics.json, "slidemill metrics 4", is described in docs/outputs.md.
+The format of metrics.json, "slidemill metrics 5", is described in docs/outputs.md.
 """
 
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from slidemill.atomic import write_text
+from slidemill.evaluation.against_annotations import JudgedTiles, auc_against_annotations
 from slidemill.evaluation.aggregate import METHODS, Aggregation, PredictionsError
 from slidemill.evaluation.bootstrap import DRAWS, unit_weights
 from slidemill.evaluation.cross_validation import cross_validation
@@ -18,16 +19,16 @@ from slidemill.evaluation.intervals import CONFIDENCE
 from slidemill.evaluation.levels import Cohort
 from slidemill.evaluation.metrics import all_metrics, main_metrics
 from slidemill.evaluation.operating_point import operating_points
-from slidemill.evaluation.scored_split import ScoredSplit, load_split, pooled
+from slidemill.evaluation.scored_split import OF_SLIDES, ScoredSplit, TileTruth, load_split, pooled
 from slidemill.evaluation.slides_table import write_slides
 from slidemill.evaluation.subgroups import subgroups
 from slidemill.evaluation.top_tiles import select, write_top_tiles
 from slidemill.splits.design import GroupBy
-from slidemill.splits.table import read_splits
+from slidemill.splits.table import Split, read_splits
 from slidemill.tiling.store import SlideFacts, read_summary, store_paths
 
 ENOUGH_SITES = 10
-FORMAT = "slidemill metrics 4"
+FORMAT = "slidemill metrics 5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def evaluate(
     seed: int,
     aggregation: Aggregation,
     unit: GroupBy = "patient",
+    truth: TileTruth = OF_SLIDES,
 ) -> None:
     """Compare the predictions of the test slides with their labels.
 
@@ -85,31 +87,42 @@ def evaluate(
         seed: the config's seed, for the bands of curves.
         aggregation: how tile scores become slide scores.
         unit: what was never divided between splits, and is the unit of intervals.
+        truth: what is known of tiles.
     Raises:
         ZarrZipError: predictions are missing or damaged.
         PredictionsError: they belong to another slide, other classes, or to several models; or a label is no class.
+        StaleLabelsError: labels from annotations are those of other tiles.
         FoldsError: a slide is tested in two folds.
     """
     is_one = len(files.folds) == 1
     folds = [
-        _load(fold, classes, aggregation, None if is_one else number, unit) for number, fold in enumerate(files.folds)
+        _load(fold, classes, aggregation, None if is_one else number, unit, truth)
+        for number, fold in enumerate(files.folds)
     ]
     test = pooled([fold.test for fold in folds])
     facts = {row.slide_id: read_summary(store_paths(files.tiles, row.slide_id)[1]).slide for row in test.scored}
     document = _header(test, classes, seed, aggregation) | _metrics(folds, test, facts, seed, aggregation)
+    document |= {"tiles_as": truth.tiles_as, "annotations": _of_annotations(test.cohort, truth)}
     write_slides(files.slides, test.rows, classes)
     write_top_tiles(files.top_tiles, select(test.top_tiles))
     write_text(files.metrics, json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def _load(
-    files: FoldFiles, classes: Sequence[str], aggregation: Aggregation, number: int | None, unit: GroupBy
+    files: FoldFiles,
+    classes: Sequence[str],
+    aggregation: Aggregation,
+    number: int | None,
+    unit: GroupBy,
+    truth: TileTruth,
 ) -> _Fold:
     rows = read_splits(files.splits)
-    validation, test = (
-        load_split((row for row in rows if row.split == split), files.predictions, classes, aggregation, number, unit)
-        for split in ("validation", "test")
-    )
+
+    def of(split: Split, truth: TileTruth) -> ScoredSplit:
+        slides = (row for row in rows if row.split == split)
+        return load_split(slides, files.predictions, classes, aggregation, number, unit, truth)
+
+    validation, test = of("validation", OF_SLIDES), of("test", truth)
     if validation.model and test.model and validation.model != test.model:
         raise PredictionsError(test.scored[0].slide_id, "another model gave them than those of the validation slides")
     return _Fold(validation, test)
@@ -162,6 +175,27 @@ def _metrics(
         ),
         "subgroups": subgroups(test.scored, slides, facts),
         "cross_validation": cross_validation([fold.test for fold in folds], method),
+    }
+
+
+def _of_annotations(cohort: Cohort, truth: TileTruth) -> dict[str, Any] | None:
+    """How well scores rank the tiles of each class, but the rest, above others; None where labels are not asked."""
+    if truth.labels is None:
+        return None
+    units = cohort.unit_names()
+    return {
+        name: auc_against_annotations(
+            [
+                JudgedTiles(unit, slide.tile_scores[:, place], slide.tile_labels)
+                for unit, slide in zip(units, cohort.slides, strict=True)
+                if slide.tile_labels is not None
+            ],
+            place,
+            name,
+            cohort.unit_name,
+        )
+        for place, name in enumerate(cohort.classes)
+        if name != truth.labels.rule.rest
     }
 
 

@@ -2,22 +2,37 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
+from slidemill.annotations.decide import NO_LABEL
 from slidemill.evaluation.aggregate import METHODS, Method, SlideScore, winner
 from slidemill.evaluation.samples import Samples, integers
 from slidemill.splits.design import GroupBy
 
+# By what tiles are judged: the class of their slide, or what annotations say of each.
+TileJudge = Literal["slide", "annotations"]
+TILE_JUDGES: tuple[TileJudge, ...] = get_args(TileJudge)
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredSlide:
-    """A slide with its true class, its tile scores, (tiles, classes) float32, and its site, where it is known."""
+    """A slide with the scores of its tiles.
+
+    Attributes:
+        score: of the slide.
+        label: its true class.
+        tile_scores: (tiles, classes) float32.
+        site: empty where it is not known.
+        tile_labels: (tiles,) int64, the class of each tile by annotations, or NO_LABEL; None where none were asked.
+    """
 
     score: SlideScore
     label: str
     tile_scores: np.ndarray
     site: str = ""
+    tile_labels: np.ndarray | None = None
 
 
 class Cohort:
@@ -29,10 +44,18 @@ class Cohort:
         patients: ids of their patients, sorted.
         unit_name: what is tested as a whole, "patient" or "site".
         units: names of the units, sorted.
+        tiles_as: by what tiles are judged.
     """
 
-    def __init__(self, slides: Sequence[ScoredSlide], classes: Sequence[str], unit: GroupBy = "patient") -> None:
+    def __init__(
+        self,
+        slides: Sequence[ScoredSlide],
+        classes: Sequence[str],
+        unit: GroupBy = "patient",
+        tiles_as: TileJudge = "slide",
+    ) -> None:
         self.classes = tuple(classes)
+        self.tiles_as = tiles_as
         self.slides = list(slides)
         self.patients = sorted({slide.score.patient_id for slide in slides})
         self.unit_name = unit
@@ -44,17 +67,24 @@ class Cohort:
         self._unit_of_patient = integers([place[unit_of[patient]] for patient in self.patients])
 
     def tiles(self) -> Samples:
-        """Every tile with the class of its slide."""
+        """Every tile with the class of its slide; or by annotations, those that have a class."""
         counts = [len(slide.tile_scores) for slide in self.slides]
         scores = np.concatenate([np.zeros((0, len(self.classes)), np.float32), *(s.tile_scores for s in self.slides)])
-        return Samples(
+        by_slide = self.tiles_as == "slide"
+        true = np.repeat(self._labels(), counts) if by_slide else self._tile_labels()
+        samples = Samples(
             self.classes,
             unit=np.repeat(self._slide_units(), counts),
-            true=np.repeat(self._labels(), counts),
+            true=true,
             predicted=scores.argmax(axis=1),
             scores=scores,
             unit_name=self.unit_name,
         )
+        return samples if by_slide else samples.take(true != NO_LABEL).renumbered()
+
+    def unit_names(self) -> list[str]:
+        """The name of each slide's unit."""
+        return [self.units[number] for number in self._slide_units()]
 
     def slides_by(self, method: Method) -> Samples:
         """Every slide, aggregated by a method."""
@@ -99,6 +129,10 @@ class Cohort:
 
     def _slide_units(self) -> np.ndarray:
         return self._unit_of_patient[self._patient_rows()]
+
+    def _tile_labels(self) -> np.ndarray:
+        labels = [slide.tile_labels for slide in self.slides if slide.tile_labels is not None]
+        return np.concatenate([np.zeros(0, np.int64), *labels])
 
     def _labels(self) -> np.ndarray:
         return integers([self._number[slide.label] for slide in self.slides])

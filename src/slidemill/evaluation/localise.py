@@ -41,11 +41,20 @@ class NoLesionsError(SlidemillError):
 
 @dataclass(frozen=True, slots=True)
 class LocalisedSlide:
-    """The files of a test slide: its predictions' folder, and the outlines of its classes."""
+    """The files of a test slide.
+
+    Attributes:
+        slide_id: the slide.
+        predictions: folder of its predictions.
+        outlines: of its classes.
+        is_in_part: whether not all of its lesions are annotated. Such a slide is left out: nobody knows how many
+            lesions it has, and a detection outside those that are known may be right.
+    """
 
     slide_id: str
     predictions: Path
     outlines: Path
+    is_in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +88,23 @@ def localise(
         NoLesionsError: there is no lesion to be found.
         ZarrZipError: predictions or a tile store are missing or damaged.
     """
-    hits, rows, lesions = [], [], []
+    hits, rows, lesions, left_out = [], [], [], 0
     for slide in slides:
         facts = read_summary(store_paths(tiles, slide.slide_id)[1]).slide
         if facts is None:  # set aside: nothing was looked at
             continue
         own = _lesions(slide, facts, search.name)
         found = _detections(slide, facts, search)
-        hits.append(hits_of(own, found.places, found.scores))
-        lesions += own
-        rows += _rows(slide.slide_id, found, own)
+        rows += _rows(slide, found, own)
+        if slide.is_in_part:
+            left_out += 1
+        else:
+            hits.append(hits_of(own, found.places, found.scores))
+            lesions += own
     if not any(len(slide.lesion_scores) for slide in hits):
         raise NoLesionsError(search.name)
     write_text(detections, _table(rows))
-    write_text(metrics, json.dumps(_metrics(hits, lesions, search, seed), indent=1, allow_nan=False) + "\n")
+    write_text(metrics, json.dumps(_metrics(hits, lesions, search, seed, left_out), indent=1, allow_nan=False) + "\n")
 
 
 def _lesions(slide: LocalisedSlide, facts: SlideFacts, name: str) -> list[Lesion]:
@@ -111,12 +123,13 @@ def _detections(slide: LocalisedSlide, facts: SlideFacts, search: Search) -> Det
     )
 
 
-def _rows(slide_id: str, found: Detections, lesions: Sequence[Lesion]) -> list[tuple[str, str, str, str, str]]:
+def _rows(slide: LocalisedSlide, found: Detections, lesions: Sequence[Lesion]) -> list[tuple[str, str, str, str, str]]:
     rows = []
     for (x, y), score in zip(found.places.tolist(), found.scores.tolist(), strict=True):
         hit = next((lesion for lesion in lesions if shapely.contains_xy(lesion.area, x, y)), None)
-        kind = "none" if hit is None else "isolated_cells" if hit.is_isolated_cells else "lesion"
-        rows.append((slide_id, f"{x:g}", f"{y:g}", f"{score:.6g}", kind))
+        nothing = "unknown" if slide.is_in_part else "none"
+        kind = nothing if hit is None else "isolated_cells" if hit.is_isolated_cells else "lesion"
+        rows.append((slide.slide_id, f"{x:g}", f"{y:g}", f"{score:.6g}", kind))
     return rows
 
 
@@ -128,7 +141,9 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
     return text.getvalue()
 
 
-def _metrics(hits: Sequence[SlideHits], lesions: Sequence[Lesion], search: Search, seed: int) -> Mapping[str, Any]:
+def _metrics(
+    hits: Sequence[SlideHits], lesions: Sequence[Lesion], search: Search, seed: int, left_out: int
+) -> Mapping[str, Any]:
     curve = froc(hits)
     sizes = sorted(lesion.major_axis_um for lesion in lesions if not lesion.is_isolated_cells)
     return {
@@ -138,6 +153,7 @@ def _metrics(hits: Sequence[SlideHits], lesions: Sequence[Lesion], search: Searc
         "least_score": search.least,
         "counts": {
             "slides": len(hits),
+            "slides_annotated_in_part": left_out,
             "slides_with_lesions": sum(bool(len(slide.lesion_scores)) for slide in hits),
             "lesions": len(sizes),
             "isolated_cells": len(lesions) - len(sizes),

@@ -39,12 +39,12 @@ _LOG_LOSS = Range(0.0, np.inf)
 
 
 def estimate(
-    samples: Samples, found: Jackknife, interval: Callable[[Jackknife], Interval | None], reason: str = ""
+    unit_name: str, found: Jackknife, interval: Callable[[Jackknife], Interval | None], reason: str = ""
 ) -> Estimate:
     """A number with its interval, or with the reason why there is none.
 
     Args:
-        samples: of which it is.
+        unit_name: what a unit is, "patient" or "site".
         found: the number; NaN where it is not computable.
         interval: from a computable number to its interval, None where there is none.
         reason: what keeps it, or a part of it, from being computable, if known.
@@ -58,7 +58,7 @@ def estimate(
     return {
         "value": found.value,
         "interval_95": limits,
-        "reason": None if limits else reason or _why_none(found, samples.unit_name),
+        "reason": None if limits else reason or _why_none(found, unit_name),
     }
 
 
@@ -117,17 +117,28 @@ def proportion(is_counted: np.ndarray, samples: Samples, among: np.ndarray, reas
     found = jackknife_mean(is_counted.astype(np.float64), samples.unit, samples.units, among)
     unanimous, trials = effective_units(samples.unit[among]), float(among.sum())
     return estimate(
-        samples, found, partial(wilson_interval, unanimous=unanimous, trials=trials), reason if not trials else ""
+        samples.unit_name,
+        found,
+        partial(wilson_interval, unanimous=unanimous, trials=trials),
+        reason if not trials else "",
+    )
+
+
+def class_auc(samples: Samples, place: int) -> Estimate:
+    """AUC of the class at this place against the rest."""
+    positives, negatives = _units_against_each_other(samples, place)
+    return estimate(
+        samples.unit_name,
+        _jackknife_of_class(jackknife_auc, samples, place),
+        partial(auc_interval, positives=positives, negatives=negatives),
+        _lacking(samples, place, against_rest=True),
     )
 
 
 def auc_metrics(samples: Samples) -> dict[str, Any]:
     """AUC of each class against the rest, and their macro and micro averages."""
     parts = [_jackknife_of_class(jackknife_auc, samples, place) for place in range(len(samples.classes))]
-    weights = [
-        (effective_units(samples.unit[samples.is_true(place)]), effective_units(samples.unit[~samples.is_true(place)]))
-        for place in range(len(samples.classes))
-    ]
+    weights = [_units_against_each_other(samples, place) for place in range(len(samples.classes))]
     every = effective_units(samples.unit)
     reasons = [_lacking(samples, place, against_rest=True) for place in range(len(samples.classes))]
 
@@ -141,12 +152,14 @@ def auc_metrics(samples: Samples) -> dict[str, Any]:
 
     return {
         "per_class": {
-            name: estimate(samples, part, partial(auc_interval, positives=weight[0], negatives=weight[1]), reason)
+            name: estimate(
+                samples.unit_name, part, partial(auc_interval, positives=weight[0], negatives=weight[1]), reason
+            )
             for name, part, weight, reason in zip(samples.classes, parts, weights, reasons, strict=True)
         },
-        "macro": estimate(samples, Jackknife.mean(parts), macro, _first(reasons)),
+        "macro": estimate(samples.unit_name, Jackknife.mean(parts), macro, _first(reasons)),
         "micro": estimate(
-            samples, _micro(jackknife_auc, samples), partial(auc_interval, positives=every, negatives=every)
+            samples.unit_name, _micro(jackknife_auc, samples), partial(auc_interval, positives=every, negatives=every)
         ),
     }
 
@@ -158,17 +171,17 @@ def _average_precision_metrics(samples: Samples) -> dict[str, Any]:
     every, own = effective_units(samples.unit), _units_of_classes(samples)
     return {
         "per_class": {
-            name: estimate(samples, part, partial(area_interval, unanimous=units), reason)
+            name: estimate(samples.unit_name, part, partial(area_interval, unanimous=units), reason)
             for name, part, units, reason in zip(samples.classes, parts, own, reasons, strict=True)
         },
         "macro": estimate(
-            samples,
+            samples.unit_name,
             Jackknife.mean(parts),
             partial(area_interval, unanimous=_of_mean_over_classes(own)),
             _first(reasons),
         ),
         "micro": estimate(
-            samples, _micro(jackknife_average_precision, samples), partial(area_interval, unanimous=every)
+            samples.unit_name, _micro(jackknife_average_precision, samples), partial(area_interval, unanimous=every)
         ),
     }
 
@@ -178,6 +191,12 @@ def _jackknife_of_class(area: Callable[..., Jackknife], samples: Samples, place:
     if is_positive.all() or not is_positive.any():
         return Jackknife(np.nan, np.full(samples.units, np.nan))
     return area(is_positive, samples.scores[:, place], samples.unit, samples.units)
+
+
+def _units_against_each_other(samples: Samples, place: int) -> tuple[float, float]:
+    """Effective numbers of units with samples of a class, and with others."""
+    is_true = samples.is_true(place)
+    return effective_units(samples.unit[is_true]), effective_units(samples.unit[~is_true])
 
 
 def _micro(area: Callable[..., Jackknife], samples: Samples) -> Jackknife:
@@ -200,7 +219,7 @@ def _of_classes(samples: Samples) -> dict[str, Any]:
 
     def of(metric: confusion.Metric, unanimous: float, reason: str, **options: Any) -> Estimate:
         interval = partial(wilson_interval, unanimous=unanimous, **options)
-        return estimate(samples, jackknife_matrix(matrices, metric), interval, reason)
+        return estimate(samples.unit_name, jackknife_matrix(matrices, metric), interval, reason)
 
     every_sample = np.ones(len(samples), bool)
     accuracy = proportion(samples.predicted == samples.true, samples, every_sample, "")
@@ -227,12 +246,12 @@ def _of_probabilities(samples: Samples) -> dict[str, Estimate]:
         ("brier", calibration.brier_scores(samples), _BRIER),
     ):
         mean = jackknife_mean(values, samples.unit, samples.units)
-        found[name] = estimate(samples, mean, partial(loss_interval, unanimous=every, bounds=bounds))
+        found[name] = estimate(samples.unit_name, mean, partial(loss_interval, unanimous=every, bounds=bounds))
     for name, error, reason in (
         ("expected_calibration_error", calibration.calibration_error, BIASED),
         ("calibration_error_debiased", calibration.debiased_calibration_error, CUT_AT_0),
     ):
-        found[name] = estimate(samples, Jackknife(error(samples), np.zeros(0)), _without_interval, reason)
+        found[name] = estimate(samples.unit_name, Jackknife(error(samples), np.zeros(0)), _without_interval, reason)
     return found
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from slidemill.annotations.decide import DecidedLabels
 from slidemill.errors import SlidemillError
 from slidemill.evaluation.aggregate import Aggregation, PredictionsError, score_slide
-from slidemill.evaluation.levels import Cohort, ScoredSlide
+from slidemill.evaluation.levels import Cohort, ScoredSlide, TileJudge
 from slidemill.evaluation.samples import integers
 from slidemill.evaluation.slides_table import SlideRow
 from slidemill.evaluation.sources import load_predictions, single_model
@@ -27,6 +28,22 @@ class FoldsError(SlidemillError):
 
     def __str__(self) -> str:
         return f"slide {self.slide_id} is a test slide of two folds. Give one splits.tsv for each fold."
+
+
+@dataclass(frozen=True, slots=True)
+class TileTruth:
+    """What is known of tiles.
+
+    Attributes:
+        labels: from annotations; None where there are none.
+        tiles_as: by what tiles are judged.
+    """
+
+    labels: DecidedLabels | None = None
+    tiles_as: TileJudge = "slide"
+
+
+OF_SLIDES = TileTruth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,7 @@ def load_split(
     aggregation: Aggregation,
     fold: int | None,
     unit: GroupBy,
+    truth: TileTruth = OF_SLIDES,
 ) -> ScoredSplit:
     """Read the predictions of the slides of a split.
 
@@ -70,8 +88,10 @@ def load_split(
         aggregation: how tile scores become slide scores.
         fold: of a cross-validation; else None.
         unit: what was never divided between splits.
+        truth: what is known of tiles.
     Raises:
-        ZarrZipError: predictions are missing or damaged.
+        ZarrZipError: predictions or labels are missing or damaged.
+        StaleLabelsError: labels are those of other tiles.
         PredictionsError: they do not fit the slides, the classes or each other.
     """
     rows, scored, scores = [], [], []
@@ -86,10 +106,11 @@ def load_split(
         rows.append(row)
         scores.append(score)
         if row.is_scored:
-            scored.append(ScoredSlide(score, slide.label, predictions.scores, slide.site))
+            labels = truth.labels.of_tiles(slide.slide_id, predictions.coordinates) if truth.labels else None
+            scored.append(ScoredSlide(score, slide.label, predictions.scores, slide.site, labels))
             top_tiles += candidates(predictions, label=slide.label, predicted=row.predicted)
     folds = integers([fold or 0] * len(scored))
-    return ScoredSplit(rows, folds, Cohort(scored, classes, unit), top_tiles, single_model(scores))
+    return ScoredSplit(rows, folds, Cohort(scored, classes, unit, truth.tiles_as), top_tiles, single_model(scores))
 
 
 def pooled(folds: Sequence[ScoredSplit]) -> ScoredSplit:
@@ -100,6 +121,7 @@ def pooled(folds: Sequence[ScoredSplit]) -> ScoredSplit:
     """
     if len(folds) == 1:
         return folds[0]
+    first = folds[0].cohort
     rows = sorted((row for fold in folds for row in fold.rows), key=lambda row: row.slide_id)
     for row, following in pairwise(rows):
         if row.slide_id == following.slide_id:
@@ -111,7 +133,7 @@ def pooled(folds: Sequence[ScoredSplit]) -> ScoredSplit:
     return ScoredSplit(
         rows,
         integers([number for _, number in scored]),
-        Cohort([slide for slide, _ in scored], folds[0].cohort.classes, folds[0].cohort.unit_name),
+        Cohort([slide for slide, _ in scored], first.classes, first.unit_name, first.tiles_as),
         [tile for fold in folds for tile in fold.top_tiles],
         model=None,
     )

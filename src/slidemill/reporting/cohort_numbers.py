@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from slidemill.annotations.counts import LabelCounts
 from slidemill.splits.table import SplitRow
 from slidemill.tiling.store import StoreSummary
 
@@ -33,6 +34,14 @@ class ClassLine:
 
     name: str
     amounts: tuple[Amount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLine:
+    """Tiles of one class by annotations, or without one: in each part of the cohort, in order, and in total."""
+
+    name: str | None
+    tiles: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,13 @@ def site_lines(parts: Parts) -> list[ClassLine]:
     if names in ([], [""]):
         return []
     return [_line(name or "unknown", _only(usable, "site", name)) for name in names]
+
+
+def label_lines(parts: Parts, counts: Mapping[str, LabelCounts], classes: Sequence[str]) -> list[LabelLine]:
+    """A line for each class, in order, and one for tiles without a class."""
+    groups = [[counts[row.slide_id] for row in rows] for rows in [*parts.values(), all_slides(parts)]]
+    lines = [LabelLine(name, tuple(sum(own.of_class[name] for own in group) for group in groups)) for name in classes]
+    return [*lines, LabelLine(None, tuple(sum(own.without for own in group) for group in groups))]
 
 
 def all_slides(parts: Parts) -> list[SplitRow]:

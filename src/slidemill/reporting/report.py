@@ -15,6 +15,7 @@ from slidemill.reporting.cohort_numbers import (
     class_lines,
     cohort_flow,
     flagged_slides,
+    label_lines,
     set_aside_slides,
     site_lines,
 )
@@ -31,6 +32,7 @@ from slidemill.tiling.store import read_store
 _THUMBNAIL_SIDE_PX = 180
 _PICTURED_REASONS = 60  # slides set aside or flagged that are shown with a picture
 _PICTURED_MISTAKES = 24
+_COUNTED_SLIDES = 500  # whose tiles of each class are listed
 FEW_UNITS = 30  # patients (or sites) below which a headline does not look like a result
 
 
@@ -79,7 +81,19 @@ def _cohort(run: Run, files: RunFiles) -> dict[str, Any]:
         "part_of": {row.slide_id: name for name, rows in run.parts.items() for row in rows},
         "class_lines": class_lines(run.parts, run.classes),
         "site_lines": site_lines(run.parts),
+        **_tile_labels(run),
         "grid_count": sum(summary.grid_count for summary in run.summaries.values()),
+    }
+
+
+def _tile_labels(run: Run) -> dict[str, Any]:
+    if run.tile_labels is None:
+        return {"label_lines": []}
+    usable = [row for row in all_slides(run.parts) if row.tile_count]
+    return {
+        "label_lines": label_lines(run.parts, run.tile_labels, run.classes),
+        "labelled_slides": [run.tile_labels[row.slide_id] for row in usable[:_COUNTED_SLIDES]],
+        "labelled_count": len(usable),
     }
 
 

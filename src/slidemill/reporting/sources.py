@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slidemill.annotations.counts import LabelCounts, read_counts
 from slidemill.evaluation.slides_table import SlideRow, read_slides
 from slidemill.splits.table import SPLITS, SplitRow, read_splits
 from slidemill.tiling.store import StoreSummary, read_summary, store_paths
@@ -42,6 +43,7 @@ class RunFiles:
         benchmarks: Snakemake's benchmark file of each rule, or the folder of those of its jobs; they may be missing.
         config: the run's config as JSON.
         froc: evaluation/froc.json, None where no lesions were looked for.
+        tile_labels: tile_labels.tsv, None where tiles have the class of their slide.
     """
 
     folds: Sequence[FoldFiles]
@@ -54,6 +56,7 @@ class RunFiles:
     benchmarks: Sequence[Path]
     config: Path
     froc: Path | None = None
+    tile_labels: Path | None = None
 
     def store(self, slide_id: str) -> Path:
         """The tile store of a slide."""
@@ -92,6 +95,8 @@ class Run:
         metrics: as `slidemill.evaluation.evaluate` documents it.
         slides: the test slides.
         config: the run's config.
+        froc: how lesions were found; None where they were not looked for.
+        tile_labels: of every slide, by slide_id; None where tiles have the class of their slide.
     """
 
     parts: dict[str, list[SplitRow]]
@@ -101,6 +106,7 @@ class Run:
     slides: list[SlideRow]
     config: dict[str, Any]
     froc: dict[str, Any] | None
+    tile_labels: dict[str, LabelCounts] | None
 
     @property
     def classes(self) -> list[str]:
@@ -124,6 +130,7 @@ def read_run(files: RunFiles) -> Run:
         slides=read_slides(files.slides),
         config=_read_json(files.config),
         froc=_read_json(files.froc) if files.froc else None,
+        tile_labels=read_counts(files.tile_labels) if files.tile_labels else None,
     )
 
 
