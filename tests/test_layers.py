@@ -18,7 +18,7 @@ LAYERS = [
     {"splits", "features"},
     {"sharding"},
     {"training"},
-    {"probe"},
+    {"probe", "mil"},
     {"inference"},
     {"evaluation"},
     {"reporting"},
