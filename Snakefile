@@ -44,6 +44,7 @@ if not SHEET_TO_SELECT:
     include: "rules/export_features.smk"
     include: "rules/predict.smk"
     include: "rules/heatmap.smk"
+    include: "rules/slide_classifier.smk"
     include: "rules/score.smk"
 
 

@@ -184,6 +184,26 @@ def scored_slides(run):
     return [slide_id for slide_id, split in RUNS[run].items() if split != "train"]
 
 
+def check_slide_classifier():
+    """Refuse a classifier of heatmaps that has too few slides to learn from, or that is not where its model lies."""
+    if config["evaluation"]["aggregation"] != "heatmap_features":
+        return
+    # Here, because they import SciPy, which takes a moment.
+    from slidemill.evaluation.fit_slides import check_enough_slides
+
+    if CLASSIFIER_OF_MODEL and not Path(CLASSIFIER_OF_MODEL).exists():
+        raise ConfigError(
+            f"config: evaluation.aggregation is heatmap_features, and {CLASSIFIER_OF_MODEL} is not there. Choose another "
+            "aggregation, or a model that was trained with this one."
+        )
+    for run in [] if CLASSIFIER_OF_MODEL else RUNS:
+        slides = [
+            COHORT[slide] for slide, split in RUNS[run].items() if split == "validation"
+        ]
+        patients = [(slide.patient_id, slide.label) for slide in slides]
+        check_enough_slides(patients, config["classes"])
+
+
 def prediction_batches():
     """The scored slides of each run in batches, one for each job."""
     size = config["prediction"]["slides_per_job"]
@@ -230,6 +250,13 @@ try:
             against_barcodes=config["labels_against_barcodes"],
         )
         RUNS = {run: split_cohort(design) for run, design in split_designs().items()}
+    # Beside the model by which new slides are scored; what was trained here has its own.
+    CLASSIFIER_OF_MODEL = (
+        str(Path(TRAINED_MODEL).with_name("slide_classifier.json"))
+        if TRAINED_MODEL and config["evaluation"]["aggregation"] == "heatmap_features"
+        else None
+    )
+    check_slide_classifier()
     METHOD = config["method"]
     ENCODERS = encoders_of_config()
     ENCODER_PYTHON = python_of_encoders()

@@ -7,6 +7,7 @@ rule evaluate:
         predictions=SCORES,
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=PICTURED_SLIDES),
         labels=tile_labels(PICTURED_SLIDES),
+        classifiers=slide_classifiers(),
     output:
         metrics=report(
             f"{RESULTS}/evaluation/metrics.json",
@@ -38,10 +39,14 @@ rule evaluate:
         labels=labels_option,
         label=label_options(ANNOTATED),
         judge=judge_option(),
+        classifiers=lambda wildcards, input: repeated_option(
+            "slide-classifier", input.classifiers
+        ),
         evaluation=options("evaluation", "aggregation", "top_k"),
         unit=options("split", "group_by"),
         seed=options(None, "seed"),
     shell:
         "python {params.script} {params.splits} {params.predictions} --tiles {params.tiles}"
-        " {params.classes} {params.labels} {params.label} {params.judge} {params.seed} {params.unit} {params.evaluation}"
+        " {params.classifiers} {params.classes} {params.labels} {params.label} {params.judge} {params.seed} {params.unit}"
+        " {params.evaluation}"
         " --metrics {output.metrics:q} --slides {output.slides:q} --top-tiles {output.top_tiles:q} &> {log:q}"

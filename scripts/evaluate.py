@@ -31,6 +31,7 @@ from slidemill.splits.design import GroupBy
 @click.option("--group-by", type=click.Choice(["patient", "site"]), required=True, help="What splits never divided.")
 @click.option("--aggregation", type=click.Choice(METHODS), required=True, help="From tile scores to slide scores.")
 @click.option("--top-k", type=click.IntRange(min=1), required=True, help="Tiles that top_k_mean takes.")
+@click.option("--slide-classifier", "classifiers", type=Path, multiple=True, help="slide_classifier.json of each fold.")
 @click.option("--metrics", type=Path, required=True, help="metrics.json to write.")
 @click.option("--slides", type=Path, required=True, help="slides.tsv to write.")
 @click.option("--top-tiles", type=Path, required=True, help="top_tiles.tsv to write.")
@@ -45,11 +46,12 @@ def main(
     group_by: GroupBy,
     aggregation: Method,
     top_k: int,
+    classifiers: tuple[Path, ...],
     metrics: Path,
     slides: Path,
     top_tiles: Path,
 ) -> None:
-    folds = [FoldFiles(*files) for files in zip(splits, predictions, strict=True)]
+    folds = [FoldFiles(*own) for own in zip(splits, predictions, classifiers or [None] * len(splits), strict=True)]
     files = EvaluationFiles(folds, tiles, metrics=metrics, slides=slides, top_tiles=top_tiles)
     evaluate(
         files,

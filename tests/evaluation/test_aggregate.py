@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from slidemill.evaluation.aggregate import METHODS, PredictionsError, score_slide
+from slidemill.evaluation.aggregate import TILE_METHODS, PredictionsError, score_slide
 
 tile_scores = hnp.arrays(
     np.float32, st.tuples(st.integers(1, 40), st.just(3)), elements=st.floats(0.0625, 1, width=32)
@@ -33,7 +33,19 @@ def test_the_top_k_mean_takes_the_k_highest_tiles_of_each_class(predictions_of):
 def test_a_rare_class_may_win_by_the_top_k_mean_only(predictions_of):
     tiles = [[0.75, 0.25, 0]] * 6 + [[0, 0, 1]]
     score = score_slide(predictions_of(tiles), top_k=1)
-    assert score.predicted == {"mean": "LUAD", "majority": "LUAD", "median": "LUAD", "top_k_mean": "Normal"}
+    assert score.predicted == {
+        "mean": "LUAD",
+        "majority": "LUAD",
+        "median": "LUAD",
+        "top_k_mean": "Normal",
+        "maximum": "Normal",
+    }
+
+
+def test_the_maximum_is_that_of_the_one_highest_tile_of_each_class(predictions_of):
+    tiles = [[0.5, 0.25, 0.25], [0.75, 0.25, 0], [0.25, 0.75, 0]]
+    score = score_slide(predictions_of(tiles))
+    assert score.scores["maximum"] == pytest.approx({"LUAD": 0.75 / 1.75, "LUSC": 0.75 / 1.75, "Normal": 0.25 / 1.75})
 
 
 def test_medians_that_are_all_0_say_nothing(predictions_of):
@@ -64,8 +76,8 @@ def test_a_tile_with_equal_scores_votes_for_the_earlier_class(predictions_of):
 @given(scores=tile_scores)
 def test_the_scores_of_every_method_add_up_to_1_and_the_highest_wins(predictions_of, scores):
     score = score_slide(predictions_of(scores), top_k=5)
-    assert set(score.scores) == set(score.predicted) == set(METHODS)
-    for method in METHODS:
+    assert set(score.scores) == set(score.predicted) == set(TILE_METHODS)
+    for method in TILE_METHODS:
         assert sum(score.scores[method].values()) == pytest.approx(1, abs=1e-5)
         assert score.scores[method][score.predicted[method]] == max(score.scores[method].values())
 

@@ -170,11 +170,11 @@ def test_scores_of_unlabelled_slides(folder):
     lines = (folder / "scores.tsv").read_text().splitlines()
     assert lines[0].split("\t") == [
         *("slide_id", "patient_id", "predicted", "score", "score_LUAD", "score_LUSC", "score_Normal"),
-        *("predicted_mean", "predicted_majority", "predicted_top_k_mean", "predicted_median"),
+        *("predicted_mean", "predicted_majority", "predicted_top_k_mean", "predicted_median", "predicted_maximum"),
         *("majority_fraction", "tile_count", "reason"),
     ]
-    assert lines[1] == "s1\tp1\tLUAD\t0.625\t0.625\t0.25\t0.125\tLUAD\tLUAD\tLUAD\tLUAD\t1.0\t2\t"
-    assert lines[2] == "s3\tp2\t\t\t\t\t\t\t\t\t\t\t0\tno tissue"
+    assert lines[1] == "s1\tp1\tLUAD\t0.625\t0.625\t0.25\t0.125\tLUAD\tLUAD\tLUAD\tLUAD\tLUAD\t1.0\t2\t"
+    assert lines[2] == "s3\tp2\t\t\t\t\t\t\t\t\t\t\t\t0\tno tissue"
 
 
 def test_nothing_to_score_is_an_error(folder):

@@ -4,7 +4,7 @@ What a library function refuses when its step begins is refused here before any 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from label_problems(config["labels"], config["classes"])
     yield from _feature_problems(config)
     yield from localisation_problems(config)
+    yield from _aggregation_problems(config["evaluation"], config["classes"])
     yield from _balance_problems(config["shards"])
     yield from _training_problems(config)
     yield from weights_problems(config["training"])
@@ -60,6 +61,18 @@ def _feature_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield "features.from is set, and method: tiles learns from pixels. Set another method, or from to null."
     if features["source"] == "records":
         yield "features.source is records, and features.from has features already. Set one of them only."
+
+
+def _aggregation_problems(evaluation: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
+    measured = evaluation["heatmap_classes"]
+    for name in measured or []:
+        if name not in classes:
+            yield f"evaluation.heatmap_classes: '{name}' is none of the classes ({', '.join(classes)}). Correct it."
+    if measured and evaluation["aggregation"] != "heatmap_features":
+        yield (
+            "evaluation.heatmap_classes is set, and only heatmap_features uses it. Set evaluation.aggregation to "
+            "heatmap_features, or evaluation.heatmap_classes to null."
+        )
 
 
 def _balance_problems(shards: Mapping[str, Any]) -> Iterator[str]:

@@ -1,14 +1,17 @@
 """From the scores of a slide's tiles to one answer for the slide.
 
-Four ways, all of which are reported; the config says which one decides:
+Six ways, which are reported together; the config says which one decides:
 
-    mean         mean of the tile scores of each class
-    majority     share of the tiles whose highest score is that of the class
-    top_k_mean   mean of the k highest tile scores of each class (of all, where there are fewer tiles)
-    median       median of the tile scores of each class
+    mean              mean of the tile scores of each class
+    majority          share of the tiles whose highest score is that of the class
+    top_k_mean        mean of the k highest tile scores of each class (of all, where there are fewer tiles)
+    median            median of the tile scores of each class
+    maximum           highest tile score of each class
+    heatmap_features  what a classifier of heatmaps says (`slidemill.evaluation.slide_classifier`), where there is one
 
-The last two are divided by their sum, so that the scores of a slide add up to 1 in each way. The predicted class has
-the highest score. Equal scores: the earlier class; equal votes: the class with the higher mean, then the earlier one.
+The three before the last are divided by their sum, so that the scores of a slide add up to 1 in each way. The
+predicted class has the highest score. Equal scores: the earlier class; equal votes: the class with the higher mean,
+then the earlier one.
 """
 
 import math
@@ -19,10 +22,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from slidemill.errors import SlidemillError
+from slidemill.evaluation.slide_classifier import SlideClassifier
 from slidemill.inference.store import Predictions
 
-Method = Literal["mean", "majority", "top_k_mean", "median"]
+Method = Literal["mean", "majority", "top_k_mean", "median", "maximum", "heatmap_features"]
 METHODS: tuple[Method, ...] = get_args(Method)
+# Those that need nothing but the scores of tiles.
+TILE_METHODS = tuple(method for method in METHODS if method != "heatmap_features")
 DEFAULT_TOP_K = 20
 
 
@@ -75,19 +81,29 @@ class SlideScore:
     model_sha256: str
 
 
-def score_slide(predictions: Predictions, top_k: int = DEFAULT_TOP_K) -> SlideScore:
+def score_slide(
+    predictions: Predictions, top_k: int = DEFAULT_TOP_K, classifier: SlideClassifier | None = None
+) -> SlideScore:
     """Aggregate the tiles of one slide; their order does not matter, to the last bit.
 
+    Args:
+        predictions: of the slide.
+        top_k: tiles that the top-k mean takes.
+        classifier: gives the scores of "heatmap_features", which are left out without one.
     Raises:
-        PredictionsError: there are no tiles and no reason for it, or the scores are not numbers from 0 to 1.
+        PredictionsError: there are no tiles and no reason for it, the scores are not numbers from 0 to 1, or the
+            classifier is of another model.
     """
     scores: dict[Method, dict[str, float]] = {}
     predicted: dict[Method, str] = {}
     if not predictions.reason:
         _check(predictions)
         by_method = aggregate(predictions.scores, top_k)
+        if classifier is not None:
+            _check_classifier(predictions, classifier)
+            by_method["heatmap_features"] = classifier.scores(predictions)
         scores = {name: dict(zip(predictions.classes, row, strict=True)) for name, row in by_method.items()}
-        predicted = {name: predictions.classes[winner(by_method, name)] for name in METHODS}
+        predicted = {name: predictions.classes[winner(by_method, name)] for name in by_method}
     return SlideScore(
         slide_id=predictions.slide_id,
         patient_id=predictions.patient_id,
@@ -101,7 +117,7 @@ def score_slide(predictions: Predictions, top_k: int = DEFAULT_TOP_K) -> SlideSc
 
 
 def aggregate(tile_scores: np.ndarray, top_k: int) -> dict[Method, list[float]]:
-    """The score of each class by each method.
+    """The score of each class by each method that needs nothing else.
 
     Args:
         tile_scores: (tiles, classes) float, at least one tile.
@@ -117,6 +133,7 @@ def aggregate(tile_scores: np.ndarray, top_k: int) -> dict[Method, list[float]]:
         "majority": votes.tolist(),
         "top_k_mean": _adding_up_to_1([math.fsum(column) / len(column) for column in highest]),
         "median": _adding_up_to_1(np.median(tile_scores.astype(np.float64), axis=0).tolist()),
+        "maximum": _adding_up_to_1(tile_scores.max(axis=0).tolist()),
     }
 
 
@@ -142,3 +159,8 @@ def _check(predictions: Predictions) -> None:
         raise PredictionsError(predictions.slide_id, "no tile was scored, and no reason is given")
     if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
         raise PredictionsError(predictions.slide_id, "a score is not a number from 0 to 1")
+
+
+def _check_classifier(predictions: Predictions, classifier: SlideClassifier) -> None:
+    if classifier.classes != predictions.classes or classifier.model_sha256 != predictions.model_sha256:
+        raise PredictionsError(predictions.slide_id, "the slide classifier was fitted on scores of another model")

@@ -11,7 +11,7 @@ from typing import Any
 
 from slidemill.atomic import write_text
 from slidemill.evaluation.against_annotations import JudgedTiles, auc_against_annotations
-from slidemill.evaluation.aggregate import METHODS, Aggregation, PredictionsError
+from slidemill.evaluation.aggregate import Aggregation, PredictionsError
 from slidemill.evaluation.bootstrap import DRAWS, unit_weights
 from slidemill.evaluation.cross_validation import cross_validation
 from slidemill.evaluation.curves import precision_recall_curves, roc_curves
@@ -19,7 +19,8 @@ from slidemill.evaluation.intervals import CONFIDENCE
 from slidemill.evaluation.levels import Cohort
 from slidemill.evaluation.metrics import all_metrics, main_metrics
 from slidemill.evaluation.operating_point import operating_points
-from slidemill.evaluation.scored_split import OF_SLIDES, ScoredSplit, TileTruth, load_split, pooled
+from slidemill.evaluation.scored_split import OF_SLIDES, ScoredSplit, SplitScores, TileTruth, load_split, pooled
+from slidemill.evaluation.slide_classifier import read_classifier
 from slidemill.evaluation.slides_table import write_slides
 from slidemill.evaluation.subgroups import subgroups
 from slidemill.evaluation.top_tiles import select, write_top_tiles
@@ -38,10 +39,12 @@ class FoldFiles:
     Attributes:
         splits: splits.tsv; its rows of split "test" are evaluated, thresholds are chosen on "validation".
         predictions: folder that holds {slide_id}.zarr.zip for each of them.
+        slide_classifier: slide_classifier.json; None without one.
     """
 
     splits: Path
     predictions: Path
+    slide_classifier: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def evaluate(
         ZarrZipError: predictions are missing or damaged.
         PredictionsError: they belong to another slide, other classes, or to several models; or a label is no class.
         StaleLabelsError: labels from annotations are those of other tiles.
+        SlideClassifierError: a slide classifier is missing or damaged.
         FoldsError: a slide is tested in two folds.
     """
     is_one = len(files.folds) == 1
@@ -117,10 +121,12 @@ def _load(
     truth: TileTruth,
 ) -> _Fold:
     rows = read_splits(files.splits)
+    classifier = read_classifier(files.slide_classifier) if files.slide_classifier else None
+    source = SplitScores(files.predictions, classifier)
 
     def of(split: Split, truth: TileTruth) -> ScoredSplit:
         slides = (row for row in rows if row.split == split)
-        return load_split(slides, files.predictions, classes, aggregation, number, unit, truth)
+        return load_split(slides, source, classes, aggregation, number, unit, truth)
 
     validation, test = of("validation", OF_SLIDES), of("test", truth)
     if validation.model and test.model and validation.model != test.model:
@@ -167,7 +173,7 @@ def _metrics(
                 "slide": main_metrics(cohort.slides_by(name)),
                 "patient": main_metrics(cohort.patients_by(name)),
             }
-            for name in METHODS
+            for name in cohort.methods
         },
         "operating_points": operating_points(
             [fold.validation.cohort.slides_by(method) for fold in folds],

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from slidemill.annotations.decide import NO_LABEL
-from slidemill.evaluation.aggregate import METHODS, Method, SlideScore, winner
+from slidemill.evaluation.aggregate import METHODS, TILE_METHODS, Method, SlideScore, winner
 from slidemill.evaluation.samples import Samples, integers
 from slidemill.splits.design import GroupBy
 
@@ -42,6 +42,7 @@ class Cohort:
         classes: class names, in order.
         slides: the scored slides.
         patients: ids of their patients, sorted.
+        methods: the ways in which all of them were aggregated.
         unit_name: what is tested as a whole, "patient" or "site".
         units: names of the units, sorted.
         tiles_as: by what tiles are judged.
@@ -57,6 +58,9 @@ class Cohort:
         self.classes = tuple(classes)
         self.tiles_as = tiles_as
         self.slides = list(slides)
+        self.methods = [
+            name for name in METHODS if name in TILE_METHODS or all(name in slide.score.scores for slide in slides)
+        ]
         self.patients = sorted({slide.score.patient_id for slide in slides})
         self.unit_name = unit
         self._row = {patient: row for row, patient in enumerate(self.patients)}
@@ -108,8 +112,10 @@ class Cohort:
         case_of_slide = [
             place[case] for case in zip(self._patient_rows().tolist(), self._labels().tolist(), strict=True)
         ]
-        scores: dict[Method, np.ndarray] = {name: self._case_means(name, case_of_slide, len(cases)) for name in METHODS}
-        by_case = [{name: scores[name][number].tolist() for name in METHODS} for number in range(len(cases))]
+        scores: dict[Method, np.ndarray] = {
+            name: self._case_means(name, case_of_slide, len(cases)) for name in self.methods
+        }
+        by_case = [{name: scores[name][number].tolist() for name in self.methods} for number in range(len(cases))]
         return Samples(
             self.classes,
             unit=self._unit_of_patient[integers([patient for patient, _ in cases])],

@@ -12,6 +12,7 @@ from slidemill.errors import SlidemillError
 from slidemill.evaluation.aggregate import Aggregation, PredictionsError, score_slide
 from slidemill.evaluation.levels import Cohort, ScoredSlide, TileJudge
 from slidemill.evaluation.samples import integers
+from slidemill.evaluation.slide_classifier import SlideClassifier
 from slidemill.evaluation.slides_table import SlideRow
 from slidemill.evaluation.sources import load_predictions, single_model
 from slidemill.evaluation.top_tiles import TopTile, candidates
@@ -70,9 +71,17 @@ class ScoredSplit:
         return [row for row in self.rows if row.is_scored]
 
 
+@dataclass(frozen=True, slots=True)
+class SplitScores:
+    """What gives slides their scores: the folder of predictions, and the classifier of heatmaps, where there is one."""
+
+    predictions: Path
+    classifier: SlideClassifier | None = None
+
+
 def load_split(
     slides: Iterable[SplitRow],
-    folder: Path,
+    source: SplitScores,
     classes: Sequence[str],
     aggregation: Aggregation,
     fold: int | None,
@@ -83,7 +92,7 @@ def load_split(
 
     Args:
         slides: rows of splits.tsv.
-        folder: holds {slide_id}.zarr.zip of each.
+        source: of their scores.
         classes: in order.
         aggregation: how tile scores become slide scores.
         fold: of a cross-validation; else None.
@@ -97,8 +106,8 @@ def load_split(
     rows, scored, scores = [], [], []
     top_tiles: list[TopTile] = []
     for slide in slides:
-        predictions = load_predictions(folder, slide.slide_id, classes)
-        score = score_slide(predictions, aggregation.top_k)
+        predictions = load_predictions(source.predictions, slide.slide_id, classes)
+        score = score_slide(predictions, aggregation.top_k, source.classifier)
         if slide.label not in score.classes:
             names = ", ".join(score.classes)
             raise PredictionsError(slide.slide_id, f"the slide's label {slide.label!r} is none of {names}")

@@ -3,9 +3,9 @@
 Columns of slides.tsv (test slides): slide_id, patient_id, site, fold (from 0, whose model scored the slide; empty
 without cross-validation), label (the true class), predicted (the class with the highest score, by the aggregation that
 the config chooses), score (that score), score_{class} for each class in order, predicted_{method} for each way to
-aggregate, majority_fraction (share of the tiles that voted for predicted_majority), tile_count, status ("usable" or
-"set_aside"), reason. scores.tsv (`snakemake score`) has no site, fold, label and status. A slide that was set aside has
-empty scores and a reason. Scores are written as the shortest text that reads back as the same number.
+aggregate that was used, majority_fraction (share of the tiles that voted for predicted_majority), tile_count, status
+("usable" or "set_aside"), reason. scores.tsv (`snakemake score`) has no site, fold, label and status. A slide that was
+set aside has empty scores and a reason. Scores are written as the shortest text that reads back as the same number.
 """
 
 import csv
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from slidemill.atomic import write_text
-from slidemill.evaluation.aggregate import METHODS, Method, SlideScore
+from slidemill.evaluation.aggregate import METHODS, TILE_METHODS, Method, SlideScore
 
 _SCORE = "score_"
 _PREDICTED = "predicted_"
@@ -83,12 +83,14 @@ class SlideRow:
 
 def write_slides(path: Path, rows: Iterable[SlideRow], classes: Sequence[str]) -> None:
     """Write slides.tsv in the order of the rows, atomically."""
-    _write(path, rows, classes, columns=_columns(classes))
+    rows = list(rows)
+    _write(path, rows, classes, columns=_columns(classes, _methods(rows)))
 
 
 def write_scores(path: Path, rows: Iterable[SlideRow], classes: Sequence[str]) -> None:
     """Write scores.tsv, the table without the columns that only a cohort has, atomically."""
-    columns = [column for column in _columns(classes) if column not in _COHORT_COLUMNS]
+    rows = list(rows)
+    columns = [column for column in _columns(classes, _methods(rows)) if column not in _COHORT_COLUMNS]
     _write(path, rows, classes, columns=columns)
 
 
@@ -98,9 +100,14 @@ def read_slides(path: Path) -> list[SlideRow]:
         return [_row(record) for record in csv.DictReader(file, delimiter="\t")]
 
 
-def _columns(classes: Sequence[str]) -> list[str]:
+def _methods(rows: Iterable[SlideRow]) -> list[Method]:
+    used = {name for row in rows for name in row.predicted_by}
+    return [method for method in METHODS if method in TILE_METHODS or method in used]
+
+
+def _columns(classes: Sequence[str], methods: Sequence[Method]) -> list[str]:
     identity = ["slide_id", "patient_id", "site", "fold", "label", "predicted", "score"]
-    by_method = [f"{_PREDICTED}{method}" for method in METHODS]
+    by_method = [f"{_PREDICTED}{method}" for method in methods]
     return [*identity, *map(_column, classes), *by_method, "majority_fraction", "tile_count", "status", "reason"]
 
 
@@ -117,8 +124,8 @@ def _write(path: Path, rows: Iterable[SlideRow], classes: Sequence[str], columns
 
 
 def _record(row: SlideRow, classes: Sequence[str]) -> dict[str, object]:
-    record = {name: getattr(row, name, None) for name in _columns([])}
-    record |= {f"{_PREDICTED}{method}": row.predicted_by.get(method) for method in METHODS}
+    record = {name: getattr(row, name, None) for name in _columns([], [])}
+    record |= {f"{_PREDICTED}{method}": found for method, found in row.predicted_by.items()}
     return record | {_column(name): row.scores.get(name) for name in classes}
 
 
@@ -133,7 +140,11 @@ def _row(record: dict[str, str]) -> SlideRow:
         label=record["label"],
         predicted=record["predicted"],
         scores={name: float(text) for name, text in scores.items() if text},
-        predicted_by={method: record[f"{_PREDICTED}{method}"] for method in METHODS if record["predicted"]},
+        predicted_by={
+            column.removeprefix(_PREDICTED): text
+            for column, text in record.items()
+            if column.startswith(_PREDICTED) and text
+        },
         majority_fraction=float(fraction) if fraction else None,
         tile_count=int(record["tile_count"]),
         status=record["status"],

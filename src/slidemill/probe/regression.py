@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from slidemill.probe.tiles import LabelledTiles
 
 _TILES_PER_PIECE = 512
-_BLOCKS = 64  # at most so many threads have work
+_BLOCKS = 64  # at most so many threads have work; fewer where tiles are few
 _GRADIENT = 1e-6  # greatest component of the gradient at the solution
 _CORRECTIONS = 20  # that L-BFGS keeps of the curvature
 
@@ -81,7 +81,8 @@ class Workers:
 
     def over_blocks(self, function: Callable[[slice], _T], tiles: int) -> Iterator[_T]:
         """The results for each block of tiles, in order."""
-        edges = np.linspace(0, tiles, _BLOCKS + 1).astype(int)
+        blocks = max(1, min(_BLOCKS, tiles // _TILES_PER_PIECE))
+        edges = np.linspace(0, tiles, blocks + 1).astype(int)
         return self._pool.map(function, map(slice, edges[:-1], edges[1:]))
 
 

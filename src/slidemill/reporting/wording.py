@@ -10,6 +10,8 @@ METHOD_NAMES = {
     "majority": "majority vote",
     "top_k_mean": "mean of the highest scores",
     "median": "median score",
+    "maximum": "highest score",
+    "heatmap_features": "heatmap classifier",
 }
 LEVEL_COLUMNS = [
     ("accuracy", "Accuracy"),
