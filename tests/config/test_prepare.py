@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 SCHEMA = REPOSITORY / "schemas" / "config.schema.yaml"
 DEFAULT = REPOSITORY / "config.yaml"
 TCGA = REPOSITORY / "cohorts" / "tcga_lung.yaml"
+COHORTS = sorted(TCGA.parent.glob("*.yaml"))
 MISSING = object()
 
 
@@ -53,13 +54,14 @@ def given(**values):
     return config
 
 
-def test_the_configs_that_come_with_the_workflow_are_right_and_stay_as_they_are():
+@pytest.mark.parametrize("cohort", COHORTS, ids=lambda path: path.stem)
+def test_the_configs_that_come_with_the_workflow_are_right_and_stay_as_they_are(cohort):
     assert prepared() == changed()
     config = changed()
-    for key, value in yaml.safe_load(TCGA.read_text()).items():
+    for key, value in yaml.safe_load(cohort.read_text()).items():
         config[key] = {**config[key], **value} if isinstance(config[key], dict) else value
     before = copy.deepcopy(config)
-    prepare_config(config, given={}, files=[DEFAULT, TCGA], schema_file=SCHEMA)
+    prepare_config(config, given={}, files=[DEFAULT, cohort], schema_file=SCHEMA)
     assert config == before
 
 
@@ -113,6 +115,11 @@ def test_a_mistake_is_one_sentence_and_shows_no_pattern(changes, told):
             "no such crop can be cut from tiles of 512",
         ),
         ({"shards__balance": "slide_cap"}, "shards.balance is slide_cap: set shards.max_tiles_per_slide"),
+        ({"evaluation__heatmap_classes": ["LUAD"]}, "is set, and only heatmap_features uses it"),
+        (
+            {"evaluation__aggregation": "heatmap_features", "evaluation__heatmap_classes": ["lung"]},
+            "evaluation.heatmap_classes: 'lung' is none of the classes (LUAD, LUSC, Normal)",
+        ),
         ({"shards__max_tiles_per_slide": 100}, "shards.max_tiles_per_slide is 100, and only slide_cap uses it"),
         (
             {"acquire__server": "http://gdc.example.org", "acquire__token_file": "token"},
