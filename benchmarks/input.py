@@ -18,7 +18,8 @@ import simplejpeg
 
 from slidemill.records import RecordWriter, encode_example
 from slidemill.slides import open_slide, read_square
-from slidemill.slides.synthetic import Recipe, synthesize_slide
+from slidemill.slides.synthetic.recipe import Recipe
+from slidemill.slides.synthetic.slide import synthesize_slide
 from slidemill.training.augment import Augmentation, augmented
 from slidemill.training.backend import configure, tf
 from slidemill.training.input import Batch, train_batches

@@ -12,8 +12,9 @@ import numpy as np
 import simplejpeg
 
 from slidemill.atomic import atomic_path
-from slidemill.slides.synthetic import Recipe, synthesize_slide
 from slidemill.slides.synthetic.aperio import TILE_PX, Level, write_svs
+from slidemill.slides.synthetic.recipe import Recipe
+from slidemill.slides.synthetic.slide import synthesize_slide
 from slidemill.slides.tiff_file import open_tiff
 from slidemill.slides.tiff_slide import read_tiff_slide
 

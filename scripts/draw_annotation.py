@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from slidemill.command import run
-from slidemill.slides.synthetic import Recipe, write_lesions
+from slidemill.slides.synthetic.lesions import write_lesions
+from slidemill.slides.synthetic.recipe import Recipe
 
 
 @click.command(help=__doc__)

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from slidemill.command import run
-from slidemill.slides.synthetic import Recipe, synthesize_slide
+from slidemill.slides.synthetic.recipe import Recipe
+from slidemill.slides.synthetic.slide import synthesize_slide
 
 
 @click.command(help=__doc__)

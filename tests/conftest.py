@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from slidemill.slides.synthetic import Recipe, synthesize_slide
+from slidemill.slides.synthetic.recipe import Recipe
+from slidemill.slides.synthetic.slide import synthesize_slide
 
 from .local_gdc import LocalGdc, ServedFile, uuid_of
 

@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from slidemill.errors import SlidemillError
-from slidemill.slides.synthetic import Recipe, RecipeError, synthesize_slide
+from slidemill.slides.synthetic.recipe import Recipe, RecipeError
+from slidemill.slides.synthetic.slide import synthesize_slide
 from slidemill.slides.synthetic.sticker import STICKER_COLOUR
 
 TISSUES = ("glands", "nests", "alveoli")
@@ -126,13 +127,20 @@ class TestFlaws:
         assert rgb.mean() > 235
 
 
+def test_sheets_are_checked_without_what_paints():
+    """Every start of the workflow reads recipes, and each job on a cluster starts it three times."""
+    program = "import sys, slidemill.cohort.sources; print('scipy' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
+
+
 class TestSameBytes:
     """The file depends on the recipe, the slide's id and the seed, and on nothing else."""
 
     def test_in_another_process_with_other_hashes_and_threads(self, tmp_path):
         path = draw(tmp_path, "nests 40x 0.4x0.4mm pen")
         program = (
-            "import sys; from pathlib import Path; from slidemill.slides.synthetic import Recipe, synthesize_slide;"
+            "import sys; from pathlib import Path; from slidemill.slides.synthetic.recipe import Recipe;"
+            "from slidemill.slides.synthetic.slide import synthesize_slide;"
             "synthesize_slide(Path(sys.argv[1]), recipe=Recipe.parse('nests 40x 0.4x0.4mm pen'),"
             " slide_id='slide-1', seed=1)"
         )

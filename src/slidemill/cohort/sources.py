@@ -13,6 +13,7 @@ from slidemill.cohort.table import SheetError
 from slidemill.errors import SlidemillError
 from slidemill.locations import is_address, location_problem, one_spelling
 from slidemill.machine import machine_trouble
+from slidemill.slides.synthetic.recipe import Recipe
 from slidemill.units import Mpp
 
 _OF_A_FILE = ("filename", "md5", "size")  # what a slide that is downloaded needs besides its file_id
@@ -79,18 +80,11 @@ def _value_problems(sheet: Path, slide: Slide) -> Iterator[str]:
         if slide.mpp is not None:
             Mpp(slide.mpp)
         if slide.synthetic is not None:
-            _check_recipe(slide.synthetic)
+            Recipe.parse(slide.synthetic)
         if slide.file_id and slide.filename and slide.md5 and slide.size is not None:
             GdcFile(slide.file_id, slide.filename, slide.md5, slide.size)
     except SlidemillError as error:
         yield f"{where}: {error}"
-
-
-def _check_recipe(text: str) -> None:
-    # The painter takes a second to import, and only the demo needs it.
-    from slidemill.slides.synthetic.recipe import Recipe
-
-    Recipe.parse(text)
 
 
 def _file_problems(where: str, slide: Slide, path: str, files: dict[str, os.stat_result]) -> Iterator[str]:
