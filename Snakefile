@@ -4,6 +4,8 @@
 #   snakemake -n                            what would run
 #   snakemake select_slides --cores 1 --configfile cohorts/tcga_lung.yaml
 #   snakemake features --cores 2            features of every tile of every slide
+#   snakemake hard_negatives --cores 2      train tiles that the model got wrong, for another training
+#   snakemake export_annotations --cores 2  annotations of any format for QuPath
 #   snakemake compare --cores 1 --config compare='{a: results, b: results/experiments/other}'
 #   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
 from pathlib import Path
@@ -42,6 +44,7 @@ if not SHEET_TO_SELECT:
 
         include: "rules/tile.smk"
     include: "rules/export_features.smk"
+    include: "rules/export_annotations.smk"
     include: "rules/predict.smk"
     include: "rules/heatmap.smk"
     include: "rules/slide_classifier.smk"

@@ -4,6 +4,11 @@
 LABELLED_BY_REGION = config["labels"]["from"] == "annotations"
 # Whether annotations are read at all: also where a model of slides is asked whether it finds what they outline.
 ANNOTATED = LABELLED_BY_REGION or config["localisation"]["class"] is not None
+# Whether there are train tiles of the rest, and one model that may take them for something else.
+LISTS_HARD_NEGATIVES = (
+    bool(LABELLED_BY_REGION and config["labels"]["rest"] and RESULTS in RUNS)
+    and not TRAINED_MODEL
+)
 # How many tiles of each class every slide has.
 TILE_LABELS = f"{RESULTS}/tile_labels.tsv"
 
@@ -11,6 +16,18 @@ TILE_LABELS = f"{RESULTS}/tile_labels.tsv"
 def has_drawn_lesions(slide):
     """Whether the outlines of what is drawn on the slide are its annotations."""
     return slide.annotation is None and "+" in (slide.synthetic or "")
+
+
+def exported_annotations(wildcards):
+    """A file for each annotated slide; as in slide_file, the name of a missing input tells what to do."""
+    slides = [
+        name
+        for name, slide in COHORT.items()
+        if slide.annotation or has_drawn_lesions(slide)
+    ]
+    if not slides:
+        return f"(no annotated slide in {SHEET}: name files in its column 'annotation')"
+    return [f"{SHARED}/exports/annotations/{slide_id}.geojson" for slide_id in slides]
 
 
 @called_for_each_job
@@ -86,6 +103,13 @@ def label_options(is_asked):
 def judge_option():
     """By what tiles are judged, as a command line option of evaluate."""
     return "--tiles-as annotations" if LABELLED_BY_REGION else ""
+
+
+def hard_negatives(wildcards):
+    """The list to make; as in slide_file, the name of a missing input tells what to do."""
+    if LISTS_HARD_NEGATIVES:
+        return f"{RESULTS}/hard_negatives.tsv"
+    return "(tiles of labels.rest, by labels.from: annotations, and one model without split.folds: set them)"
 
 
 def froc_outputs():

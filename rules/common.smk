@@ -205,10 +205,10 @@ def check_slide_classifier():
 
 
 def prediction_batches():
-    """The scored slides of each run in batches, one for each job."""
+    """The scored slides of each run in batches, one for each job; and the train slides, for who asks for them."""
     size = config["prediction"]["slides_per_job"]
-    for run in RUNS:
-        slides = scored_slides(run)
+    asked = [(RESULTS, TRAIN_SLIDES)] if LISTS_HARD_NEGATIVES else []
+    for run, slides in [*((run, scored_slides(run)) for run in RUNS), *asked]:
         for start in range(0, len(slides), size):
             yield run, slides[start : start + size]
 
@@ -281,6 +281,9 @@ SCORES = [
     f"{run}/predictions/{slide_id}.zarr.zip"
     for run in RUNS
     for slide_id in scored_slides(run)
+]
+TRAIN_SLIDES = [
+    slide_id for slide_id, split in RUNS.get(RESULTS, {}).items() if split == "train"
 ]
 RANKS = config["ranks"]["nodes"] * config["ranks"]["per_node"]
 SHARDS = RANKS * config["shards"]["per_rank"]

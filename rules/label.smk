@@ -58,3 +58,40 @@ if LABELLED_BY_REGION:
         shell:
             "python {params.script} --splits {input.splits:q} --tiles {params.tiles} {params.classes} {params.exclude}"
             " {params.labels} {params.label} --output {output:q} &> {log:q}"
+
+
+# For another training to see more of what this one got wrong.
+rule hard_negatives:
+    input:
+        hard_negatives,
+    localrule: True
+
+
+if LISTS_HARD_NEGATIVES:
+
+    rule find_hard_negatives:
+        input:
+            splits=f"{RESULTS}/splits.tsv",
+            predictions=expand(
+                f"{RESULTS}/predictions/{{slide_id}}.zarr.zip", slide_id=TRAIN_SLIDES
+            ),
+            labels=tile_labels(TRAIN_SLIDES),
+        output:
+            f"{RESULTS}/hard_negatives.tsv",
+        log:
+            f"{LOGS}/find_hard_negatives.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/find_hard_negatives.tsv"
+        conda:
+            "../envs/evaluation.yaml"
+        resources:
+            mem_mb=cohort_memory,
+        params:
+            script=script("find_hard_negatives.py"),
+            predictions=lambda wildcards, input: folder_of(input.predictions),
+            classes=class_options(),
+            labels=labels_option,
+            label=label_options(LABELLED_BY_REGION),
+        shell:
+            "python {params.script} --splits {input.splits:q} --predictions {params.predictions} {params.classes}"
+            " {params.labels} {params.label} --output {output:q} &> {log:q}"

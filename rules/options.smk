@@ -76,6 +76,25 @@ def weights_option(wildcards, input):
     return f"--weights {shlex.quote(str(weights))}" if weights else ""
 
 
+def sampling_options():
+    """Which train tiles are used, as command line options, without the list of hard negatives."""
+    most = config["sampling"]["tiles_per_slide"].items()
+    limits = " ".join(f"--tiles-per-slide {shlex.quote(k)} {n}" for k, n in most)
+    return f"{limits} {options('sampling', 'hard_share')}" if is_sampled() else ""
+
+
+def is_sampled():
+    """Whether train tiles are drawn by class and slide, or hard ones first."""
+    sampling = config["sampling"]
+    return bool(sampling["tiles_per_slide"]) or sampling["hard_negatives"] is not None
+
+
+def hard_negatives_option(wildcards, input):
+    """The list of hard negatives as a command line option, where this job finds it."""
+    path = read_in_place(config["sampling"]["hard_negatives"]) or input.hard_negatives
+    return f"--hard-negatives {shlex.quote(str(path))}" if path else ""
+
+
 @called_for_each_job
 def sheet_options(wildcards):
     """What the sheet says of a slide, as command line options of tile_slide."""

@@ -130,7 +130,11 @@ def without_places(config):
         for name, value in config.items()
         if name not in ("slides", "model", "scratch")
     }
-    for section, key in (("acquire", "token_file"), ("training", "weights")):
+    for section, key in (
+        ("acquire", "token_file"),
+        ("training", "weights"),
+        ("sampling", "hard_negatives"),
+    ):
         sections[section].pop(key)
     return sections
 

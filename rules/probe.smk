@@ -8,6 +8,7 @@ rule fit_probe:
         features=model_inputs(COHORT),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
         labels=trained_labels(COHORT),
+        hard_negatives=unless_in_place(config["sampling"]["hard_negatives"]),
     output:
         model=f"{RUN}/model/model.keras",
         history=f"{RUN}/model/history.tsv",
@@ -29,12 +30,19 @@ rule fit_probe:
         exclude=exclude_options(),
         labels=labels_option,
         label=label_options(LABELLED_BY_REGION),
+        sampling=sampling_options(),
+        hard_negatives=hard_negatives_option,
+        hard_content=content_in_place(
+            "sampling.hard_negatives", config["sampling"]["hard_negatives"]
+        ),
         l2=" ".join(f"--l2 {strength}" for strength in config["probe"]["l2"]),
         probe=options("probe", "balance", "max_iterations"),
+        seed=options(None, "seed"),
         tracking=options("training", "tracking"),
         tracking_folder="results/mlflow",  # as in train
     shell:
         "python {params.script} --splits {input.splits:q} --tiles {params.tiles} --features {params.features}"
-        " {params.classes} {params.exclude} {params.labels} {params.label} {params.l2} {params.probe} {params.tracking}"
+        " {params.classes} {params.exclude} {params.labels} {params.label}"
+        " {params.sampling} {params.hard_negatives} {params.l2} {params.probe} {params.seed} {params.tracking}"
         " --tracking-folder {params.tracking_folder:q} --threads {threads} --model {output.model:q}"
         " --history {output.history:q} --facts {output.facts:q} &> {log:q}"

@@ -7,6 +7,7 @@ rule shard_tiles:
         records=expand("results/tiles/{slide_id}.tfrecord", slide_id=COHORT),
         stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
         labels=trained_labels(COHORT),
+        hard_negatives=unless_in_place(config["sampling"]["hard_negatives"]),
     output:
         plan=f"{RUN}/shards/plan.json",
         train=expand(
@@ -39,11 +40,17 @@ rule shard_tiles:
         exclude=exclude_options(),
         labels=labels_option,
         label=label_options(LABELLED_BY_REGION),
+        sampling=sampling_options(),
+        hard_negatives=hard_negatives_option,
+        hard_content=content_in_place(
+            "sampling.hard_negatives", config["sampling"]["hard_negatives"]
+        ),
         shard_count=SHARDS,
         shards=options("shards", "balance", "max_tiles_per_slide", "buffer_mb"),
         seed=options(None, "seed"),
     shell:
         LAUNCH + "python {params.script} --expect-ranks {resources.tasks}"
         " --splits {input.splits:q} --tiles {params.tiles} {params.classes} {params.exclude} {params.labels} {params.label}"
+        " {params.sampling} {params.hard_negatives}"
         " --shard-count {params.shard_count}"
         " {params.shards} {params.seed} --output {params.output} &> {log:q}"

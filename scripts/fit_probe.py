@@ -4,11 +4,13 @@ from pathlib import Path
 
 import click
 from label_options import label_options
+from sampling_options import sampling_options
 
 from slidemill.annotations.decide import AnnotatedTiles, DecidedLabels
 from slidemill.command import run
 from slidemill.probe.fit import fit_probe
 from slidemill.probe.parameters import BALANCES, Balance, ProbeInputs, ProbeOutputs, ProbeParameters
+from slidemill.sampling import Sampling
 from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 from slidemill.training.tracking import tracking_uri
 
@@ -20,6 +22,8 @@ from slidemill.training.tracking import tracking_uri
 @click.option("--class", "classes", multiple=True, required=True, help="A class; once for each, in order.")
 @click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Leave out tiles with this flag.")
 @label_options
+@sampling_options
+@click.option("--seed", type=int, required=True, help="Of sampling.")
 @click.option("--l2", type=float, multiple=True, required=True, help="A strength of the penalty to try; repeated.")
 @click.option("--balance", type=click.Choice(BALANCES), required=True, help="What weighs the same.")
 @click.option("--max-iterations", type=int, required=True, help="Of the solver, for each strength.")
@@ -36,6 +40,8 @@ def main(
     classes: tuple[str, ...],
     exclude: tuple[QualityFlag, ...],
     labels: DecidedLabels | None,
+    sampling: Sampling | None,
+    seed: int,  # noqa: ARG001 - of sampling
     l2: tuple[float, ...],
     balance: Balance,
     max_iterations: int,
@@ -48,7 +54,7 @@ def main(
 ) -> None:
     annotated = AnnotatedTiles(labels, tiles, exclude) if labels else None
     fit_probe(
-        ProbeInputs(splits, tiles, features, annotated),
+        ProbeInputs(splits, tiles, features, annotated, sampling),
         ProbeOutputs(model, history, facts),
         ProbeParameters(l2, balance, max_iterations),
         classes=classes,

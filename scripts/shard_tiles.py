@@ -5,9 +5,11 @@ from typing import cast
 
 import click
 from label_options import label_options
+from sampling_options import sampling_options
 
 from slidemill.annotations.decide import AnnotatedTiles, DecidedLabels
 from slidemill.command import run
+from slidemill.sampling import Sampling
 from slidemill.sharding import BALANCE_MODES, Balance, shard_tiles
 from slidemill.sharding.balance import BalanceMode
 from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
@@ -20,6 +22,7 @@ from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 @click.option("--class", "classes", multiple=True, required=True, help="A class; once for each, in order.")
 @click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Leave out tiles with this flag.")
 @label_options
+@sampling_options
 @click.option("--shard-count", type=int, required=True, help="Number of shards of each split.")
 @click.option("--balance", type=click.Choice(BALANCE_MODES), required=True)
 @click.option("--max-tiles-per-slide", type=int, help="The cap of --balance slide_cap.")
@@ -33,6 +36,7 @@ def main(
     classes: tuple[str, ...],
     exclude: tuple[QualityFlag, ...],
     labels: DecidedLabels | None,
+    sampling: Sampling | None,
     shard_count: int,
     balance: str,
     max_tiles_per_slide: int | None,
@@ -47,6 +51,7 @@ def main(
         classes=classes,
         exclude=exclude,
         annotated=AnnotatedTiles(labels, tiles, exclude) if labels else None,
+        sampling=sampling,
         shard_count=shard_count,
         balance=Balance(cast(BalanceMode, balance), max_tiles_per_slide),
         seed=seed,

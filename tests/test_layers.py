@@ -15,7 +15,7 @@ LAYERS = [
     {"slides", "records"},
     {"cohort", "tiling"},
     {"annotations"},
-    {"splits", "features"},
+    {"splits", "features", "sampling"},
     {"sharding"},
     {"training"},
     {"probe", "mil"},

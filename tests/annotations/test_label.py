@@ -13,8 +13,11 @@ from slidemill.annotations.decide import (
     StaleLabelsError,
     tile_classes,
 )
+from slidemill.annotations.export import export_annotations
 from slidemill.annotations.label import RegionNames, label_slide, label_tiles, read_classes
 from slidemill.annotations.outlines_file import read_outlines
+from slidemill.annotations.place import AnnotatedSlide
+from slidemill.annotations.reading import read_annotations
 from slidemill.annotations.regions import AnnotationError
 from slidemill.annotations.store import TileLabels, labels_path, read_labels, write_labels
 from slidemill.slides import Bounds
@@ -176,3 +179,27 @@ def test_outlines_are_those_of_the_classes_in_the_coordinates_of_qupath(store, a
     assert min(feature["geometry"]["coordinates"][0]) == [-70, -50]
     area = read_outlines(outlines, (100, 50))["tumour"]
     assert area.equals(read_classes(store, annotation, names).areas["tumour"])
+
+
+def test_regions_are_exported_for_qupath_with_their_names_and_holes(store, annotation, tmp_path):
+    bounds = Bounds(100, 50, 800, 900)
+    write_store(
+        tmp_path / "store.zarr.zip", replace(store, summary=replace(store.summary, slide=replace(FACTS, bounds=bounds)))
+    )
+    exported = tmp_path / "S.geojson"
+    export_annotations(tmp_path / "store.zarr.zip", annotation, exported)
+    tumour, exclusion = json.loads(exported.read_text())["features"]
+    assert tumour["properties"] == {"objectType": "annotation", "classification": {"name": "Tumor"}}
+    assert exclusion["properties"]["classification"] == {"name": "Exclusion"}
+    assert min(tumour["geometry"]["coordinates"][0]) == [-100, -50]
+    # What was written is read as what it was.
+    slide = AnnotatedSlide(1000, 1000, 0.5, (100, 50))
+    again, before = (read_annotations(path, slide) for path in (exported, annotation))
+    assert [region.name for region in again.regions] == [region.name for region in before.regions]
+    assert all(a.area.equals(b.area) for a, b in zip(again.regions, before.regions, strict=True))
+
+
+def test_the_export_of_a_slide_that_could_not_be_read_is_empty(store, annotation, tmp_path):
+    write_store(tmp_path / "store.zarr.zip", replace(store, summary=replace(store.summary, slide=None)))
+    export_annotations(tmp_path / "store.zarr.zip", annotation, tmp_path / "S.geojson")
+    assert json.loads((tmp_path / "S.geojson").read_text())["features"] == []

@@ -133,6 +133,58 @@ def test_what_a_job_would_refuse_is_told_before_any_runs(changes, told):
     assert told in line
 
 
+REGIONS = {
+    "classes": ["normal", "tumour"],
+    "labels__from": "annotations",
+    "labels__classes": {"tumour": ["lesion"]},
+    "labels__rest": "normal",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"labels__classes": {"tumour": ["a"], "x": ["b"]}}, "labels: 'x' is none of the classes (normal, tumour)"),
+        (
+            {"labels__rest": None},
+            "labels: no tile can be 'normal'. Add its regions to labels.classes, or make it labels.rest.",
+        ),
+        (
+            {"labels__classes": {"tumour": ["a"], "normal": ["b"]}},
+            "labels: 'normal' is labels.rest and has regions as well",
+        ),
+        (
+            {"labels__without": ["lesion"]},
+            "labels: the regions 'lesion' are in labels.classes.tumour and",
+        ),
+        ({"labels__at_least": 0}, "labels.at_least is 0. Expected: share of a tile"),
+        ({"localisation__class": "normal"}, "localisation.class is 'normal', which is no annotated class"),
+        ({"sampling__tiles_per_slide": {"tumor": 9}}, "sampling.tiles_per_slide: 'tumor' is none of the classes"),
+        (
+            {"sampling__tiles_per_slide": {"tumour": 0}},
+            "sampling.tiles_per_slide.tumour is 0. Expected: a number from 1",
+        ),
+        (
+            {"sampling__hard_negatives": "list.tsv", "shards__balance": "none"},
+            "sampling.hard_negatives is set, and all tiles are used anyway",
+        ),
+        (
+            {"sampling__hard_negatives": "list.tsv", "method": "probe"},
+            "sampling.hard_negatives is set, and all tiles are used anyway",
+        ),
+    ],
+)
+def test_labels_that_cannot_work_are_told_before_anything_runs(changes, told):
+    (line,) = problems(**REGIONS | changes)
+    assert line.startswith(f"config: {told}")
+
+
+def test_regions_may_say_where_lesions_are_while_slides_have_the_labels():
+    prepared(**REGIONS | {"labels__from": "slide", "localisation__class": "tumour"})
+    (line,) = problems(localisation__class="LUAD")
+    assert line.startswith("config: localisation.class is 'LUAD', which is no annotated class")
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from slidemill.annotations.decide import NO_LABEL, LabelRule, tile_classes
+from slidemill.annotations.decide import NO_LABEL, DecidedLabels, LabelRule, tile_classes
 from slidemill.annotations.store import read_labels
+from slidemill.inference.store import predictions_path, read_predictions
 from slidemill.records import parse_example, read_records
 
 from .conftest import Workspace
@@ -59,8 +60,8 @@ def jobs(output):
     return re.findall(r"^ *(?:local)?rule (\w+):", output, re.M)
 
 
-def planned(workspace, *targets):
-    return set(jobs(workspace.snakemake("-n", *(targets or [PLAN])).stdout))
+def planned(workspace):
+    return set(jobs(workspace.snakemake("-n", PLAN).stdout))
 
 
 def test_tiles_in_a_shard_have_the_class_of_their_region(labelled):
@@ -119,9 +120,18 @@ def test_tiles_of_each_class_are_counted_for_every_slide(labelled):
 def test_another_share_labels_and_cuts_nothing_again(labelled):
     configure(labelled, at_least=0.9)
     assert planned(labelled) == {"shard_tiles"}
-    assert not {"label_tiles", "tile_slide"} & planned(labelled, "results/report.html")
     configure(labelled)
     assert planned(labelled) == set()
+
+
+def test_annotations_are_exported_for_qupath_where_they_are(labelled):
+    output = labelled.snakemake("--cores", "2", "export_annotations").stdout
+    assert set(jobs(output)) == {"export_annotations", "export_annotation"}
+    exported = sorted(labelled.folder.glob("results/exports/annotations/*"))
+    assert [path.name for path in exported] == ["T0.geojson", "T1.geojson", "T2.geojson"]
+    for path in exported:
+        features = json.loads(path.read_text())["features"]
+        assert {feature["properties"]["classification"]["name"] for feature in features} == {"lesion"}
 
 
 def test_a_corrected_annotation_labels_its_slide_again(labelled, tmp_path):
@@ -143,20 +153,41 @@ def test_a_corrected_annotation_labels_its_slide_again(labelled, tmp_path):
     assert set(classes.tolist()) == {1}
 
 
-@pytest.mark.parametrize(
-    ("labels", "problem"),
-    [
-        ({"classes": {"tumor": ["lesion"]}}, "'tumor' is none of the classes (normal, tumour)"),
-        ({"rest": None}, "no tile can be 'normal'. Add its regions to labels.classes, or make it labels.rest."),
-        ({"rest": "tumour"}, "'tumour' is labels.rest and has regions as well"),
-        ({"without": ["lesion"]}, "the regions 'lesion' are in labels.classes.tumour and labels.without"),
-        ({"at_least": 0}, "labels.at_least"),
-    ],
-)
-def test_labels_that_cannot_work_are_told_before_anything_runs(labelled, labels, problem):
-    configure(labelled, **labels)
+def test_labels_that_cannot_work_are_told_before_anything_runs(labelled):
+    configure(labelled, classes={"tumor": ["lesion"]})
     run = labelled.snakemake("-n", PLAN, check=False)
     configure(labelled)
     assert run.returncode != 0
-    assert problem in run.stdout
+    assert "'tumor' is none of the classes (normal, tumour)" in run.stdout
     assert "Traceback" not in run.stdout
+
+
+def test_what_a_model_got_wrong_is_listed_for_another_training(labelled):
+    output = labelled.snakemake("--cores", "2", "hard_negatives").stdout
+    assert [name for name in jobs(output) if name != "hard_negatives"] == ["predict_slides_1", "find_hard_negatives"]
+    with (labelled.folder / "results/hard_negatives.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    with (labelled.folder / "results/splits.tsv").open() as file:
+        train = {row["slide_id"] for row in csv.DictReader(file, delimiter="\t") if row["split"] == "train"}
+    expected = {
+        (slide_id, x, y)
+        for slide_id in train
+        for (x, y), is_wrong in zip(*taken_for_tumour(labelled, slide_id), strict=True)
+        if is_wrong
+    }
+    assert {(row["slide_id"], int(row["x"]), int(row["y"])) for row in rows} == expected
+    scores = [float(row["score"]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    again = labelled.snakemake(
+        *("-n", "-p", "results/experiments/second/shards/plan.json", "--config", "experiment=second"),
+        "sampling={hard_negatives: results/hard_negatives.tsv, tiles_per_slide: {normal: 20}}",
+    )
+    assert "--tiles-per-slide normal 20 --hard-share 0.5 --hard-negatives results/hard_negatives.tsv" in again.stdout
+
+
+def taken_for_tumour(workspace, slide_id):
+    """Places of a slide's tiles, and whether each is normal and scored as tumour."""
+    predictions = read_predictions(predictions_path(workspace.folder / "results/predictions", slide_id))
+    labels = DecidedLabels(workspace.folder / "results/labels", tuple(CLASSES), LabelRule(0.5, "normal"))
+    is_normal = labels.of_tiles(slide_id, predictions.coordinates) == 0
+    return predictions.coordinates.tolist(), is_normal & (predictions.scores[:, 1] > predictions.scores[:, 0])

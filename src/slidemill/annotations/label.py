@@ -9,12 +9,12 @@ from pathlib import Path
 import shapely
 
 from slidemill.annotations.outlines_file import write_outlines
-from slidemill.annotations.place import AnnotatedSlide
+from slidemill.annotations.place import annotated_slide, viewer_origin
 from slidemill.annotations.reading import read_annotations
 from slidemill.annotations.regions import AnnotationError, Annotations
 from slidemill.annotations.shares import class_areas, tile_shares
 from slidemill.annotations.store import TileLabels, write_labels
-from slidemill.tiling.store import SlideFacts, TileStore, read_store
+from slidemill.tiling.store import TileStore, read_store
 
 _log = logging.getLogger(__name__)
 
@@ -64,10 +64,9 @@ def read_classes(store: TileStore, annotation: Path | None, names: RegionNames) 
     Raises:
         AnnotationError: the file cannot be used, or has regions of other names.
     """
-    facts = store.summary.slide
+    slide = annotated_slide(store)
     found = Annotations()
-    if annotation is not None and facts is not None:
-        slide = AnnotatedSlide(facts.width, facts.height, facts.mpp, viewer_origin(facts), store.tissue_mask)
+    if annotation is not None and slide is not None:
         found = read_annotations(annotation, slide)
         _check_names(annotation, found, names.known)
         for remark in found.remarks():
@@ -123,11 +122,6 @@ def label_slide(
     write_labels(labels, labelled)
     shares = zip(labelled.classes, labelled.coverage.sum(axis=0).tolist(), strict=True)
     _log.info("%s: %s", labelled.slide_id, ", ".join(f"{share:.1f} tiles of {name}" for name, share in shares))
-
-
-def viewer_origin(facts: SlideFacts | None) -> tuple[int, int]:
-    """The corner from which QuPath counts, level-0 pixels of OpenSlide."""
-    return (int(facts.bounds.x), int(facts.bounds.y)) if facts and facts.bounds else (0, 0)
 
 
 def _check_names(path: Path, found: Annotations, known: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 """The annotated classes of a slide as GeoJSON that QuPath opens: what all later steps draw, and compare scores with."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import shapely
@@ -14,21 +14,31 @@ _DECIMALS = 3  # of a level-0 pixel
 
 
 def write_outlines(path: Path, areas: Mapping[str, shapely.Geometry], origin: tuple[float, float]) -> None:
-    """Write the area of each class as one annotation of QuPath (0.4 and later), atomically.
+    """Write the area of each class as one annotation of QuPath, atomically; a class without an area is left out.
 
     Args:
         path: the file.
-        areas: level-0 pixels of OpenSlide; a class without an area is left out.
+        areas: level-0 pixels of OpenSlide.
+        origin: x and y of QuPath's origin, level-0 pixels of OpenSlide.
+    """
+    write_regions(path, ((name, area) for name, area in areas.items() if not area.is_empty), origin)
+
+
+def write_regions(path: Path, regions: Iterable[tuple[str, shapely.Geometry]], origin: tuple[float, float]) -> None:
+    """Write areas, each with the name of its class, as annotations of QuPath (0.4 and later), atomically.
+
+    Args:
+        path: the file.
+        regions: name and area, level-0 pixels of OpenSlide; an empty name is no class.
         origin: x and y of QuPath's origin, level-0 pixels of OpenSlide.
     """
     features = [
         {
             "type": "Feature",
             "geometry": json.loads(shapely.to_geojson(_moved(area, origin))),
-            "properties": {"objectType": "annotation", "classification": {"name": name}},
+            "properties": {"objectType": "annotation"} | ({"classification": {"name": name}} if name else {}),
         }
-        for name, area in areas.items()
-        if not area.is_empty
+        for name, area in regions
     ]
     collection = {"type": "FeatureCollection", "features": features}
     write_text(path, json.dumps(collection, separators=(",", ":"), allow_nan=False) + "\n")

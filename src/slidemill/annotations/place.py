@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from slidemill.annotations.regions import AnnotationError, Annotations
+from slidemill.tiling.store import SlideFacts, TileStore
 
 _MOST_OUTSIDE = 0.2  # outlines are drawn over the edge of a slide, and of its scanned part
 _LEAST_ON_TISSUE = 0.2  # of the annotated area; those who annotate lumen and fat stay above
@@ -34,6 +35,19 @@ class AnnotatedSlide:
     mpp: float
     origin: tuple[float, float] = (0.0, 0.0)
     tissue: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+
+
+def annotated_slide(store: TileStore) -> AnnotatedSlide | None:
+    """What of a slide is needed to read its annotations; None of one that could not be read."""
+    facts = store.summary.slide
+    if facts is None:
+        return None
+    return AnnotatedSlide(facts.width, facts.height, facts.mpp, viewer_origin(facts), store.tissue_mask)
+
+
+def viewer_origin(facts: SlideFacts | None) -> tuple[int, int]:
+    """The corner from which QuPath counts, level-0 pixels of OpenSlide."""
+    return (int(facts.bounds.x), int(facts.bounds.y)) if facts and facts.bounds else (0, 0)
 
 
 _Share = Callable[[shapely.Geometry, AnnotatedSlide], float]

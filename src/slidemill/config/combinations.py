@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slidemill.cohort.gdc.address import check_address
-from slidemill.config.labels import label_problems, localisation_problems
+from slidemill.config.labels import label_problems, localisation_problems, sampling_problems
 from slidemill.config.weights import weights_problems
 from slidemill.errors import SlidemillError
 from slidemill.features.spec import EMBEDDED
@@ -28,6 +28,7 @@ def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from localisation_problems(config)
     yield from _aggregation_problems(config["evaluation"], config["classes"])
     yield from _balance_problems(config["shards"])
+    yield from sampling_problems(config)
     yield from _training_problems(config)
     yield from weights_problems(config["training"])
     yield from _server_problems(config["acquire"])

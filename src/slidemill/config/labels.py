@@ -27,6 +27,21 @@ def localisation_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield (f"localisation.class is '{name}', which is no annotated class. Name one of labels.classes, or null.")
 
 
+def sampling_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """What is to be drawn first needs something to be drawn."""
+    sampling = config["sampling"]
+    for name in sampling["tiles_per_slide"]:
+        if name not in config["classes"]:
+            known = ", ".join(config["classes"])
+            yield f"sampling.tiles_per_slide: '{name}' is none of the classes ({known}). Correct it."
+    draws = bool(sampling["tiles_per_slide"]) or (config["method"] == "tiles" and config["shards"]["balance"] != "none")
+    if sampling["hard_negatives"] and not draws:
+        yield (
+            "sampling.hard_negatives is set, and all tiles are used anyway. Set sampling.tiles_per_slide, so that some "
+            "are drawn."
+        )
+
+
 def _uses(labels: Mapping[str, Any]) -> dict[str, list[str]]:
     """In which lists each name of regions stands."""
     uses: dict[str, list[str]] = {}

@@ -11,6 +11,8 @@ def normalise_names(config: dict[str, Any]) -> None:
     config["classes"] = [normalised(name) for name in config["classes"]]
     labels = config["labels"]
     labels["classes"] = {normalised(name): regions for name, regions in labels["classes"].items()}
+    sampling = config["sampling"]
+    sampling["tiles_per_slide"] = {normalised(name): most for name, most in sampling["tiles_per_slide"].items()}
     if config["localisation"]["class"]:
         config["localisation"]["class"] = normalised(config["localisation"]["class"])
     labels["rest"] = normalised(labels["rest"]) if labels["rest"] else None

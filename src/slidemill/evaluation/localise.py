@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from slidemill.annotations.label import viewer_origin
 from slidemill.annotations.outlines_file import read_outlines
+from slidemill.annotations.place import viewer_origin
 from slidemill.atomic import write_text
 from slidemill.errors import SlidemillError
 from slidemill.evaluation.detections import Detections, detect

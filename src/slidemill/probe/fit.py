@@ -120,7 +120,7 @@ def fit_probe(
                 best = coefficients
         chosen = best_trial(rows)
         write_history(outputs.history, rows)
-        write_text(outputs.facts, json.dumps(_facts(data, parameters, exclude, chosen), indent=1) + "\n")
+        write_text(outputs.facts, json.dumps(_facts(data, inputs, parameters, exclude, chosen), indent=1) + "\n")
         from slidemill.probe.model import probe_model, software  # imports TensorFlow, which takes seconds
         from slidemill.training.model_file import save_model
 
@@ -149,6 +149,7 @@ def _read(
             classes=classes,
             balance=parameters.balance,
             annotated=inputs.annotated,
+            sampling=inputs.sampling if split == "train" else None,
         )
 
     (train, encoder), (validation, of_validation) = of("train"), of("validation")
@@ -193,7 +194,11 @@ def _quality(tiles: LabelledTiles, log_scores: np.ndarray) -> tuple[float, float
 
 
 def _facts(
-    data: _Data, parameters: ProbeParameters, exclude: Collection[QualityFlag], chosen: TrialRow
+    data: _Data,
+    inputs: ProbeInputs,
+    parameters: ProbeParameters,
+    exclude: Collection[QualityFlag],
+    chosen: TrialRow,
 ) -> dict[str, Any]:
     def of(part: LabelledTiles) -> dict[str, Any]:
         return {"tiles": len(part.labels), "class_tiles": part.class_tiles, "slide_tiles": part.slide_tiles}
@@ -204,6 +209,7 @@ def _facts(
         "exclude": list(exclude),
         "features": encoder_facts(data.encoder) | {"precision": data.encoder.precision},
         "balance": parameters.balance,
+        "sampling": inputs.sampling.facts() if inputs.sampling else None,
         "l2": chosen.l2,
         "train": of(data.train),
         "validation": of(data.validation),

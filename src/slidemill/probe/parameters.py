@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from slidemill.annotations.decide import AnnotatedTiles
 from slidemill.errors import ConfigError
+from slidemill.sampling import Sampling
 
 Balance = Literal["none", "class", "slide", "patient"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
@@ -43,12 +44,14 @@ class ProbeInputs:
         tiles: folder of the tile stores.
         features: folder of the features of one encoder.
         annotated: gives the classes of tiles; None: they have that of their slide.
+        sampling: which train tiles are used; None for all that have a class.
     """
 
     splits: Path
     tiles: Path
     features: Path
     annotated: AnnotatedTiles | None = None
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)

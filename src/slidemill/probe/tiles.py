@@ -14,6 +14,7 @@ from slidemill.annotations.decide import NO_LABEL, AnnotatedTiles
 from slidemill.features.checks import FeaturesMismatchError, encoder_facts, refuse_other_encoder, refuse_other_tiles
 from slidemill.features.store import FeatureSummary, features_path, read_features
 from slidemill.probe.parameters import Balance
+from slidemill.sampling import Sampling
 from slidemill.splits import SplitRow
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_store, store_paths
@@ -53,6 +54,7 @@ def read_tiles(
     classes: Sequence[str],
     balance: Balance,
     annotated: AnnotatedTiles | None = None,
+    sampling: Sampling | None = None,
 ) -> tuple[LabelledTiles, FeatureSummary]:
     """Read the features of slides, slide by slide to their place in one array.
 
@@ -65,6 +67,7 @@ def read_tiles(
         balance: how tiles weigh.
         annotated: gives the classes of tiles, of which those without one are left out; None: they have that of their
             slide.
+        sampling: which of them are used; None for all that have a class.
 
     Returns:
         The tiles of the usable slides, in order of slide_id; and what the features say of themselves.
@@ -77,7 +80,7 @@ def read_tiles(
     used = sorted((row for row in rows if row.tile_count), key=lambda row: row.slide_id)
     if not used:
         raise FeaturesMismatchError(features, "no slide of this split has tiles", "Give more slides")
-    of_slide = [_labels(row, classes, annotated) for row in used]
+    of_slide = [_labels(row, classes, annotated, sampling) for row in used]
     counts = [int(np.count_nonzero(labels != NO_LABEL)) for labels in of_slide]
     if not sum(counts):
         raise FeaturesMismatchError(features, "no tile of this split has a label", "Annotate more slides")
@@ -100,11 +103,15 @@ def read_tiles(
     return labelled, summary
 
 
-def _labels(row: SplitRow, classes: Sequence[str], annotated: AnnotatedTiles | None) -> np.ndarray:
+def _labels(
+    row: SplitRow, classes: Sequence[str], annotated: AnnotatedTiles | None, sampling: Sampling | None
+) -> np.ndarray:
     """(tiles,) int64, the class of each used tile of a slide, or NO_LABEL."""
     if annotated is None:
-        return np.full(row.tile_count, list(classes).index(row.label), np.int64)
-    return annotated.of_slide(row.slide_id, row.tile_count)
+        labels = np.full(row.tile_count, list(classes).index(row.label), np.int64)
+    else:
+        labels = annotated.of_slide(row.slide_id, row.tile_count)
+    return sampling.of_slide(row.slide_id, labels, tuple(classes))[0] if sampling else labels
 
 
 def _features(

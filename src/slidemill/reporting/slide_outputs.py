@@ -6,8 +6,8 @@ from pathlib import Path
 
 import shapely
 
-from slidemill.annotations.label import viewer_origin
 from slidemill.annotations.outlines_file import read_outlines
+from slidemill.annotations.place import viewer_origin
 from slidemill.inference.store import Predictions, read_predictions
 from slidemill.reporting.geojson import write_geojson
 from slidemill.reporting.heatmap import draw_heatmap, draw_set_aside, slide_panels

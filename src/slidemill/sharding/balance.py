@@ -1,7 +1,7 @@
 """Which tiles of a split are drawn, so that no class, slide or patient outweighs the others."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, get_args
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from slidemill.annotations.decide import NO_LABEL
 from slidemill.errors import ConfigError
+from slidemill.sampling import Sampling, draw_tiles
 from slidemill.splits import SplitRow
 
 BalanceMode = Literal["none", "undersample", "slide_cap", "patient_equal"]
@@ -46,28 +47,41 @@ class SlideTiles:
         starts: (slides + 1,) int64, number of each slide's first tile, and at the end the number of all tiles.
         label: (tiles,) int16, the place of each tile's class in the config's list; NO_LABEL: the tile is not used.
         class_count: number of the config's classes.
+        hard: numbers of the tiles that are drawn first, uint32.
     """
 
     slides: tuple[SplitRow, ...]
     starts: np.ndarray
     label: np.ndarray
     class_count: int
+    hard: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint32))
 
     @classmethod
-    def of(cls, slides: Sequence[SplitRow], classes: Sequence[str], labels_of: LabelsOf | None = None) -> "SlideTiles":
+    def of(
+        cls,
+        slides: Sequence[SplitRow],
+        classes: Sequence[str],
+        labels_of: LabelsOf | None = None,
+        sampling: Sampling | None = None,
+    ) -> "SlideTiles":
         """Number the tiles of slides.
 
         Args:
             slides: in order.
             classes: the config's classes.
             labels_of: gives the class of each tile of a slide; None: all have the class of their slide.
+            sampling: which of them are used; None for all that have a class.
         """
         counts = [slide.tile_count for slide in slides]
         label = np.empty(sum(counts), np.int16)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+        hard = [np.zeros(0, np.uint32)]
         for slide, start, end in zip(slides, starts[:-1], starts[1:], strict=True):
             label[start:end] = labels_of(slide) if labels_of else classes.index(slide.label)
-        return cls(tuple(slides), starts, label, len(classes))
+            if sampling:
+                label[start:end], of_slide = sampling.of_slide(slide.slide_id, label[start:end], tuple(classes))
+                hard.append((start + of_slide).astype(np.uint32))
+        return cls(tuple(slides), starts, label, len(classes), np.concatenate(hard))
 
     def slide_of(self, tiles: np.ndarray) -> np.ndarray:
         """Index of the slide of each tile."""
@@ -95,16 +109,19 @@ class SlideTiles:
         return np.array([np.count_nonzero(self.label == number) for number in range(self.class_count)], np.int64)
 
 
-def draw(tiles: SlideTiles, balance: Balance, random: np.random.Generator) -> np.ndarray:
-    """Draw the tiles of a split, uint32, in no particular order; those without a label are never drawn."""
+def draw(tiles: SlideTiles, balance: Balance, random: np.random.Generator, hard_share: float = 0.0) -> np.ndarray:
+    """Draw the tiles of a split, uint32, in no particular order; those without a label are never drawn.
+
+    Args:
+        tiles: of the split.
+        balance: how many of which.
+        random: what draws.
+        hard_share: greatest share of hard tiles in what is drawn of a group that has more than its limit.
+    """
     groups = _groups(tiles, balance.mode)
     limit = _limit(balance, [group.size for group in groups])
     drawn = [np.zeros(0, np.uint32)]
-    for group in groups:
-        own = group.members()
-        if group.size > limit:
-            random.shuffle(own)
-        drawn.append(own[:limit])
+    drawn += [draw_tiles(group.members(), limit, tiles.hard, hard_share, random) for group in groups]
     return np.concatenate(drawn)
 
 

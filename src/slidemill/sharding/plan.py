@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slidemill.errors import SlidemillError
+from slidemill.sampling import Sampling
 from slidemill.seeds import generator
 from slidemill.sharding.balance import Balance, LabelsOf, SlideTiles, draw
 from slidemill.splits import Split, SplitRow
@@ -51,6 +52,10 @@ class SplitPlan:
             counts += np.bincount(self.source.label[shard], minlength=len(counts))
         return counts
 
+    def hard_tiles(self) -> int:
+        """Number of hard tiles drawn."""
+        return int(np.isin(self.tiles, self.source.hard).sum()) if len(self.source.hard) else 0
+
     def shard_name(self, shard: int) -> str:
         """File name of a shard."""
         return f"{self.split}-{shard}-of-{len(self.tiles)}.tfrecord"
@@ -64,6 +69,7 @@ def plan_shards(
     balance: Balance,
     seed: int,
     labels_of: LabelsOf | None = None,
+    sampling: Sampling | None = None,
 ) -> tuple[SplitPlan, ...]:
     """Plan the train and the validation shards.
 
@@ -78,6 +84,7 @@ def plan_shards(
         balance: how train tiles are drawn.
         seed: the config's seed.
         labels_of: gives the class of each tile of a slide; None: all have the class of their slide.
+        sampling: which train tiles are used; None for all that have a class.
 
     Raises:
         ShardingError: a split has fewer tiles than shards.
@@ -85,10 +92,11 @@ def plan_shards(
     return tuple(
         _plan_split(
             split,
-            SlideTiles.of(_slides_with_tiles(rows, split), classes, labels_of),
+            SlideTiles.of(_slides_with_tiles(rows, split), classes, labels_of, sampling if split == "train" else None),
             shard_count,
             balance if split == "train" else Balance("none"),
             generator(seed, "shards", split),
+            sampling.hard_share if sampling else 0.0,
         )
         for split in SHARDED_SPLITS
     )
@@ -99,9 +107,14 @@ def _slides_with_tiles(rows: Sequence[SplitRow], split: Split) -> list[SplitRow]
 
 
 def _plan_split(
-    split: Split, source: SlideTiles, shard_count: int, balance: Balance, random: np.random.Generator
+    split: Split,
+    source: SlideTiles,
+    shard_count: int,
+    balance: Balance,
+    random: np.random.Generator,
+    hard_share: float,
 ) -> SplitPlan:
-    tiles = draw(source, balance, random)
+    tiles = draw(source, balance, random, hard_share)
     shard_length = len(tiles) // shard_count
     if shard_length == 0:
         raise ShardingError(

@@ -15,6 +15,7 @@ from mpi4py import MPI
 
 from slidemill.annotations.decide import AnnotatedTiles
 from slidemill.atomic import write_text
+from slidemill.sampling import Sampling
 from slidemill.sharding.balance import Balance
 from slidemill.sharding.copy import Selection, write_shard
 from slidemill.sharding.plan import ShardingError, SplitPlan, plan_shards
@@ -36,6 +37,7 @@ def shard_tiles(
     classes: Sequence[str],
     exclude: Collection[QualityFlag],
     annotated: AnnotatedTiles | None = None,
+    sampling: Sampling | None = None,
     shard_count: int,
     balance: Balance,
     seed: int,
@@ -51,6 +53,7 @@ def shard_tiles(
         classes, shard_count, balance, seed: as for `plan_shards`.
         exclude: tiles with one of these flags are left out, as splits.tsv does.
         annotated: gives the classes of tiles; None: they have that of their slide.
+        sampling: which train tiles are used; None for all that have a class.
         buffer_mb: megabytes of records that each rank holds in memory.
         expect_ranks: number of ranks that the launcher was told to start.
 
@@ -68,6 +71,7 @@ def shard_tiles(
         balance=balance,
         seed=seed,
         labels_of=None if annotated is None else lambda slide: annotated.of_slide(slide.slide_id, slide.tile_count),
+        sampling=sampling,
     )
     all_shards = [(plan, shard) for plan in plans for shard in range(shard_count)]
     own_shards = all_shards[world.rank :: world.size]
@@ -89,6 +93,7 @@ def shard_tiles(
             "exclude": list(exclude),
             "seed": seed,
             "balance": asdict(balance),
+            "sampling": sampling.facts() if sampling else None,
         }
         described = {plan.split: _describe(plan, classes, merged) for plan in plans}
         text = json.dumps(common | _tile_facts(plans, tiles) | described, indent=1) + "\n"
@@ -115,6 +120,7 @@ def _describe(plan: SplitPlan, classes: Sequence[str], checksums: Mapping[str, s
     return {
         "tiles_per_shard": shard_length,
         "class_tiles": {name: count for name, count in sorted(per_class.items()) if count},
+        "hard_tiles": plan.hard_tiles(),
         "slide_tiles": {slide.slide_id: count for slide, count in per_slide if count},
         "shards": [
             {"file": name, "sha256": checksums[name], "tiles": shard_length}
