@@ -66,6 +66,16 @@ def test_a_perfect_area_of_more_patients_is_more_certain():
     assert auc_interval(Jackknife(0.0, np.zeros(30)), 3, 27) == pytest.approx([0, 1 - few[0]])
 
 
+def test_few_patients_that_happen_to_lie_alike_do_not_pass_for_certain():
+    """Numbers as benchmarks/coverage.py draws them in the design `rare`, of which the true area is 0.961."""
+    found = Jackknife(0.994, 0.994 + np.tile([3.5e-4, -3.5e-4], 50))
+    assert area_interval(found, 7)[0] > 0.961
+    assert auc_interval(found, 7, 77) == pytest.approx([0.961, 0.9991], abs=0.003)
+    # Of more of them it is believed; and where units hold both classes, as sites do, samples are not alike by chance.
+    assert auc_interval(found, 12, 77) == area_interval(found, 12)
+    assert auc_interval(found, 9, 99) == area_interval(found, 9)
+
+
 @pytest.mark.parametrize("area", [0.3, 0.9, 1.0])
 def test_bounds_of_an_area_solve_newcombes_equation(area):
     """Newcombe 2006, Stat Med 25:559, method 5: the variance of Hanley and McNeil 1982 with the mean of both sizes."""

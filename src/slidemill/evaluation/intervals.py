@@ -8,7 +8,8 @@ The Statistical Evaluation of Medical Tests, chapter 5, for the AUC, with Satter
 
 Where units tell no variance, because all agree (all right, all wrong, a perfect AUC) or a class has a single one, each
 unit counts as one trial, as if all of its samples said the same: Wilson's interval with that number, and for the AUC
-method 5 of Newcombe 2006, Stat Med 25:559.
+method 5 of Newcombe 2006, Stat Med 25:559. So that few units of a class that happen to lie alike do not pass for
+certain, the AUC's interval is then that of method 5 with a design effect where this is the wider one.
 """
 
 from collections.abc import Callable
@@ -46,6 +47,10 @@ FROM_0_TO_1 = Range()
 _OF_AREAS = 4.0
 _OF_BOUNDED_LOSSES = 2.0
 _OF_LOSSES = 1.5
+# A few units of a class may happen to lie alike, far from the others, and then tell too small a variance of the AUC.
+# Fewer than so many are not believed to tell less than this share of the variance of as many independent samples.
+_ENOUGH_FOR_A_VARIANCE = 10
+_LEAST_DESIGN_EFFECT = 0.16
 
 
 def effective_units(unit: np.ndarray) -> float:
@@ -110,9 +115,15 @@ def auc_interval(found: Jackknife, positives: float, negatives: float) -> Interv
         found: the area, of at least two units.
         positives, negatives: effective units with positive samples, and with negative ones.
     """
-    if found.tells_variance:
-        return area_interval(found, positives)
-    return newcombe(found.value, positives, negatives, student(found.units - 1))
+    if not found.tells_variance:
+        return newcombe(found.value, positives, negatives, student(found.units - 1))
+    limits = area_interval(found, positives)
+    are_apart = positives + negatives <= found.units  # else, as by site, one unit holds both
+    if limits is None or not are_apart or min(positives, negatives) >= _ENOUGH_FOR_A_VARIANCE:
+        return limits
+    design = max(found.variance / _variance_of_auc(found.value, positives, negatives), _LEAST_DESIGN_EFFECT)
+    others = newcombe(found.value, positives, negatives, student(found.freedom(_OF_AREAS)), design)
+    return [min(limits[0], others[0]), max(limits[1], others[1])]
 
 
 def loss_interval(found: Jackknife, unanimous: float, bounds: Range) -> Interval | None:
@@ -135,16 +146,28 @@ def _logit_interval(found: Jackknife, unanimous: float, bounds: Range, kurtosis:
     return bounds.values((float(special.expit(middle - reach)), float(special.expit(middle + reach))))
 
 
-def newcombe(area: float, positives: float, negatives: float, quantile: float) -> Interval:
-    """The areas that an observed one does not contradict, with as many independent positives and negatives."""
+def newcombe(area: float, positives: float, negatives: float, quantile: float, design: float = 1.0) -> Interval:
+    """The areas that an observed one does not contradict, with as many independent positives and negatives.
+
+    Args:
+        area: the observed one.
+        positives, negatives: how many there are.
+        quantile: of the normal distribution or of Student's t.
+        design: effect of the design: the variance as a multiple of that of independent samples.
+    """
 
     def agrees(other: float) -> bool:
-        """Whether the area lies within the quantile of another one (variance: Hanley and McNeil 1982)."""
-        rest = (positives + negatives) / 2 - 1
-        pairs = 1 + rest * ((1 - other) / (2 - other) + other / (1 + other))
-        return abs(area - other) <= quantile * (other * (1 - other) * pairs / (positives * negatives)) ** 0.5
+        """Whether the area lies within the quantile of another one."""
+        return abs(area - other) <= quantile * (design * _variance_of_auc(other, positives, negatives)) ** 0.5
 
     return [_last_that(agrees, area, 0.0), _last_that(agrees, area, 1.0)]
+
+
+def _variance_of_auc(area: float, positives: float, negatives: float) -> float:
+    """Of independent samples: Hanley and McNeil 1982, Radiology 143:29, as Newcombe's method 5 takes it."""
+    rest = (positives + negatives) / 2 - 1
+    pairs = 1 + rest * ((1 - area) / (2 - area) + area / (1 + area))
+    return area * (1 - area) * pairs / (positives * negatives)
 
 
 def _last_that(agrees: Callable[[float], bool], start: float, end: float) -> float:
