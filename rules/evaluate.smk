@@ -44,7 +44,7 @@ rule evaluate:
         ),
         evaluation=options("evaluation", "aggregation", "top_k"),
         unit=options("split", "group_by"),
-        seed=options(None, "seed"),
+        seed=options(None, "seed", "ordered_classes"),
     shell:
         "python {params.script} {params.splits} {params.predictions} --tiles {params.tiles}"
         " {params.classifiers} {params.classes} {params.labels} {params.label} {params.judge} {params.seed} {params.unit}"

@@ -23,6 +23,7 @@ from slidemill.splits.design import GroupBy
 )
 @click.option("--tiles", type=Path, required=True, help="Folder of the tile stores of the test slides.")
 @click.option("--class", "classes", multiple=True, required=True, help="Once for each class, in order.")
+@click.option("--ordered-classes", type=bool, default=False, help="Whether classes are grades, from low to high.")
 @label_options
 @click.option(
     "--tiles-as", type=click.Choice(TILE_JUDGES), default="slide", help="By what tiles are judged; or by --labels."
@@ -40,6 +41,7 @@ def main(
     predictions: tuple[Path, ...],
     tiles: Path,
     classes: tuple[str, ...],
+    ordered_classes: bool,
     labels: DecidedLabels | None,
     tiles_as: TileJudge,
     seed: int,
@@ -60,6 +62,7 @@ def main(
         aggregation=Aggregation(aggregation, top_k),
         unit=group_by,
         truth=TileTruth(labels, tiles_as),
+        is_ordered=ordered_classes,
     )
 
 

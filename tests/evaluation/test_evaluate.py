@@ -46,7 +46,7 @@ def store_of(slide_id, patient, status, reason):
     )
 
 
-def _evaluate(folder, *, classes=CLASSES, aggregation=BY_MEAN):
+def _evaluate(folder, *, classes=CLASSES, aggregation=BY_MEAN, **options):
     out = folder / "out"
     files = EvaluationFiles(
         folds=[FoldFiles(folder / "splits.tsv", folder)],
@@ -55,7 +55,7 @@ def _evaluate(folder, *, classes=CLASSES, aggregation=BY_MEAN):
         slides=out / "slides.tsv",
         top_tiles=out / "top_tiles.tsv",
     )
-    evaluate(files, classes=classes, seed=1, aggregation=aggregation)
+    evaluate(files, classes=classes, seed=1, aggregation=aggregation, **options)
     return json.loads(files.metrics.read_text()), read_slides(files.slides)
 
 
@@ -116,6 +116,16 @@ def test_the_aggregation_decides(folder, predictions_of):
     assert (slides[0].predicted, slides[0].scores["LUAD"]) == ("LUAD", pytest.approx(2 / 3))
     assert by_mean["slide"]["accuracy"] == by_majority["aggregations"]["mean"]["slide"]["accuracy"]
     assert by_mean["slide"]["accuracy"] != by_majority["slide"]["accuracy"]
+
+
+def test_grades_have_a_quadratic_kappa_at_each_level(folder):
+    unordered, _ = _evaluate(folder)
+    metrics, _ = _evaluate(folder, is_ordered=True)
+    assert (unordered["ordered_classes"], metrics["ordered_classes"]) == (False, True)
+    for level in ("tile", "slide", "patient"):
+        assert "quadratic_kappa" not in unordered[level]
+        assert metrics[level]["quadratic_kappa"].keys() == {"value", "interval_95", "reason"}
+        assert "quadratic_kappa" in metrics["aggregations"]["mean"].get(level, metrics[level])
 
 
 def test_top_tiles(folder):

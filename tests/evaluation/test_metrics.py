@@ -7,7 +7,7 @@ from sklearn import metrics as reference
 from slidemill.evaluation.bootstrap import unit_weights
 from slidemill.evaluation.calibration import calibration_error, debiased_calibration_error
 from slidemill.evaluation.curves import precision_recall_curves, roc_curves
-from slidemill.evaluation.metrics import all_metrics, subgroup_metrics
+from slidemill.evaluation.metrics import all_metrics, main_metrics, subgroup_metrics
 from slidemill.evaluation.samples import Samples
 
 CLASSES = ("LUAD", "LUSC", "Normal")
@@ -47,6 +47,30 @@ def test_class_metrics_are_those_of_scikit_learn(sixty):
     of_classes = [found["f1"]["per_class"][name]["value"] for name in CLASSES]
     assert of_classes == pytest.approx(reference.f1_score(true, predicted, average=None))
     assert found["confusion"] == reference.confusion_matrix(true, predicted, labels=range(3)).tolist()
+
+
+def test_quadratic_kappa_of_grades_is_that_of_scikit_learn(sixty):
+    samples, found = sixty
+    assert "quadratic_kappa" not in found
+    graded = replace(samples, is_ordered=True)
+    for metrics in (all_metrics(graded), main_metrics(graded)):
+        kappa = metrics["quadratic_kappa"]
+        expected = reference.cohen_kappa_score(samples.true, samples.predicted, weights="quadratic")
+        assert kappa["value"] == pytest.approx(expected)
+        assert kappa["interval_95"][0] < expected < kappa["interval_95"][1]
+    one_class = all_metrics(graded.take(samples.true == 1).renumbered())["quadratic_kappa"]
+    assert one_class["value"] is None or one_class["value"] == 0
+
+
+def test_mistakes_by_many_grades_count_more():
+    true = [0, 1, 2] * 10
+    near, far = [[*true[:27], 1, 1, 1], [*true[:27], 2, 1, 0]]
+    kappas = []
+    for predicted in (near, far):
+        samples = replace(samples_of(true, np.eye(3)[predicted]), is_ordered=True)
+        kappas.append(all_metrics(samples))
+    assert kappas[0]["cohen_kappa"]["value"] == pytest.approx(kappas[1]["cohen_kappa"]["value"], abs=0.01)
+    assert kappas[0]["quadratic_kappa"]["value"] > kappas[1]["quadratic_kappa"]["value"] + 0.05
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import metrics as reference
 
 from slidemill.evaluation.jackknife import Jackknife
 from slidemill.evaluation.paired import Number, difference, numbers
@@ -100,6 +103,14 @@ def test_few_patients_leave_open_all_that_is_possible_and_no_more():
     for name, most in (("accuracy", 1), ("auc_macro", 1), ("cohen_kappa", 2), ("brier", 2)):
         lower, upper = found[name]["interval_95"]
         assert -most <= lower <= found[name]["difference"] <= upper <= most
+
+
+def test_quadratic_kappas_of_grades_differ_by_no_more_than_2():
+    graded = [replace(samples, is_ordered=True) for samples in models(60, seed=6)]
+    found = compared(*graded)["quadratic_kappa"]
+    values = [reference.cohen_kappa_score(own.true, own.predicted, weights="quadratic") for own in graded]
+    assert found["difference"] == pytest.approx(values[1] - values[0])
+    assert "quadratic_kappa" not in compared(*models(60, seed=6))
 
 
 def test_thresholds_are_those_of_each_sample():

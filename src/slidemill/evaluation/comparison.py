@@ -83,7 +83,8 @@ def compare(a: EvaluatedRun, b: EvaluatedRun) -> dict[str, Any]:
     slide_ids = _common_slides(a, b)
     classes = a.metrics["classes"]
     unit: GroupBy = "site" if "site" in (a.metrics["intervals"]["unit"], b.metrics["intervals"]["unit"]) else "patient"
-    cohorts = [_cohort(run, slide_ids, classes, unit) for run in (a, b)]
+    is_ordered = any(run.metrics.get("ordered_classes") for run in (a, b))
+    cohorts = [_cohort(run, slide_ids, classes, unit, is_ordered=is_ordered) for run in (a, b)]
     slides = [cohort.slides_by("mean") for cohort in cohorts]
     thresholds = [_thresholds(run, slide_ids) for run in (a, b)]
     return {
@@ -192,7 +193,9 @@ def _are_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     return one.keys() == other.keys() and all((one[name] == other[name]).all() for name in one)
 
 
-def _cohort(run: EvaluatedRun, slide_ids: Sequence[str], classes: Sequence[str], unit: GroupBy) -> Cohort:
+def _cohort(
+    run: EvaluatedRun, slide_ids: Sequence[str], classes: Sequence[str], unit: GroupBy, *, is_ordered: bool
+) -> Cohort:
     """The compared slides; every way to aggregate stands for the one that the run chose."""
     scored = run.scored
     slides = []
@@ -209,7 +212,7 @@ def _cohort(run: EvaluatedRun, slide_ids: Sequence[str], classes: Sequence[str],
             model_sha256="",
         )
         slides.append(ScoredSlide(score, row.label, np.zeros((0, len(classes)), np.float32), row.site))
-    return Cohort(slides, classes, unit)
+    return Cohort(slides, classes, unit, is_ordered=is_ordered)
 
 
 def _thresholds(run: EvaluatedRun, slide_ids: Sequence[str]) -> dict[str, np.ndarray]:

@@ -60,6 +60,18 @@ def cohen_kappa(matrix: np.ndarray) -> np.ndarray:
     return _ratio(accuracy(matrix) - by_chance, 1 - by_chance)
 
 
+def quadratic_kappa(matrix: np.ndarray) -> np.ndarray:
+    """Agreement of grades beyond chance, where a mistake counts by the square of how many grades it is off.
+
+    Source: Cohen 1968, Psychol Bull 70:213; Fleiss and Cohen 1973, Educ Psychol Meas 33:613.
+    """
+    grades = np.arange(matrix.shape[-1])
+    off = (grades[:, None] - grades) ** 2
+    by_chance = matrix.sum(axis=-1)[..., :, None] * matrix.sum(axis=-2)[..., None, :]
+    seen = (off * matrix).sum(axis=(-2, -1)) * matrix.sum(axis=(-2, -1))
+    return 1 - _ratio(seen, (off * by_chance).sum(axis=(-2, -1)))
+
+
 def _right(matrix: np.ndarray) -> np.ndarray:
     return np.diagonal(matrix, axis1=-2, axis2=-1)
 

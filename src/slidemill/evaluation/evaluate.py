@@ -78,6 +78,7 @@ def evaluate(
     aggregation: Aggregation,
     unit: GroupBy = "patient",
     truth: TileTruth = OF_SLIDES,
+    is_ordered: bool = False,
 ) -> None:
     """Compare the predictions of the test slides with their labels.
 
@@ -91,6 +92,7 @@ def evaluate(
         aggregation: how tile scores become slide scores.
         unit: what was never divided between splits, and is the unit of intervals.
         truth: what is known of tiles.
+        is_ordered: whether classes are grades, from the lowest to the highest.
     Raises:
         ZarrZipError: predictions are missing or damaged.
         PredictionsError: they belong to another slide, other classes, or to several models; or a label is no class.
@@ -100,7 +102,7 @@ def evaluate(
     """
     is_one = len(files.folds) == 1
     folds = [
-        _load(fold, classes, aggregation, None if is_one else number, unit, truth)
+        _load(fold, classes, aggregation, None if is_one else number, unit, truth, is_ordered=is_ordered)
         for number, fold in enumerate(files.folds)
     ]
     test = pooled([fold.test for fold in folds])
@@ -119,6 +121,8 @@ def _load(
     number: int | None,
     unit: GroupBy,
     truth: TileTruth,
+    *,
+    is_ordered: bool,
 ) -> _Fold:
     rows = read_splits(files.splits)
     classifier = read_classifier(files.slide_classifier) if files.slide_classifier else None
@@ -126,7 +130,7 @@ def _load(
 
     def of(split: Split, truth: TileTruth) -> ScoredSplit:
         slides = (row for row in rows if row.split == split)
-        return load_split(slides, source, classes, aggregation, number, unit, truth)
+        return load_split(slides, source, classes, aggregation, number, unit, truth, is_ordered=is_ordered)
 
     validation, test = of("validation", OF_SLIDES), of("test", truth)
     if validation.model and test.model and validation.model != test.model:
@@ -140,6 +144,7 @@ def _header(test: ScoredSplit, classes: Sequence[str], seed: int, aggregation: A
         "split": "test",
         "seed": seed,
         "classes": list(classes),
+        "ordered_classes": test.cohort.is_ordered,
         "model_sha256": test.model,
         "aggregation": asdict(aggregation),
         "counts": _counts(test, classes),

@@ -46,6 +46,7 @@ class Cohort:
         unit_name: what is tested as a whole, "patient" or "site".
         units: names of the units, sorted.
         tiles_as: by what tiles are judged.
+        is_ordered: whether classes are grades, from the lowest to the highest.
     """
 
     def __init__(
@@ -54,9 +55,12 @@ class Cohort:
         classes: Sequence[str],
         unit: GroupBy = "patient",
         tiles_as: TileJudge = "slide",
+        *,
+        is_ordered: bool = False,
     ) -> None:
         self.classes = tuple(classes)
         self.tiles_as = tiles_as
+        self.is_ordered = is_ordered
         self.slides = list(slides)
         self.methods = [
             name for name in METHODS if name in TILE_METHODS or all(name in slide.score.scores for slide in slides)
@@ -83,6 +87,7 @@ class Cohort:
             predicted=scores.argmax(axis=1),
             scores=scores,
             unit_name=self.unit_name,
+            is_ordered=self.is_ordered,
         )
         return samples if by_slide else samples.take(true != NO_LABEL).renumbered()
 
@@ -99,6 +104,7 @@ class Cohort:
             predicted=integers([self._number[slide.score.predicted[method]] for slide in self.slides]),
             scores=self._scores(method),
             unit_name=self.unit_name,
+            is_ordered=self.is_ordered,
         )
 
     def patients_by(self, method: Method) -> Samples:
@@ -123,6 +129,7 @@ class Cohort:
             predicted=integers([winner(of_case, method) for of_case in by_case]),
             scores=scores[method],
             unit_name=self.unit_name,
+            is_ordered=self.is_ordered,
         )
 
     def _case_means(self, method: Method, case_of_slide: Sequence[int], cases: int) -> np.ndarray:

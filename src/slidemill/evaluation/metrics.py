@@ -34,6 +34,7 @@ Estimate = dict[str, Any]
 BIASED = "biased upwards in small samples, so that no interval around it holds"
 CUT_AT_0 = "cut off at 0, near which no interval around it holds"
 _KAPPA = Range(-1.0, 1.0)
+_OF_MATRIX = ("accuracy", "balanced_accuracy", "cohen_kappa", "quadratic_kappa")
 _BRIER = Range(0.0, 2.0)
 _LOG_LOSS = Range(0.0, np.inf)
 
@@ -82,7 +83,7 @@ def main_metrics(samples: Samples) -> dict[str, Any]:
     """The few metrics by which ways to aggregate are compared."""
     of_classes = _of_classes(samples)
     return {
-        **{name: of_classes[name] for name in ("accuracy", "balanced_accuracy", "cohen_kappa")},
+        **{name: of_classes[name] for name in _OF_MATRIX if name in of_classes},
         "f1_macro": of_classes["f1"]["macro"],
         "auc_macro": auc_metrics(samples)["macro"],
         **_of_probabilities(samples),
@@ -222,11 +223,13 @@ def _of_classes(samples: Samples) -> dict[str, Any]:
         return estimate(samples.unit_name, jackknife_matrix(matrices, metric), interval, reason)
 
     every_sample = np.ones(len(samples), bool)
+    grades = {"quadratic_kappa": confusion.quadratic_kappa} if samples.is_ordered else {}
     accuracy = proportion(samples.predicted == samples.true, samples, every_sample, "")
     return {
         "accuracy": accuracy,
         "balanced_accuracy": of(confusion.balanced_accuracy, over_classes, _first(reasons), **macro),
         "cohen_kappa": of(confusion.cohen_kappa, every, _single_class(samples), bounds=_KAPPA),
+        **{name: of(metric, every, _single_class(samples), bounds=_KAPPA) for name, metric in grades.items()},
         "f1": {
             "per_class": {
                 name: of(partial(confusion.f1_of_class, place=place), own[place], reason)

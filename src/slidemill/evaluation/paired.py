@@ -109,9 +109,11 @@ def _of_matrix(samples: Samples) -> dict[str, Number]:
     own = [effective_units(samples.unit[samples.is_true(place)]) for place in range(len(samples.classes))]
     over_classes = len(own) ** 2 / sum(1 / units for units in own) if all(own) else 0.0
     every = effective_units(samples.unit)
+    graded = {"quadratic_kappa": confusion.quadratic_kappa} if samples.is_ordered else {}
     return {
         "balanced_accuracy": Number(jackknife_matrix(matrices, confusion.balanced_accuracy), over_classes),
         "cohen_kappa": Number(jackknife_matrix(matrices, confusion.cohen_kappa), every, most=2.0),
+        **{name: Number(jackknife_matrix(matrices, metric), every, most=2.0) for name, metric in graded.items()},
         "f1_macro": Number(jackknife_matrix(matrices, confusion.f1_macro), over_classes),
     }
 

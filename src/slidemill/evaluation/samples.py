@@ -16,6 +16,7 @@ class Samples:
         true, predicted: (samples,) int64, class numbers.
         scores: (samples, classes) float; each row adds up to 1.
         unit_name: what a unit is, "patient" or "site".
+        is_ordered: whether classes are grades, from the lowest to the highest.
     """
 
     classes: tuple[str, ...]
@@ -24,6 +25,7 @@ class Samples:
     predicted: np.ndarray
     scores: np.ndarray
     unit_name: str = "patient"
+    is_ordered: bool = False
 
     def __len__(self) -> int:
         return len(self.true)

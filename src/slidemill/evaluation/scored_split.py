@@ -87,6 +87,8 @@ def load_split(
     fold: int | None,
     unit: GroupBy,
     truth: TileTruth = OF_SLIDES,
+    *,
+    is_ordered: bool = False,
 ) -> ScoredSplit:
     """Read the predictions of the slides of a split.
 
@@ -98,6 +100,7 @@ def load_split(
         fold: of a cross-validation; else None.
         unit: what was never divided between splits.
         truth: what is known of tiles.
+        is_ordered: whether classes are grades, from the lowest to the highest.
     Raises:
         ZarrZipError: predictions or labels are missing or damaged.
         StaleLabelsError: labels are those of other tiles.
@@ -119,7 +122,8 @@ def load_split(
             scored.append(ScoredSlide(score, slide.label, predictions.scores, slide.site, labels))
             top_tiles += candidates(predictions, label=slide.label, predicted=row.predicted)
     folds = integers([fold or 0] * len(scored))
-    return ScoredSplit(rows, folds, Cohort(scored, classes, unit, truth.tiles_as), top_tiles, single_model(scores))
+    cohort = Cohort(scored, classes, unit, truth.tiles_as, is_ordered=is_ordered)
+    return ScoredSplit(rows, folds, cohort, top_tiles, single_model(scores))
 
 
 def pooled(folds: Sequence[ScoredSplit]) -> ScoredSplit:
@@ -142,7 +146,13 @@ def pooled(folds: Sequence[ScoredSplit]) -> ScoredSplit:
     return ScoredSplit(
         rows,
         integers([number for _, number in scored]),
-        Cohort([slide for slide, _ in scored], first.classes, first.unit_name, first.tiles_as),
+        Cohort(
+            [slide for slide, _ in scored],
+            first.classes,
+            first.unit_name,
+            first.tiles_as,
+            is_ordered=first.is_ordered,
+        ),
         [tile for fold in folds for tile in fold.top_tiles],
         model=None,
     )

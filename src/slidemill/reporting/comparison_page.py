@@ -13,6 +13,7 @@ _NAMES = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "cohen_kappa": "Cohen's kappa",
+    "quadratic_kappa": "Quadratic kappa",
     "f1_macro": "F1, macro",
     "auc_macro": "AUC, macro",
     "auc": "AUC",

@@ -1,6 +1,6 @@
 """Numbers as the report words them; what is not computable is a dash."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NOT_COMPUTABLE = "\N{EN DASH}"
@@ -13,11 +13,13 @@ METHOD_NAMES = {
     "maximum": "highest score",
     "heatmap_features": "heatmap classifier",
 }
+QUADRATIC_KAPPA = ("quadratic_kappa", "Quadratic kappa")
 LEVEL_COLUMNS = [
     ("accuracy", "Accuracy"),
     ("balanced_accuracy", "Balanced accuracy"),
     ("f1", "F1, macro"),
     ("cohen_kappa", "Cohen's kappa"),
+    QUADRATIC_KAPPA,
     ("auc", "AUC, macro"),
     ("log_loss", "Log loss"),
     ("brier", "Brier score"),
@@ -26,10 +28,16 @@ LEVEL_COLUMNS = [
 FOLD_COLUMNS = [
     ("accuracy", "Accuracy"),
     ("balanced_accuracy", "Balanced accuracy"),
+    QUADRATIC_KAPPA,
     ("f1_macro", "F1, macro"),
     ("auc_macro", "AUC, macro"),
     ("log_loss", "Log loss"),
 ]
+
+
+def columns_of(columns: Sequence[tuple[str, str]], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Those columns of a table for which there are numbers: the quadratic kappa is of grades alone."""
+    return [column for column in columns if column != QUADRATIC_KAPPA or column[0] in metrics]
 
 
 def thousands(number: int) -> str:
