@@ -2,8 +2,10 @@
 
 import random
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -51,6 +53,22 @@ def _group(nodeid: str) -> str:
 
 REPOSITORY = TESTS.parent
 REAL_SLIDE = REPOSITORY.parent / "shared" / "slides" / "CMU-1-Small-Region.svs"
+
+
+@pytest.fixture
+def start_program() -> Iterator[Callable[..., subprocess.Popen[Any]]]:
+    """Starts programs as `subprocess.Popen` does. What a test that failed leaves running is ended, and what it leaves
+    open is closed; otherwise the next test would be blamed for it."""
+    started = []
+
+    def start(*arguments: Any, **options: Any) -> subprocess.Popen[Any]:
+        started.append(subprocess.Popen(*arguments, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
 
 
 @pytest.fixture(scope="session")

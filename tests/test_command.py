@@ -97,10 +97,10 @@ def test_an_unexpected_error_keeps_its_traceback(tmp_path):
 
 
 def test_a_script_that_is_asked_to_end_leaves_nothing_behind(tmp_path):
-    with script(tmp_path / "f", 10, 60) as process:
+    with script(tmp_path / "f", 10, 600) as process:
         assert process.stdout.readline() == "written\n"
         process.send_signal(signal.SIGTERM)
-        told = process.communicate(timeout=20)[1]
+        told = process.communicate(timeout=120)[1]
     assert process.returncode == 128 + signal.SIGTERM
     assert told == "error: ended by a signal\n"
     assert list(tmp_path.iterdir()) == []

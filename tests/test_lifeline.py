@@ -22,7 +22,7 @@ import os, time
 from slidemill.command import run
 def main():
     print(os.getpid(), flush=True)
-    time.sleep(60)
+    time.sleep(600)
 run(main)
 """
 
@@ -42,7 +42,7 @@ def lives(pid):
 
 
 def ended(pid):
-    for _ in range(200):
+    for _ in range(2400):
         if not lives(pid):
             return True
         time.sleep(0.05)
@@ -78,5 +78,5 @@ def test_who_is_not_of_this_machine_is_not_looked_for(files, tied):
 def test_a_number_that_another_process_has_by_now_is_not_the_workflow(files):
     numbering = lifeline._numbering()
     environment = os.environ | {lifeline.VARIABLE: f"{numbering} {os.getpid()} 1"}  # started at another time
-    waiter = subprocess.run([sys.executable, str(files / "waiter.py")], env=environment, check=False, timeout=30)
+    waiter = subprocess.run([sys.executable, str(files / "waiter.py")], env=environment, check=False, timeout=300)
     assert waiter.returncode == 128 + signal.SIGTERM

@@ -211,14 +211,14 @@ def command(cohort, small, folder):
     return [*map(str, [sys.executable, SCRIPT, *slides, *outputs, "--entries", json.dumps(entry and {"small": entry})])]
 
 
-def test_a_killed_job_goes_on_to_the_same_bytes(cohort, small, tmp_path):
+def test_a_killed_job_goes_on_to_the_same_bytes(cohort, small, tmp_path, start_program):
     cohort.extract(small, to=tmp_path / "whole")
     # Two slides are finished when a slide that never ends is reached: a FIFO that nobody writes to.
     slow = replace(cohort, slides=dict(cohort.slides))
     endless = tmp_path / "endless.svs"
     os.mkfifo(endless)
     slow.slides["fine"] = endless
-    process = subprocess.Popen(command(slow, small, tmp_path))
+    process = start_program(command(slow, small, tmp_path))
     kept = tmp_path / "kept" / "small"
     while not all((kept / f"{slide_id}.zarr.zip").exists() for slide_id in ("A", "empty")):
         assert process.poll() is None
@@ -242,9 +242,9 @@ def test_what_is_kept_of_other_weights_is_made_anew(cohort, small, tmp_path):
     assert features_in(tmp_path, other, "A").summary.weights_sha256 == file_sha256(other.file)
 
 
-def test_two_copies_of_a_job_may_run_side_by_side(cohort, small, tmp_path):
+def test_two_copies_of_a_job_may_run_side_by_side(cohort, small, tmp_path, start_program):
     cohort.extract(small, to=tmp_path / "alone")
-    both = [subprocess.Popen(command(cohort, small, tmp_path)) for _ in range(2)]
+    both = [start_program(command(cohort, small, tmp_path)) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     assert contents(tmp_path / "small") == contents(tmp_path / "alone" / "small")
     assert contents(tmp_path / "kept") == {}

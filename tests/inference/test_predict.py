@@ -150,7 +150,7 @@ def test_a_slide_that_was_set_aside_needs_no_tensorflow(model_file, tmp_path):
     files = ["--slide", "bad", "--tiles", tmp_path, "--model", model_file, "--kept", tmp_path / "kept"]
     files += ["--predictions", job.output.parent]
     command = [sys.executable, "-c", program, SCRIPT, *files]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert finished.stdout.split() == ["False", "False"]
     predictions = read_predictions(job.output)
     assert predictions.scores.shape == (0, 3)
@@ -211,14 +211,14 @@ def test_a_copy_of_the_job_may_move_what_this_one_has_written(model_file, tmp_pa
 
 
 @pytest.mark.slow
-def test_two_copies_of_the_job_at_the_same_time(model_file, tmp_path):
+def test_two_copies_of_the_job_at_the_same_time(model_file, tmp_path, start_program):
     names = ["s1", "s22", "s333", "s4444"]
     jobs = [slide(tmp_path, name, tiles=6) for name in names]
     command = [sys.executable, SCRIPT, "--tiles", tmp_path, "--model", model_file, "--kept", tmp_path / "kept"]
     command += ["--predictions", tmp_path / "predictions", *(part for name in names for part in ("--slide", name))]
-    first = subprocess.Popen(command)
+    first = start_program(command)
     time.sleep(0.5)
-    second = subprocess.Popen(command)
+    second = start_program(command)
     assert (first.wait(), second.wait()) == (0, 0)
     together = [job.output.read_bytes() for job in jobs]
     predict_slides(jobs, model_file)

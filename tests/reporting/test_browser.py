@@ -81,7 +81,7 @@ def report(tmp_path_factory):
 def _browse(folder, page, *options):
     """Open a page; its final DOM and what the browser wrote on its console."""
     command = [CHROMIUM, *OPTIONS, f"--user-data-dir={folder / 'profile'}", *options, page.as_uri()]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return run.stdout, [line for line in run.stderr.splitlines() if "CONSOLE" in line]
 
 

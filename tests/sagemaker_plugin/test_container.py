@@ -111,18 +111,18 @@ def save(*_):
     sys.exit(75)
 signal.signal(signal.SIGTERM, save)
 open("ready", "w").close()
-time.sleep(60)
+time.sleep(600)
 """
 
 
-def test_sigterm_goes_to_the_program_and_not_to_the_shells_around_it(tmp_path):
+def test_sigterm_goes_to_the_program_and_not_to_the_shells_around_it(tmp_path, start_program):
     (tmp_path / "program.py").write_text(GRACEFUL)
     command = f"bash -c '{sys.executable} program.py; echo ended with $?; exit 3'; exit $?"
-    process = subprocess.Popen(["bash", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    process = start_program(["bash", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     while not (tmp_path / "ready").exists():
         time.sleep(0.05)
     stop_workers(process.pid)
-    assert process.communicate(timeout=20)[0] == "ended with 75\n"
+    assert process.communicate(timeout=120)[0] == "ended with 75\n"
     assert process.returncode == 3
     assert (tmp_path / "saved").exists()
 

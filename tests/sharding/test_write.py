@@ -66,7 +66,7 @@ def shard_tiles(cohort, output, *, ranks=1, expect=None, shards=2):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
 

@@ -46,7 +46,7 @@ def large_gdc(tmp_path):
 
 
 @pytest.fixture
-def start(large_gdc, gdc_client, tmp_path):
+def start(large_gdc, gdc_client, tmp_path, start_program):
     """Starts the script that downloads the large file."""
     served = next(iter(large_gdc.files.values()))
     command = [sys.executable, SCRIPT, "--file-id", served.file_id, "--filename", served.name, "--md5", served.md5]
@@ -54,7 +54,7 @@ def start(large_gdc, gdc_client, tmp_path):
     command += ["--output", tmp_path / "S.svs", "--connections", "2"]
 
     def call(**environment):
-        return subprocess.Popen(
+        return start_program(
             command, env=os.environ | environment, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
 
@@ -75,7 +75,7 @@ def stand_ins(folder):
     return found
 
 
-def wait_until(reached, seconds=60.0):
+def wait_until(reached, seconds=120.0):
     ends = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < ends, "it did not come to that"
@@ -170,7 +170,7 @@ def test_when_the_download_is_ended_nothing_of_it_lives_on(start, large_gdc, tmp
     process.send_signal(number)
     process.communicate()
     assert process.returncode != 0
-    wait_until(lambda: stand_ins(folder) == [], seconds=20)
+    wait_until(lambda: stand_ins(folder) == [])
 
 
 def test_one_that_falls_silent_is_ended_with_all_its_processes(download, gdc, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 SCRIPT = Path(__file__).parents[3] / "scripts" / "download_slide.py"
 
 
-def test_killed_in_mid_download_and_run_again(gdc, tmp_path):
+def test_killed_in_mid_download_and_run_again(gdc, tmp_path, start_program):
     served = next(iter(gdc.files.values()))
     gdc.faults.append("stall")  # the server gives half of it and falls silent
     output, folder = tmp_path / "slides" / "S.svs", tmp_path / "on-the-way"
@@ -18,7 +18,7 @@ def test_killed_in_mid_download_and_run_again(gdc, tmp_path):
     command += ["--client", "https"]
     half = -(-served.size // 2)
     progress = folder / f"{served.file_id}.partial.progress"
-    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    first = start_program(command, stderr=subprocess.DEVNULL)
     while not progress.exists() or int((progress.read_text() or "0 0").split()[1]) < half:
         assert first.poll() is None
         time.sleep(0.02)
