@@ -16,15 +16,16 @@ import click
 import numpy as np
 import simplejpeg
 
+from slidemill.classifier.augment import Augmentation, augmented
+from slidemill.classifier.input import train_batches
+from slidemill.classifier.source import FileShards
+from slidemill.classifier.tiles import TileShape, decode_tile, model_input
 from slidemill.records import RecordWriter, encode_example
 from slidemill.slides import open_slide, read_square
 from slidemill.slides.synthetic.recipe import Recipe
 from slidemill.slides.synthetic.slide import synthesize_slide
-from slidemill.training.augment import Augmentation, augmented
 from slidemill.training.backend import configure, tf
-from slidemill.training.input import Batch, train_batches
-from slidemill.training.source import FileShards
-from slidemill.training.tiles import TileShape, decode_tile, model_input
+from slidemill.training.method import Batch
 from slidemill.units import SlidePixels, TilePixels
 
 TILES = 256
@@ -113,7 +114,7 @@ def pipeline(shard: Path, shape: TileShape, threads: int) -> Iterable[Batch]:
 
 def on_device(batches: Iterable[Batch], work: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Iterable[object]:
     """What the device does with batches before the model computes."""
-    return (work(images, draws) for images, draws, *_ in batches)
+    return (work(*batch.inputs) for batch in batches)
 
 
 def augmentation(shape: TileShape, chosen: Augmentation) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:

@@ -41,13 +41,13 @@ def main(
     architecture: str, input_size: int, tiles: int, slides: int, batch_size: int, threads: int, repeats: int
 ) -> None:
     start = time.perf_counter()
+    from slidemill.classifier.models import build_model
+    from slidemill.classifier.tiles import TileShape, decode_tile, model_input
     from slidemill.inference.scoring import RecordScorer
     from slidemill.records import parse_example, read_records
     from slidemill.training.backend import configure
     from slidemill.training.description import ModelDescription
     from slidemill.training.model_file import load_model, save_model
-    from slidemill.training.models import build_model
-    from slidemill.training.tiles import TileShape, decode_tile, model_input
     from slidemill.units import TilePixels
 
     configure(threads)

@@ -49,19 +49,20 @@ def measured(ranks: int, options: list[str]) -> tuple[float, float]:
 
 def run_rank(architecture: str, input_size: int, batch_size: int) -> None:
     """Time the training step alone on random tiles, with and without the exchange in turns; rank 0 prints."""
+    from slidemill.classifier.augment import DRAWS
+    from slidemill.classifier.models import build_model
+    from slidemill.classifier.step import tile_learning
+    from slidemill.classifier.tiles import TileShape
     from slidemill.training import ranks
-    from slidemill.training.augment import DRAWS
     from slidemill.training.backend import configure, keras, tf
-    from slidemill.training.models import build_model
     from slidemill.training.step import train_step
-    from slidemill.training.tiles import TileShape
     from slidemill.units import TilePixels
 
     ranks.connect(int(os.environ["OMPI_COMM_WORLD_SIZE"]))
     configure(1)
     images = tf.cast(tf.random.uniform((batch_size, input_size, input_size, 3), 0, 256, tf.int32), tf.uint8)
     draws = tf.random.uniform((batch_size, DRAWS))
-    batch = (images, draws, tf.zeros(batch_size, tf.int64), tf.constant(1e-3), tf.constant(0.0))
+    batch = ((images, draws), tf.zeros(batch_size, tf.int64), tf.constant(1e-3), tf.constant(0.0))
     steps = []
     exchange = ranks.averaging, ranks.added
     for averaging, added in (exchange, (_own_gradients, _own_value)):
@@ -69,7 +70,8 @@ def run_rank(architecture: str, input_size: int, batch_size: int) -> None:
         model = build_model(architecture, input_size=input_size, class_count=3)
         optimizer = keras.optimizers.Adam()
         optimizer.build(model.trainable_variables)
-        steps.append(train_step(model, optimizer, TileShape(TilePixels(input_size), input_size)))
+        learning = tile_learning(model, TileShape(TilePixels(input_size), input_size))
+        steps.append(train_step(learning, optimizer))
         for _ in range(WARM_UP_STEPS):
             steps[-1](*batch)
     times: tuple[list[float], list[float]] = ([], [])

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from slidemill.classifier.fifo_lists import write_fifo_lists
 from slidemill.command import run
-from slidemill.training.fifo_lists import write_fifo_lists
 
 
 @click.command(help=__doc__)

@@ -5,15 +5,16 @@ from typing import Any
 
 import click
 
+from slidemill.classifier.parameters import ClassifierParameters
 from slidemill.command import run
-from slidemill.training.parameters import CHOICES, RankSetup, TrainingOutputs, TrainingParameters
+from slidemill.training.parameters import RankSetup, TrainingOutputs
 from slidemill.training.tracking import tracking_uri
 
 _FILE = click.Path(path_type=Path)
 
 
 def _choice(name: str) -> click.Choice[str]:
-    return click.Choice(CHOICES[name])
+    return click.Choice(ClassifierParameters.CHOICES[name])
 
 
 @click.command()
@@ -67,13 +68,13 @@ def main(
     **chosen: Any,
 ) -> None:
     """Train a tile classifier on the shards of a plan."""
-    parameters = TrainingParameters(**chosen)
+    parameters = ClassifierParameters(**chosen)
     outputs = TrainingOutputs(model=model, history=history, checkpoint=checkpoint)
     # TensorFlow takes seconds to import: only once the arguments are right.
-    from slidemill.training.session import train
+    from slidemill.classifier.method import train_classifier
 
-    setup = RankSetup(expect_ranks, threads, fifo_folder, log_folder, tracking_uri(tracking, tracking_folder))
-    train(plan, outputs, parameters, setup)
+    setup = RankSetup(expect_ranks, threads, log_folder, tracking_uri(tracking, tracking_folder))
+    train_classifier(plan, outputs, parameters, setup, fifo_folder=fifo_folder)
 
 
 if __name__ == "__main__":

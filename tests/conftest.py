@@ -1,8 +1,10 @@
 """What tests of several stages share."""
 
+import os
 import random
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -109,3 +111,18 @@ def one_thread() -> None:
     from slidemill.training.backend import configure
 
     configure(1)
+
+
+@pytest.fixture(scope="session")
+def python_on_ranks():
+    """Run a Python program on connected ranks and return the finished process."""
+    mpirun = Path(sys.executable).parent / "mpirun"
+    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+    def run(ranks, *arguments, environment=None):
+        launcher = [mpirun, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
+        command = [*launcher, sys.executable, *map(str, arguments)]
+        own = os.environ | as_root | (environment or {})
+        return subprocess.run(command, env=own, capture_output=True, text=True, timeout=300, check=False)
+
+    return run

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from slidemill.classifier.models import build_model
+from slidemill.classifier.tiles import TileShape, decode_tile, model_input
 from slidemill.inference import batch, scoring
 from slidemill.inference.batch import SlidesFailedError, predict_batch
 from slidemill.inference.predict import SlideJob, StaleTilesError, TileMismatchError, predict_slides
@@ -20,8 +22,6 @@ from slidemill.tiling.store import StoreSummary, TileStore, read_store, write_st
 from slidemill.training.backend import keras
 from slidemill.training.description import ModelDescription, ModelFileError
 from slidemill.training.model_file import load_model, save_model
-from slidemill.training.models import build_model
-from slidemill.training.tiles import TileShape, decode_tile, model_input
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "predict_slides.py"
 CLASSES = ("A", "B", "C")

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from slidemill.classifier.fifo_lists import write_fifo_lists
+from slidemill.classifier.plan import FORMAT, read_plan
 from slidemill.records import FifoChannel, RecordWriter
-from slidemill.training.fifo_lists import write_fifo_lists
-from slidemill.training.plan import FORMAT, read_plan
 
 from .standin.channels import Pipe, Source
 from .standin.handle import BUCKET

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from slidemill.classifier.augment import DRAWS, Augmentation
+from slidemill.classifier.models import build_model
+from slidemill.classifier.step import StepOptions, tile_learning
+from slidemill.classifier.tiles import TileShape
 from slidemill.training import ranks
-from slidemill.training.augment import DRAWS, Augmentation
 from slidemill.training.backend import keras, tf
-from slidemill.training.models import build_model, classifier
-from slidemill.training.step import StepOptions, train_step
-from slidemill.training.tiles import TileShape
+from slidemill.training.head import classifier
+from slidemill.training.step import train_step
 
 AUGMENTATION = Augmentation(colour_jitter=0.05)
 STEPS = 10
@@ -37,10 +39,10 @@ def tallies_of_a_step(part: slice) -> dict[str, np.ndarray]:
     model = model_without_batch_statistics()
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
-    step = train_step(model, optimizer, TileShape(24, 10))
+    step = train_step(tile_learning(model, TileShape(24, 10)), optimizer)
     images = tf.random.stateless_uniform((16, 12, 12, 3), (1, 2), 0, 256, tf.int32)
     labels = tf.zeros(16, tf.int64)
-    tiles = (images[part], tf.ones((BATCH_PER_RANK, DRAWS)), labels[part])
+    tiles = ((images[part], tf.ones((BATCH_PER_RANK, DRAWS))), labels[part])
     own, of_all, stopping = step(*tiles, tf.constant(0.01), tf.constant(float(ranks.is_first())))
     return {"own_tally": own.numpy(), "tally_of_all": of_all.numpy(), "stopping": stopping.numpy()}
 
@@ -51,14 +53,15 @@ def weights_after_training(part: slice, **options: Any) -> np.ndarray:
     model = model_without_batch_statistics()
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
-    step = train_step(model, optimizer, TileShape(24, 10), StepOptions(augmentation=AUGMENTATION, **options))
+    learning = tile_learning(model, TileShape(24, 10), StepOptions(augmentation=AUGMENTATION))
+    step = train_step(learning, optimizer, **options)
     generator = np.random.default_rng(6)
     for _ in range(STEPS):
         images = generator.integers(0, 256, (2 * BATCH_PER_RANK, 12, 12, 3), np.uint8)
         draws = generator.uniform(size=(2 * BATCH_PER_RANK, DRAWS)).astype(np.float32)
         labels = generator.integers(3, size=2 * BATCH_PER_RANK)
-        tiles = (tf.constant(array[part]) for array in (images, draws, labels))
-        step(*tiles, tf.constant(0.01), tf.constant(0.0))
+        *tiles, labels = (tf.constant(array[part]) for array in (images, draws, labels))
+        step(tuple(tiles), labels, tf.constant(0.01), tf.constant(0.0))
     return np.concatenate([np.ravel(variable) for variable in model.variables])
 
 

@@ -1,6 +1,5 @@
 import dataclasses
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,22 +12,17 @@ from slidemill.training.checkpoint import (
     save_checkpoint,
 )
 from slidemill.training.history import EpochRow
-from slidemill.training.parameters import OPERATIONAL, TrainingParameters
+from slidemill.training.parameters import TrainingParameters
 
-PARAMETERS = TrainingParameters(
-    architecture="small_cnn", input_size=128, epochs=8, batch_size=16, learning_rate=0.001, seed=1
-)
-RUN = {"plan_sha256": "ab", "weights_sha256": "", "software": {"keras": "3"}}
+PARAMETERS = TrainingParameters(epochs=8, batch_size=16, learning_rate=0.001, seed=1)
+RUN = {"data_sha256": "ab", "weights_sha256": "", "software": {"keras": "3"}}
 OTHERS = {
-    "architecture": "ResNet50",
-    "input_fit": "crop",
     "optimizer": "sgd",
     "decay": "step",
     "class_weights": "balanced",
     "precision": "float16",
     "compression": "fp16",
     "label_smoothing": 0.5,
-    "colour_jitter": 0.5,
     "decay_factor": 0.5,
     "frozen_epochs": 3,
 }
@@ -70,13 +64,13 @@ def test_file_is_named_as_asked_and_nothing_is_left_beside_it(saved):
 @pytest.mark.parametrize(
     "change",
     [
-        {"plan_sha256": "another plan"},
+        {"data_sha256": "other data"},
         {"weights_sha256": "cd"},
         {"software": {"keras": "4"}},
         *(
             {"parameters": {field.name: OTHERS.get(field.name, 7)}}
             for field in dataclasses.fields(TrainingParameters)
-            if field.name not in (*OPERATIONAL, "weights")
+            if field.name not in TrainingParameters.OPERATIONAL
         ),
     ],
 )
@@ -85,11 +79,11 @@ def test_checkpoint_of_another_training_is_not_used(saved, change, caplog):
     parameters = dataclasses.replace(PARAMETERS, **change.get("parameters", {}))
     run = RUN | {key: value for key, value in change.items() if key != "parameters"}
     assert load_checkpoint(saved, fingerprint(parameters, **run)) is None
-    assert "other shards or parameters; not used" in caplog.text
+    assert "other data or parameters; not used" in caplog.text
 
 
 def test_how_often_checkpoints_are_written_does_not_matter_for_them(saved):
-    often = dataclasses.replace(PARAMETERS, checkpoint_steps=3, stall_seconds=9, weights=Path("moved.keras"))
+    often = dataclasses.replace(PARAMETERS, checkpoint_steps=3, stall_seconds=9)
     assert load_checkpoint(saved, fingerprint(often, **RUN))
 
 

@@ -3,10 +3,10 @@ import zipfile
 import numpy as np
 import pytest
 
+from slidemill.classifier.models import build_model
 from slidemill.training.backend import keras
 from slidemill.training.description import ModelDescription, ModelFileError, read_description
 from slidemill.training.model_file import load_model, save_model
-from slidemill.training.models import build_model
 
 DESCRIPTION = ModelDescription("small_cnn", ("A", "B", "C"), 64, 0.5, 32, "resize", "ab", {"keras": "3"})
 

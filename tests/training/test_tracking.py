@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from slidemill.classifier.models import build_model
 from slidemill.training import tracking
 from slidemill.training.description import ModelDescription
 from slidemill.training.history import EpochRow, StepRow
 from slidemill.training.mlflow_run import TrackedRun
 from slidemill.training.model_file import save_model
-from slidemill.training.models import build_model
 from slidemill.training.preemption import PreemptedError
 from slidemill.training.tracking import Tracker, tracking_uri
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slidemill.classifier.architectures import check_architecture
+from slidemill.classifier.parameters import ClassifierParameters
 from slidemill.cohort.gdc.address import check_address
 from slidemill.config.labels import label_problems, localisation_problems, sampling_problems
 from slidemill.config.weights import weights_problems
 from slidemill.errors import SlidemillError
 from slidemill.features.spec import EMBEDDED
-from slidemill.training.architectures import check_architecture
-from slidemill.training.parameters import TrainingParameters
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -91,7 +91,7 @@ def _training_problems(config: Mapping[str, Any]) -> Iterator[str]:
     training = config["training"]
     own = {key: value for key, value in training.items() if key not in ("tracking", "weights")}
     weights = Path(training["weights"]) if training["weights"] else None
-    yield from _refused(lambda: TrainingParameters(**own, weights=weights, seed=config["seed"]))
+    yield from _refused(lambda: ClassifierParameters(**own, weights=weights, seed=config["seed"]))
     yield from _refused(lambda: check_architecture(training["architecture"], training["input_size"]))
     if training["frozen_epochs"] and weights is None:
         yield (

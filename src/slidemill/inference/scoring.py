@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from slidemill.classifier.input import prefetched
+from slidemill.classifier.tiles import TileShape, decode_tile, model_input
 from slidemill.errors import SlidemillError
 from slidemill.inference.scorer import ScoredTiles
 from slidemill.training.backend import configure, tf
 from slidemill.training.description import ModelDescription
-from slidemill.training.input import prefetched
 from slidemill.training.model_file import load_model
-from slidemill.training.tiles import TileShape, decode_tile, model_input
 from slidemill.units import TilePixels
 
 _FEATURES = {

@@ -121,10 +121,11 @@ def fit_probe(
         chosen = best_trial(rows)
         write_history(outputs.history, rows)
         write_text(outputs.facts, json.dumps(_facts(data, inputs, parameters, exclude, chosen), indent=1) + "\n")
-        from slidemill.probe.model import probe_model, software  # imports TensorFlow, which takes seconds
+        from slidemill.probe.model import probe_model  # imports TensorFlow, which takes seconds
         from slidemill.training.model_file import save_model
+        from slidemill.training.software import software
 
-        description = _description(data, classes, software())
+        description = _description(data, classes, software("numpy", "scipy"))
         save_model(outputs.model, probe_model(standardisation, best), description)
         tracker.keep(outputs.model, description, outputs.history, outputs.facts)
     _log.info("%s: l2 %g, validation loss %.4f", outputs.model, chosen.l2, chosen.validation_loss)

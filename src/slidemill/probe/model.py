@@ -1,13 +1,10 @@
 """The Keras model of a probe; imports TensorFlow."""
 
-import importlib.metadata
-
 import numpy as np
 
-import slidemill
 from slidemill.probe.regression import Coefficients, Standardisation
-from slidemill.training.backend import keras, tf
-from slidemill.training.models import classifier, head_variables
+from slidemill.training.backend import keras
+from slidemill.training.head import classifier, head_variables
 
 
 def probe_model(standardisation: Standardisation, coefficients: Coefficients) -> keras.Model:
@@ -25,10 +22,3 @@ def probe_model(standardisation: Standardisation, coefficients: Coefficients) ->
     for variable, values in zip(head_variables(model), (coefficients.weights, coefficients.intercepts), strict=True):
         variable.assign(values)
     return model
-
-
-def software() -> dict[str, str]:
-    """The versions of what a probe depends on."""
-    # slidemill need not be installed where its sources are used in their place, and tensorflow may be tensorflow-cpu.
-    installed = {"slidemill": slidemill.__version__, "tensorflow": tf.__version__, "keras": keras.__version__}
-    return installed | {name: importlib.metadata.version(name) for name in ("numpy", "scipy")}

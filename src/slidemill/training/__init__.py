@@ -1,5 +1,5 @@
-"""Training of a tile classifier on one shard of tiles per rank.
+"""The engine of a training on ranks: epochs, schedules, checkpoints, tracking. What learns, a method brings (`method`).
 
-Nothing is imported here: `training.description`, `parameters`, `plan`, `schedule`, `history` and `checkpoint` are used
-without TensorFlow; `backend` and what builds on it import TensorFlow.
+Nothing is imported here: `training.description`, `parameters`, `schedule`, `history` and `checkpoint` are used without
+TensorFlow; `backend` and what builds on it import TensorFlow.
 """

@@ -1,7 +1,7 @@
 """The state of a training, after an epoch or inside it, in one NumPy .npz file without pickles.
 
 The position in the data is a number of steps: shuffling and augmentation follow from the seed, the epoch and the place
-of a tile alone.
+of an example alone.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import numpy as np
 from slidemill.atomic import atomic_path
 from slidemill.machine import machine_trouble
 from slidemill.training.history import EpochRow
-from slidemill.training.parameters import OPERATIONAL, TrainingParameters
+from slidemill.training.parameters import TrainingParameters
 
 _log = logging.getLogger(__name__)
 
@@ -52,14 +52,14 @@ class Checkpoint:
 
 
 def fingerprint(
-    parameters: TrainingParameters, *, plan_sha256: str, weights_sha256: str, software: dict[str, str]
+    parameters: TrainingParameters, *, data_sha256: str, weights_sha256: str, software: dict[str, str]
 ) -> str:
     """A hash of all that decides what is learned: a checkpoint of another training is of no use.
 
     The number of ranks is not among it: a training may go on with another one.
     """
-    chosen = {name: value for name, value in asdict(parameters).items() if name not in (*OPERATIONAL, "weights")}
-    facts = {"parameters": chosen, "plan": plan_sha256, "weights": weights_sha256, "software": software}
+    chosen = {name: value for name, value in asdict(parameters).items() if name not in parameters.OPERATIONAL}
+    facts = {"parameters": chosen, "data": data_sha256, "weights": weights_sha256, "software": software}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -94,7 +94,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
         _log.warning("%s: damaged checkpoint (%s); not used", path, error)
         return None
     if checkpoint.fingerprint != fingerprint:
-        _log.info("%s: checkpoint of a training with other shards or parameters; not used", path)
+        _log.info("%s: checkpoint of a training with other data or parameters; not used", path)
         return None
     return checkpoint
 
@@ -102,7 +102,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
 def choose_checkpoint(epoch: Checkpoint | None, step: Checkpoint | None, *, ranks: int) -> Checkpoint | None:
     """The state to go on from: the later one, but inside an epoch only on as many ranks as before.
 
-    With another number of ranks the tiles of an epoch come in other batches, so that it can only start anew.
+    With another number of ranks the examples of an epoch come in other batches, so that it can only start anew.
     """
     usable = [one for one in (epoch, step) if one and (one.step == 0 or len(one.ranks) == ranks)]
     return max(usable, key=lambda one: (len(one.history), one.step), default=None)

@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from slidemill.errors import SlidemillError
 from slidemill.machine import machine_trouble
-from slidemill.training.parameters import InputFit
 
 ENTRY = "slidemill.json"
 
 Method = Literal["tiles", "probe"]
+InputFit = Literal["resize", "crop"]
 
 # Zip entries need a date; a fixed one (the earliest that the format knows) keeps equal models equal in bytes.
 NO_DATE = (1980, 1, 1, 0, 0, 0)

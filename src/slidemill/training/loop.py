@@ -1,7 +1,7 @@
 """The epoch: the same number of training steps on all ranks, and a validation."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from slidemill.training import ranks
 from slidemill.training.auc import macro_auc
 from slidemill.training.backend import keras, tf
 from slidemill.training.history import EpochRow, StepRow
-from slidemill.training.input import Batch, Batches
+from slidemill.training.method import Batch
 from slidemill.training.schedule import LearningRateSchedule
 from slidemill.training.step import TrainStep, ValidationStep
 
@@ -22,17 +22,18 @@ _NAMED_SLIDES = 20
 class DivergedError(SlidemillError):
     """A loss that is no number any more."""
 
-    def __init__(self, epoch: int, step: int, slides: tuple[str, ...]) -> None:
-        super().__init__(epoch, step, slides)
+    def __init__(self, epoch: int, step: int, examples: str, slides: tuple[str, ...]) -> None:
+        super().__init__(epoch, step, examples, slides)
         self.epoch = epoch
         self.step = step
+        self.examples = examples
         self.slides = slides
 
     def __str__(self) -> str:
         named = ", ".join(self.slides[:_NAMED_SLIDES]) + (", ..." if len(self.slides) > _NAMED_SLIDES else "")
         return (
-            f"the loss in step {self.step} of epoch {self.epoch} is not a finite number; its tiles are of the slides: "
-            f"{named}. Look at these slides, or lower training.learning_rate."
+            f"the loss in step {self.step} of epoch {self.epoch} is not a finite number; its {self.examples} are of "
+            f"the slides: {named}. Look at these slides, or lower training.learning_rate."
         )
 
 
@@ -43,7 +44,7 @@ class Position:
     Attributes:
         epoch: from 0 on.
         step: number of finished steps of the epoch.
-        tally: of this rank's tiles of these steps, (3,) float64.
+        tally: of this rank's examples of these steps, (3,) float64.
     """
 
     epoch: int
@@ -78,23 +79,25 @@ class EpochLoop:
         schedule: learning rate and number of steps.
         first_epoch: the epoch with which the schedule starts.
         signals: what happens between steps.
+        examples: what the examples are called.
     """
 
     model: keras.Model
     train_step: TrainStep
     validation_step: ValidationStep
     batches: Iterator[Batch]
-    validation: Batches
+    validation: Iterable[Batch]
     schedule: LearningRateSchedule
     first_epoch: int
     signals: Signals
+    examples: str
 
     def run(self, start: Position) -> EpochRow:
         """Train one epoch from a position to its end, and validate; afterwards all ranks hold the same model.
 
         Raises:
             DivergedError: the loss is not finite.
-            ShardDataError: a shard is missing, damaged or shorter than planned.
+            SlidemillError: what the batches raise.
         """
         end = self._train(start)
         train_loss, train_accuracy = _means(ranks.total(end.tally))
@@ -117,31 +120,33 @@ class EpochLoop:
         )
         with bar:
             for step in range(start.step, self.schedule.steps_per_epoch):
-                images, draws, labels, slides = next(self.batches)
+                batch = next(self.batches)
                 rate = self.schedule.at(self._scheduled(start.epoch, step))
                 asked = tf.constant(float(self.signals.stopping()))
-                tally, of_all, stopping = self.train_step(images, draws, labels, tf.constant(rate, tf.float32), asked)
+                tally, of_all, stopping = self.train_step(
+                    batch.inputs, batch.labels, tf.constant(rate, tf.float32), asked
+                )
                 if not math.isfinite(tally[0]):
-                    raise DivergedError(start.epoch + 1, step + 1, _names(slides))
+                    raise self._diverged(start.epoch, step + 1, batch)
                 position = Position(start.epoch, step + 1, position.tally + tally.numpy())
                 self.signals.learned(self._step_row(position, rate, of_all.numpy()))
                 self.signals.after_step(position, int(stopping))
                 bar.update()
-                tiles_per_second = (bar.format_dict["rate"] or 0.0) * float(tally[2]) * ranks.count()
-                bar.set_postfix_str(f"{tiles_per_second:.0f} tiles/s", refresh=False)
+                per_second = (bar.format_dict["rate"] or 0.0) * float(of_all[2])
+                bar.set_postfix_str(f"{per_second:.0f} {self.examples}/s", refresh=False)
         return position
 
     def _validate(self, end: Position) -> tuple[np.ndarray, float]:
-        """The tally of all ranks, and the AUC over the tiles of all ranks."""
+        """The tally of all ranks, and the AUC over the examples of all ranks."""
         tally = np.zeros(3)
         scores, truth = [], []
-        for images, labels, slides in self.validation:
-            batch_tally, batch_scores = self.validation_step(images, labels)
+        for batch in self.validation:
+            batch_tally, batch_scores = self.validation_step(batch.inputs, batch.labels)
             if not math.isfinite(batch_tally[0]):
-                raise DivergedError(end.epoch + 1, end.step, _names(slides))
+                raise self._diverged(end.epoch, end.step, batch)
             tally = tally + batch_tally.numpy()
             scores.append(batch_scores.numpy())
-            truth.append(labels.numpy())
+            truth.append(batch.labels.numpy())
             stopping = ranks.total(np.float32(self.signals.stopping()))
             self.signals.after_step(end, int(stopping))
         gathered = ranks.gathered(np.concatenate(scores)), ranks.gathered(np.concatenate(truth))
@@ -151,15 +156,15 @@ class EpochLoop:
         step = position.epoch * self.schedule.steps_per_epoch + position.step
         return StepRow(step, learning_rate, *_means(tally))
 
+    def _diverged(self, epoch: int, step: int, batch: Batch) -> DivergedError:
+        slides = tuple(sorted({name.decode() for name in batch.slides.numpy()}))
+        return DivergedError(epoch + 1, step, self.examples, slides)
+
     def _scheduled(self, epoch: int, step: int) -> int:
         return (epoch - self.first_epoch) * self.schedule.steps_per_epoch + step
 
 
 def _means(tally: np.ndarray) -> tuple[float, float]:
-    """Loss and accuracy over the tiles of all ranks, so that each counts once, however many each rank has."""
-    loss, correct, tiles = tally
-    return float(loss / tiles), float(correct / tiles)
-
-
-def _names(slides: tf.Tensor) -> tuple[str, ...]:
-    return tuple(sorted({name.decode() for name in slides.numpy()}))
+    """Loss and accuracy over the examples of all ranks, so that each counts once, however many each rank has."""
+    loss, correct, examples = tally
+    return float(loss / examples), float(correct / examples)

@@ -1,29 +1,17 @@
-"""What the user chooses of a training, where its results go, and how a rank runs."""
+"""What the user chooses of any training, where its results go, and how a rank runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from slidemill.errors import SlidemillError
 
-InputFit = Literal["resize", "crop"]
 OptimizerName = Literal["adam", "sgd", "rmsprop"]
 Decay = Literal["cosine", "step"]
 ClassWeights = Literal["none", "balanced"]
 Precision = Literal["float32", "float16", "bfloat16"]
 Compression = Literal["none", "fp16"]
-
-CHOICES = {
-    "input_fit": get_args(InputFit),
-    "optimizer": get_args(OptimizerName),
-    "decay": get_args(Decay),
-    "class_weights": get_args(ClassWeights),
-    "precision": get_args(Precision),
-    "compression": get_args(Compression),
-}
-
-# These do not decide what is learned, so that a checkpoint outlives their change.
-OPERATIONAL = ("checkpoint_steps", "stall_seconds")
 
 
 class TrainingParameterError(SlidemillError):
@@ -41,44 +29,45 @@ class TrainingParameterError(SlidemillError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingParameters:
-    """How a model is trained.
+    """How a model is trained, whatever it is; a method may add parameters of its own.
 
     Attributes:
-        architecture: "small_cnn" or the name of a keras.applications model, such as "InceptionV3".
-        weights: file with weights to start from, None for random ones.
+        epochs: how often the examples are gone through at most.
+        batch_size: examples per rank and batch.
+        learning_rate: of one rank; multiplied by the number of ranks.
+        seed: of initial weights, shuffling and augmentation.
         frozen_epochs: epochs at the start in which only the head learns.
-        input_size: pixels; side of the model's input.
-        input_fit: "resize" tiles to the input, or "crop" a part (at random for training, else the middle).
-        colour_jitter: strength of the H&E colour jitter, 0 for none.
-        epochs: how often the train tiles are gone through at most.
-        batch_size: tiles per rank and batch.
         accumulation: batches per step; their gradients are averaged.
         optimizer: "adam", "sgd" (Nesterov momentum 0.9) or "rmsprop".
-        learning_rate: of one rank; multiplied by the number of ranks.
         warm_up_epochs: in which the learning rate rises from zero.
         decay: "cosine" down to zero, or "step".
         decay_epochs, decay_factor: "step" multiplies by the factor after each so many epochs.
-        label_smoothing: share of a tile's label that is spread over all classes.
-        class_weights: "balanced" weighs a tile by the rarity of its class among the train tiles.
+        label_smoothing: share of an example's label that is spread over all classes.
+        class_weights: "balanced" weighs an example by the rarity of its class among those to learn from.
         clip_norm: greatest length of the gradient of all weights together, None for any.
         precision: of the computation; weights are always float32.
         compression: "fp16" sends gradients between ranks in half the bytes.
         patience: epochs without a better one after which training stops, None for never.
         checkpoint_steps: steps between checkpoints inside an epoch, None for none.
         stall_seconds: a training that does not move for so long is ended.
-        seed: of initial weights, shuffling and augmentation.
     """
 
-    architecture: str
-    input_size: int
+    # What each of these may be.
+    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "optimizer": get_args(OptimizerName),
+        "decay": get_args(Decay),
+        "class_weights": get_args(ClassWeights),
+        "precision": get_args(Precision),
+        "compression": get_args(Compression),
+    }
+    # These do not decide what is learned, so that a checkpoint outlives their change.
+    OPERATIONAL: ClassVar[tuple[str, ...]] = ("checkpoint_steps", "stall_seconds")
+
     epochs: int
     batch_size: int
     learning_rate: float
     seed: int
-    weights: Path | None = None
     frozen_epochs: int = 0
-    input_fit: InputFit = "resize"
-    colour_jitter: float = 0.0
     accumulation: int = 1
     optimizer: OptimizerName = "adam"
     warm_up_epochs: float = 1.0
@@ -95,17 +84,16 @@ class TrainingParameters:
     stall_seconds: int = 600
 
     def __post_init__(self) -> None:
-        for name in ("input_size", "epochs", "batch_size", "accumulation", "patience", "checkpoint_steps"):
+        for name in ("epochs", "batch_size", "accumulation", "patience", "checkpoint_steps"):
             self._check(name, 1, float("inf"), "a whole number of at least 1")
         self._check("stall_seconds", 2, float("inf"), "at least 2 seconds")
         for name in ("learning_rate", "clip_norm", "decay_epochs"):
             self._check(name, 1e-30, 1e30, "a number above 0")
-        for name in ("colour_jitter", "label_smoothing"):
-            self._check(name, 0, 0.999, "a number from 0 to below 1")
+        self._check("label_smoothing", 0, 0.999, "a number from 0 to below 1")
         self._check("decay_factor", 1e-30, 1, "a number above 0 and up to 1")
         self._check("warm_up_epochs", 0, self.epochs, "a number of at least 0 and at most training.epochs")
         self._check("frozen_epochs", 0, self.epochs - 1, "a number of at least 0 and below training.epochs")
-        for name, choices in CHOICES.items():
+        for name, choices in self.CHOICES.items():
             if getattr(self, name) not in choices:
                 raise TrainingParameterError(name, getattr(self, name), " or ".join(choices))
 
@@ -143,14 +131,11 @@ class RankSetup:
     Attributes:
         expect_ranks: number of ranks that the launcher was asked for.
         threads: CPU threads of this rank.
-        fifo_folder: folder of the FIFOs from which tiles come, `train_0_0` and so on: the number of a rank on its host,
-            and of the pass. None for the plan's files.
         log_folder: gets a log of each rank, `rank-0.log` and so on; None for none.
         tracking: where rank 0 tells MLflow of the training, as `tracking_uri` gives it; None for nowhere.
     """
 
     expect_ranks: int
     threads: int = 1
-    fifo_folder: Path | None = None
     log_folder: Path | None = None
     tracking: str | None = None

@@ -1,28 +1,22 @@
 """The state of a training: what a checkpoint keeps of it, and how it comes back."""
 
-import hashlib
-import importlib.metadata
 import logging
 from dataclasses import dataclass, field
 
 import numpy as np
 
-import slidemill
 from slidemill import seeds
 from slidemill.training import ranks
-from slidemill.training.backend import keras, tf
+from slidemill.training.backend import keras
 from slidemill.training.checkpoint import Arrays, Checkpoint
 from slidemill.training.history import EpochRow, best_epoch
 from slidemill.training.loop import Position
-from slidemill.training.models import build_model
+from slidemill.training.loss import empty_tally
+from slidemill.training.method import Method
 from slidemill.training.optimizer import build_optimizer
 from slidemill.training.parameters import TrainingParameters
-from slidemill.training.step import empty_tally, learned_variables
-from slidemill.training.weights import load_weights
 
 _log = logging.getLogger(__name__)
-
-_SOFTWARE = ("slidemill", "tensorflow", "keras", "horovod")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +61,25 @@ class TrainingState:
     _restored: Arrays = field(default_factory=list)
 
     @classmethod
-    def fresh(cls, parameters: TrainingParameters, *, class_count: int) -> "TrainingState":
-        """The state before the first step, but for weights from a file."""
+    def fresh(cls, method: Method, parameters: TrainingParameters) -> "TrainingState":
+        """The state before the first step, but for weights that the method gives."""
         keras.utils.set_random_seed(seeds.number(parameters.seed, "initial weights") % 2**32)
-        model = build_model(
-            parameters.architecture,
-            input_size=parameters.input_size,
-            class_count=class_count,
-            precision=parameters.precision,
-        )
-        optimizer = build_optimizer(parameters, learned_variables(model, head_only=False))
+        model = method.build_model(parameters.precision)
+        optimizer = build_optimizer(parameters, list(model.trainable_variables))
         return cls(model, optimizer, history=[], position=_start_of(0), best=[])
 
-    def begin(self, parameters: TrainingParameters, checkpoint: Checkpoint | None) -> None:
-        """Take up the state that rank 0 gives, or the weights of the file that the user gives, on all ranks.
+    def begin(self, method: Method, checkpoint: Checkpoint | None) -> None:
+        """Take up the state that rank 0 gives, or the weights that the method gives, on all ranks.
 
         Args:
-            parameters: of the training.
+            method: what learns.
             checkpoint: on rank 0, None where there is none; the other ranks do not look at it.
         """
         if checkpoint and ranks.is_first():
             assign(self.model.variables, checkpoint.model)
             self.history, self.best = list(checkpoint.history), checkpoint.best
-        elif ranks.is_first() and parameters.weights:
-            load_weights(self.model, parameters.weights)
+        elif ranks.is_first():
+            method.load_weights(self.model)
         ranks.broadcast(self.model.variables)
         self.history = ranks.broadcast_object(self.history)
         shared = (checkpoint.step, checkpoint.ranks, checkpoint.optimizer) if checkpoint else (0, [], [])
@@ -102,9 +91,9 @@ class TrainingState:
             if step:
                 self.position = Position(len(self.history), step, tally)
 
-    def enter(self, phase: Phase, parameters: TrainingParameters) -> None:
-        """Make the optimizer of a phase; in the midst of the phase with the state that came back."""
-        self.optimizer = build_optimizer(parameters, learned_variables(self.model, head_only=phase.head_only))
+    def enter(self, phase: Phase, parameters: TrainingParameters, learned: list[keras.Variable]) -> None:
+        """Make the optimizer of a phase for what learns in it; in its midst with the state that came back."""
+        self.optimizer = build_optimizer(parameters, learned)
         if self._restored and (self.position.epoch, self.position.step) != (phase.first_epoch, 0):
             assign(self.optimizer.variables, self._restored)
         self._restored = []
@@ -129,26 +118,11 @@ class TrainingState:
             ranks=own,
         )
 
-    def best_model(self, parameters: TrainingParameters, *, class_count: int) -> keras.Model:
+    def best_model(self, method: Method) -> keras.Model:
         """The model of the best epoch, computing in float32 wherever it is used; on rank 0."""
-        model = build_model(parameters.architecture, input_size=parameters.input_size, class_count=class_count)
+        model = method.build_model()
         assign(model.variables, self.best)
         return model
-
-
-def software() -> dict[str, str]:
-    """The versions of what a training depends on."""
-    # slidemill need not be installed where its sources are used in their place, and tensorflow may be tensorflow-cpu.
-    installed = {"slidemill": slidemill.__version__, "tensorflow": tf.__version__, "keras": keras.__version__}
-    return {name: installed.get(name) or importlib.metadata.version(name) for name in _SOFTWARE}
-
-
-def weights_sha256(parameters: TrainingParameters) -> str:
-    """Hash of the weights that a training starts from, empty for random ones and for a file that is not there."""
-    if parameters.weights is None or not parameters.weights.is_file():
-        return ""
-    with parameters.weights.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def values(variables: list[keras.Variable]) -> Arrays:

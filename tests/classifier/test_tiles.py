@@ -3,9 +3,9 @@ import pytest
 import simplejpeg
 from PIL import Image
 
+from slidemill.classifier.tiles import TileShape, decode_tile, model_input
 from slidemill.slides import open_slide, read_square
 from slidemill.training.backend import tf
-from slidemill.training.tiles import TileShape, decode_tile, model_input
 from slidemill.units import SlidePixels, TilePixels
 
 

@@ -1,18 +1,19 @@
 import numpy as np
 import pytest
 
+from slidemill.classifier.augment import DRAWS, Augmentation, augmented
+from slidemill.classifier.models import build_model
+from slidemill.classifier.parameters import ClassifierParameters
+from slidemill.classifier.step import StepOptions, tile_learning
+from slidemill.classifier.tiles import TileShape, model_input
 from slidemill.training import ranks
-from slidemill.training.augment import DRAWS, Augmentation, augmented
 from slidemill.training.backend import keras, tf
-from slidemill.training.models import build_model, head_variables, logits_model
+from slidemill.training.head import head_variables, logits_model
+from slidemill.training.loss import tally
 from slidemill.training.optimizer import build_optimizer
-from slidemill.training.parameters import TrainingParameters
-from slidemill.training.step import Loss, StepOptions, class_weights, learned_variables, tally, train_step
-from slidemill.training.tiles import TileShape, model_input
+from slidemill.training.step import train_step
 
 GOOD = {"architecture": "small_cnn", "input_size": 32, "epochs": 8, "batch_size": 8, "learning_rate": 0.01, "seed": 1}
-LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]], np.float32)
-LABELS = np.array([0, 1])
 
 
 @pytest.fixture(autouse=True)
@@ -24,48 +25,24 @@ def _alone(monkeypatch):
 
 def trained(*, options=None, steps=2, rate=0.01, **chosen):
     """The change of each variable, and the model."""
-    parameters = TrainingParameters(**GOOD | chosen)
+    parameters = ClassifierParameters(**GOOD | chosen)
     keras.utils.set_random_seed(3)
     model = build_model("small_cnn", input_size=32, class_count=3, precision=parameters.precision)
     before = {variable.path: variable.numpy() for variable in model.variables}
-    options = options or StepOptions()
-    optimizer = build_optimizer(parameters, learned_variables(model, head_only=options.head_only))
-    step = train_step(model, optimizer, TileShape(32, 32), options)
+    learning = tile_learning(model, TileShape(32, 32), options)
+    step = train_step(learning, build_optimizer(parameters, learning.variables))
     generator = np.random.default_rng(0)
     for _ in range(steps):
         images = tf.constant(generator.integers(0, 256, (8, 32, 32, 3)), tf.uint8)
         draws = tf.constant(generator.uniform(size=(8, DRAWS)), tf.float32)
         labels = tf.constant(generator.integers(3, size=8), tf.int64)
-        step(images, draws, labels, tf.constant(rate), tf.constant(0.0))
+        step((images, draws), labels, tf.constant(rate), tf.constant(0.0))
     return {variable.path: variable.numpy() - before[variable.path] for variable in model.variables}, model
 
 
 def length(change, model):
     learned = {variable.path for variable in model.trainable_variables}
     return np.sqrt(sum((array**2).sum() for path, array in change.items() if path in learned))
-
-
-def test_loss_is_the_mean_cross_entropy():
-    expected = tf.nn.sparse_softmax_cross_entropy_with_logits(LABELS, LOGITS).numpy()
-    assert Loss().of(LOGITS, LABELS).numpy() == pytest.approx(expected.mean(), rel=1e-5)
-    weighted = Loss(class_weights=(2.0, 0.5, 1.0)).of(LOGITS, LABELS).numpy()
-    assert weighted == pytest.approx((2.0 * expected[0] + 0.5 * expected[1]) / 2, rel=1e-5)
-
-
-def test_label_smoothing_spreads_a_share_of_the_label_over_all_classes():
-    log_scores = tf.nn.log_softmax(LOGITS).numpy()
-    expected = np.mean([0.7 * -log_scores[0, 0], 0.7 * -log_scores[1, 1]]) + 0.3 * -log_scores.mean()
-    assert Loss(label_smoothing=0.3).of(LOGITS, LABELS).numpy() == pytest.approx(expected, rel=1e-5)
-
-
-def test_balanced_classes_weigh_the_same_together_and_1_on_average():
-    tiles = (10, 30, 60)
-    weights = class_weights("balanced", tiles)
-    shares = [weight * count for weight, count in zip(weights, tiles, strict=True)]
-    assert shares == pytest.approx([shares[0]] * 3)
-    assert sum(shares) == pytest.approx(sum(tiles))
-    assert class_weights("none", tiles) == ()
-    assert class_weights("balanced", (10, 0, 10)) == pytest.approx((1.0, 20 / 2, 1.0))
 
 
 def test_with_a_frozen_network_only_the_head_changes():
@@ -77,8 +54,8 @@ def test_with_a_frozen_network_only_the_head_changes():
 @pytest.mark.parametrize("parts", [1, 2])
 def test_a_step_learns_from_the_tiles_as_they_are_resized_and_augmented(parts):
     model = build_model("small_cnn", input_size=32, class_count=3)
-    parameters = TrainingParameters(**GOOD)
-    options = StepOptions(augmentation=Augmentation(0.2), accumulation=parts, head_only=True)
+    parameters = ClassifierParameters(**GOOD)
+    options = StepOptions(augmentation=Augmentation(0.2), head_only=True)
     shape = TileShape(48, 32)
     generator = np.random.default_rng(0)
     images = tf.constant(generator.integers(0, 256, (8, 1, 1, 3)) + np.zeros((48, 48, 1)), tf.uint8)
@@ -90,8 +67,9 @@ def test_a_step_learns_from_the_tiles_as_they_are_resized_and_augmented(parts):
 
     resized = model_input(images, shape)
     plain, expected = tally_of(resized), tally_of(augmented(resized, options.augmentation, draws))
-    step = train_step(model, build_optimizer(parameters, head_variables(model)), shape, options)
-    found, of_all, _ = step(images, draws, labels, tf.constant(0.1), tf.constant(0.0))
+    learning = tile_learning(model, shape, options)
+    step = train_step(learning, build_optimizer(parameters, learning.variables), accumulation=parts)
+    found, of_all, _ = step((images, draws), labels, tf.constant(0.1), tf.constant(0.0))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     np.testing.assert_array_equal(of_all, found)
     assert abs(plain[0] - expected[0]) > 1e-3
@@ -124,7 +102,7 @@ def test_mixed_precision_computes_in_it_and_keeps_float32_weights(precision):
 
 
 def test_a_float16_step_whose_gradients_overflow_is_left_out():
-    parameters = TrainingParameters(**GOOD, precision="float16")
+    parameters = ClassifierParameters(**GOOD, precision="float16")
     model = build_model("small_cnn", input_size=32, class_count=3, precision="float16")
     optimizer = build_optimizer(parameters, list(model.trainable_variables))
     before = [variable.numpy() for variable in model.trainable_variables]

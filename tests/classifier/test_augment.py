@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from slidemill.training.augment import DRAWS, Augmentation, augmented, draw, random_corner
+from slidemill.classifier.augment import DRAWS, Augmentation, augmented, draw, random_corner
+from slidemill.classifier.tiles import TileShape
 from slidemill.training.backend import tf
-from slidemill.training.tiles import TileShape
 
 SHAPE = TileShape(64, 60, "crop")
 

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from slidemill.atomic import write_bytes
-from slidemill.training.plan import read_plan
+from slidemill.classifier.plan import read_plan
 
 
 def write_fifo_lists(plan_file: Path, *, fifos: int, address: str, folder: Path) -> None:

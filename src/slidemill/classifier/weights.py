@@ -13,10 +13,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from slidemill.classifier.models import network_of
 from slidemill.errors import SlidemillError
 from slidemill.machine import machine_trouble
 from slidemill.training.backend import keras
-from slidemill.training.models import network_of
 
 _KERAS_ENTRY = "model.weights.h5"
 _HEAD = "layers/dense/"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from slidemill.training.backend import tf
-from slidemill.training.parameters import InputFit
+from slidemill.training.description import InputFit
 from slidemill.units import TilePixels
 
 # Scales at which a JPEG can be decoded by leaving out its higher frequencies, which costs a fraction of the time.

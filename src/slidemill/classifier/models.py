@@ -3,11 +3,10 @@
 import sys
 from collections.abc import Callable
 
-from slidemill.training.architectures import SMALL_CNN, check_architecture
+from slidemill.classifier.architectures import SMALL_CNN, check_architecture
 from slidemill.training.backend import keras
+from slidemill.training.head import classifier
 from slidemill.training.parameters import Precision
-
-_LOGITS = "logits"
 
 # Batch statistics follow within some ten steps, as an epoch of a small cohort has no more.
 _MOMENTUM = 0.9
@@ -42,23 +41,6 @@ def build_model(
     finally:
         keras.config.set_dtype_policy(policy)
     return classifier(inputs, features, class_count=class_count)
-
-
-def classifier(inputs: keras.KerasTensor, features: keras.KerasTensor, *, class_count: int) -> keras.Model:
-    """Put the softmax layer of slidemill's models on (batch, channels) features."""
-    logits = keras.layers.Dense(class_count, dtype="float32", name=_LOGITS)(features)
-    scores = keras.layers.Softmax(dtype="float32", name="scores")(logits)
-    return keras.Model(inputs, scores)
-
-
-def logits_model(model: keras.Model) -> keras.Model:
-    """The model up to its logits, with the same weights: a loss of logits cannot lose digits to softmax."""
-    return keras.Model(model.input, model.get_layer(_LOGITS).output)
-
-
-def head_variables(model: keras.Model) -> list[keras.Variable]:
-    """The weights of the last layer that has some, which a model that starts from weights in a file learns anew."""
-    return list(model.get_layer(_LOGITS).trainable_variables)
 
 
 def network_of(model: keras.Model) -> keras.Model:

@@ -1,7 +1,7 @@
 import numpy as np
 
+from slidemill.classifier.stain import _DENSITY_OF_STAIN, _STAIN_OF_DENSITY, jitter_stains
 from slidemill.training.backend import tf
-from slidemill.training.stain import _DENSITY_OF_STAIN, _STAIN_OF_DENSITY, jitter_stains
 
 DRAWS = np.random.default_rng(0).uniform(size=(20, 6)).astype(np.float32)
 

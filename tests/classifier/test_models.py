@@ -3,10 +3,11 @@ import re
 import numpy as np
 import pytest
 
-from slidemill.training.architectures import SMALL_CNN, ArchitectureError, architectures, check_architecture
+from slidemill.classifier.architectures import SMALL_CNN, ArchitectureError, architectures, check_architecture
+from slidemill.classifier.models import _small_cnn_features as small_cnn_features
+from slidemill.classifier.models import build_model
 from slidemill.training.backend import keras, tf
-from slidemill.training.models import _small_cnn_features as small_cnn_features
-from slidemill.training.models import build_model, logits_model
+from slidemill.training.head import logits_model
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from slidemill.classifier.stain import jitter_stains
+from slidemill.classifier.tiles import TileShape
 from slidemill.training.backend import tf
-from slidemill.training.stain import jitter_stains
-from slidemill.training.tiles import TileShape
 
 # Of the random numbers of a tile, what each is for.
 _CORNER = slice(0, 2)

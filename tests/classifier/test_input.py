@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from slidemill.classifier.augment import Augmentation, augmented
+from slidemill.classifier.input import epoch_seed, train_batches, validation_batches
+from slidemill.classifier.source import FileShards, ShardDataError
+from slidemill.classifier.tiles import TileShape, model_input
 from slidemill.records import RecordWriter, encode_example
-from slidemill.training.augment import Augmentation, augmented
 from slidemill.training.backend import tf
-from slidemill.training.input import epoch_seed, train_batches, validation_batches
-from slidemill.training.source import FileShards, ShardDataError
-from slidemill.training.tiles import TileShape, model_input
 
 TILES = 21
 SHAPE = TileShape(stored=16, model=8)
@@ -47,7 +47,7 @@ def epochs(shard, seeds, *, threads=1, skipped=0, shape=SHAPE):
     )
     read = [
         (augmented(model_input(images, shape), Augmentation(0.05), draws).numpy(), labels.numpy())
-        for images, draws, labels, _ in batches
+        for (images, draws), labels, _ in batches
     ]
     if skipped:
         return read
@@ -91,10 +91,10 @@ def test_a_training_that_goes_on_skips_what_it_has_seen_in_the_first_epoch_only(
 def test_tiles_come_as_they_were_decoded(shard):
     """In a quarter of the bytes that they take as float32; what is left to do is done on the device."""
     shape = TileShape(stored=16, model=10)
-    (images, draws, *_), *_ = train_batches(
+    ((images, draws), *_), *_ = train_batches(
         FileShards((shard,)), shape, epoch_seeds=[1], skipped=0, tiles=TILES, batch_size=4, threads=1
     )
-    (validation, *_), *_ = validation_batches(FileShards((shard,)), shape, tiles=TILES, batch_size=4, threads=1)
+    ((validation,), *_), *_ = validation_batches(FileShards((shard,)), shape, tiles=TILES, batch_size=4, threads=1)
     for batch in (images, validation):
         assert (batch.shape, batch.dtype) == ((4, 16, 16, 3), tf.uint8)
     assert len(set(draws.numpy().ravel())) == draws.numpy().size
@@ -109,7 +109,7 @@ def test_crops_come_from_every_place(shard):
     dark = {
         tuple((image[..., 0] < 50).any(axis=axis).sum() for axis in (1, 0))
         for batch in batches
-        for image in batch[0].numpy()
+        for image in batch.inputs[0].numpy()
     }
     assert dark == {(height, width) for height in (7, 8) for width in (3, 4)}
 
@@ -121,7 +121,7 @@ def test_a_batch_tells_the_slides_of_its_tiles(shard):
 
 def validation(shard, *, tiles=TILES):
     batches = validation_batches(FileShards((shard,)), SHAPE, tiles=tiles, batch_size=4, threads=1)
-    return [(images.numpy(), labels.numpy()) for images, labels, _ in batches]
+    return [(images.numpy(), labels.numpy()) for (images,), labels, _ in batches]
 
 
 def test_validation_has_every_tile_once_in_order(shard):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from slidemill.training.plan import ShardPlanError, ShardSet, read_plan
+from slidemill.classifier.plan import ShardPlanError, ShardSet, read_plan
 
 
 @pytest.fixture

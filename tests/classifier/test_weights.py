@@ -2,11 +2,11 @@ import h5py
 import numpy as np
 import pytest
 
+from slidemill.classifier.models import build_model, network_of
+from slidemill.classifier.weights import WeightsError, load_weights
 from slidemill.training.backend import keras
 from slidemill.training.description import ModelDescription
 from slidemill.training.model_file import save_model
-from slidemill.training.models import build_model, network_of
-from slidemill.training.weights import WeightsError, load_weights
 
 HEAD = ("logits/kernel", "logits/bias")
 

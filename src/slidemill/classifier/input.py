@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from slidemill import seeds
-from slidemill.training.augment import draw, random_corner
+from slidemill.classifier.augment import draw, random_corner
+from slidemill.classifier.source import ShardDataError, Shards, interleaved
+from slidemill.classifier.tiles import TileShape, decode_tile
 from slidemill.training.backend import tf
-from slidemill.training.source import ShardDataError, Shards, interleaved
-from slidemill.training.tiles import TileShape, decode_tile
+from slidemill.training.method import Batch
 
 # Bounds the memory of shuffling to some hundred MB of JPEG bytes; shards are written in random order anyway.
 _SHUFFLED_TILES = 4096
@@ -18,9 +19,9 @@ _FEATURES = {
     "slide/id": tf.io.FixedLenFeature([], tf.string),
 }
 
-# Decoded tiles (batch, side, side, 3) uint8, labels (batch,) int64, and slide ids (batch,) string. Batches to train on
-# have random numbers (batch, DRAWS) float32 behind the tiles, by which these are to be augmented.
-Batch = tuple[tf.Tensor, ...]
+# Of a tile, or a batch of tiles: pixels, uint8, to train on also the random numbers by which they are to be augmented,
+# (DRAWS,) float32; then label, int64, and slide id, string.
+Example = tuple[tf.Tensor, ...]
 
 _DATA_ERRORS = (
     tf.errors.DataLossError,
@@ -48,8 +49,8 @@ class Batches:
         """Read from the start."""
         number = 0
         try:
-            for number, batch in enumerate(self.dataset, 1):  # noqa: B007
-                yield batch
+            for number, (*inputs, labels, slides) in enumerate(self.dataset, 1):  # noqa: B007
+                yield Batch(tuple(inputs), labels, slides)
         except _DATA_ERRORS as error:
             damage = self.shards.find_damage()
             raise damage or ShardDataError(str(self.shards), " ".join(error.message.split())) from error
@@ -120,12 +121,12 @@ def prefetched(batches: tf.data.Dataset, threads: int) -> tf.data.Dataset:
     return batches.prefetch(2).with_options(options)
 
 
-def _example(record: tf.Tensor, shape: TileShape) -> Batch:
+def _example(record: tf.Tensor, shape: TileShape) -> Example:
     parsed = tf.io.parse_single_example(record, _FEATURES)
     return decode_tile(parsed["image/encoded"], shape), parsed["image/class/label"], parsed["slide/id"]
 
 
-def _train_example(record: tf.Tensor, shape: TileShape, seed: tf.Tensor) -> Batch:
+def _train_example(record: tf.Tensor, shape: TileShape, seed: tf.Tensor) -> Example:
     parsed = tf.io.parse_single_example(record, _FEATURES)
     draws = draw(seed)
     image = decode_tile(parsed["image/encoded"], shape, corner=random_corner(draws, shape))

@@ -6,10 +6,10 @@ import threading
 import numpy as np
 import pytest
 
+from slidemill.classifier.input import train_batches, validation_batches
+from slidemill.classifier.source import FifoShards, FileShards
+from slidemill.classifier.tiles import TileShape
 from slidemill.records import FifoMissingError
-from slidemill.training.input import train_batches, validation_batches
-from slidemill.training.source import FifoShards, FileShards
-from slidemill.training.tiles import TileShape
 
 SHAPE = TileShape(64, 32)
 TILES = 60
@@ -49,7 +49,11 @@ def train(shards, *, seeds, skipped=0):
         batch_size=8,
         threads=1,
     )
-    return [tuple(tensor.numpy() for tensor in batch) for batch in batches]
+    return [arrays(batch) for batch in batches]
+
+
+def arrays(batch):
+    return [tensor.numpy() for tensor in (*batch.inputs, batch.labels, batch.slides)]
 
 
 def assert_same(found, expected):
@@ -75,8 +79,8 @@ def test_each_validation_uses_up_a_fifo(files, tmp_path):
 
     piped_batches = batches(shards)
     for _ in range(2):
-        found = [tuple(tensor.numpy() for tensor in batch) for batch in piped_batches]
-        assert_same(found, [tuple(tensor.numpy() for tensor in batch) for batch in batches(FileShards(files))])
+        found = [arrays(batch) for batch in piped_batches]
+        assert_same(found, [arrays(batch) for batch in batches(FileShards(files))])
 
 
 def test_a_damaged_fifo_is_named(files, tmp_path):
