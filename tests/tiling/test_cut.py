@@ -9,13 +9,11 @@ import simplejpeg
 
 from slidemill.machine import MachineTroubleError
 from slidemill.records import parse_example, read_record, read_records
-from slidemill.slides import SlideProperties
-from slidemill.slides.resolution import Resolution, ResolutionMissingError, resolution_of
 from slidemill.slides.synthetic.sticker import STICKER_COLOUR
 from slidemill.tiling.cut import tile_slide
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import read_record_places, read_store, read_summary
-from slidemill.units import Mpp, SlidePixels, TilePixels
+from slidemill.units import TilePixels
 
 SMALL_TILES = TilingParameters(mpp=0.5, tile_size=TilePixels(256), max_background=0.5, jpeg_quality=85)
 
@@ -226,62 +224,6 @@ def test_the_real_slide(real_slide, tmp_path):
     assert summary.tile_count == len(list(read_records(records))) > 15
 
 
-def properties(um_per_px, power, tag_um_per_px=None):
-    return SlideProperties(
-        vendor="aperio",
-        width=SlidePixels(1000),
-        height=SlidePixels(1000),
-        um_per_px=um_per_px,
-        tag_um_per_px=tag_um_per_px,
-        objective_power=power,
-    )
-
-
-@pytest.mark.parametrize(
-    ("um_per_px", "tags", "power", "expected", "source"),
-    [
-        ((0.25, 0.25), None, 20.0, 0.25, "properties"),
-        ((0.25, 0.25), (0.3, 0.3), 20.0, 0.25, "properties"),
-        (None, (0.3, 0.3), 40.0, 0.3, "TIFF tags"),
-        ((0.0, 0.0), None, 20.0, 0.5, "objective power"),
-        (None, None, 40.0, 0.25, "objective power"),
-        (None, (0.25, 0.5), 40.0, 0.25, "objective power"),
-        (None, (0.0, 0.0), 40.0, 0.25, "objective power"),
-        (None, (float("inf"), float("inf")), 40.0, 0.25, "objective power"),
-    ],
-)
-def test_resolution_is_taken_from_the_best_that_the_file_tells(um_per_px, tags, power, expected, source):
-    found = resolution_of("S", properties(um_per_px, power, tags), None)
-    assert (found.mpp, found.source, found.file_mpp) == (Mpp(expected), source, Mpp(expected))
-    assert not found.overrules_file
-
-
-@pytest.mark.parametrize("dots_per_inch", [72, 96, 150, 300, 600, 1200])
-def test_the_dots_of_a_printer_are_no_resolution_of_a_slide(dots_per_inch):
-    tags = (25400 / dots_per_inch,) * 2
-    assert resolution_of("S", properties(None, 40.0, tags), None).source == "objective power"
-    assert resolution_of("S", properties(None, None, tags), 0.5) == Resolution(Mpp(0.5), "slide sheet", None)
-    with pytest.raises(ResolutionMissingError):
-        resolution_of("S", properties(None, None, tags), None)
-
-
-@pytest.mark.parametrize(
-    ("um_per_px", "tags", "power", "sheet", "overrules"),
-    [
-        ((0.25, 0.25), None, None, 0.5, True),
-        ((0.25, 0.25), None, None, 0.251, False),
-        (None, (0.3, 0.3), None, 0.25, True),
-        (None, None, 20.0, 0.46, False),  # a power is a name more than a number
-        (None, None, 20.0, 0.25, True),
-        (None, None, None, 0.25, False),
-        ((1000.0, 1000.0), None, None, 0.25, False),
-    ],
-)
-def test_the_sheet_counts_before_the_file_and_a_contradiction_is_known(um_per_px, tags, power, sheet, overrules):
-    found = resolution_of("S", properties(um_per_px, power, tags), sheet)
-    assert (found.mpp, found.source, found.overrules_file) == (Mpp(sheet), "slide sheet", overrules)
-
-
 def test_a_sheet_that_contradicts_the_file_is_used_and_reported(draw_slide, tmp_path, caplog):
     slide = draw_slide("glands 20x 0.9x0.8mm")
     summary, *_ = cut(slide, tmp_path, sheet_mpp=0.25)
@@ -291,11 +233,6 @@ def test_a_sheet_that_contradicts_the_file_is_used_and_reported(draw_slide, tmp_
     assert "the slide sheet gives 0.25 microns per pixel and the file 0.5: the sheet's are used" in caplog.text
     agreeing, *_ = cut(slide, tmp_path, sheet_mpp=0.5)
     assert agreeing.flags == ()
-
-
-def test_a_missing_resolution_names_the_column_to_fill_in():
-    with pytest.raises(ResolutionMissingError, match="Fill in its 'mpp' column in the slide sheet"):
-        resolution_of("S", properties(None, None), None)
 
 
 @pytest.mark.parametrize("reader", ["auto", "openslide"])

@@ -1,11 +1,19 @@
-"""gdc-client, played by a stand-in."""
+"""gdc-client, played by a stand-in, and a download by each way that there is."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import pytest
 
+from slidemill.cohort.gdc import transfer
+from slidemill.cohort.gdc.download import DownloadOptions, download_slide
+from slidemill.cohort.gdc.files import GdcFile
+from slidemill.cohort.gdc.patience import Patience
+
 STAND_IN = Path(__file__).parents[2] / "gdc_client_stand_in.py"
+# The built-in client with one and with three connections, and gdc-client, which needs a while to start.
+WAYS = {"https 1": ("https", 1, 0.15), "https 3": ("https", 3, 0.15), "gdc-client": ("gdc-client", 3, 3.0)}
 
 
 class Installed:
@@ -36,3 +44,42 @@ def gdc_client(tmp_path, monkeypatch):
 @pytest.fixture
 def served(gdc):
     return next(iter(gdc.files.values()))
+
+
+@pytest.fixture
+def file(served):
+    return GdcFile(served.file_id, served.name, served.md5, served.size)
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS)
+def way(request, monkeypatch, gdc_client):
+    """Client, connections, and how long the server may be silent."""
+    monkeypatch.setattr(transfer, "_LEAST_PART_BYTES", 1_000_000)
+    return request.param
+
+
+@pytest.fixture
+def by_https(way):
+    return way[0] == "https"
+
+
+@pytest.fixture
+def connections(way):
+    return way[1]
+
+
+@pytest.fixture
+def download(gdc, file, way, tmp_path):
+    def call(a_file=file, **changes):
+        client, connections, timeout_s = way
+        patience = Patience(tries=3, timeout_s=timeout_s, first_wait_s=0.005)
+        options = DownloadOptions(client=client, server=gdc.url, connections=connections, patience=patience)
+        options = dataclasses.replace(options, **{"on_failure": "stop"} | changes)
+        return download_slide(a_file, tmp_path / "slides" / "S.svs", tmp_path / "on-the-way", options)
+
+    return call
+
+
+@pytest.fixture
+def output(tmp_path):
+    return tmp_path / "slides" / "S.svs"

@@ -1,71 +1,25 @@
 """Every fault of the server ends with the right bytes on disk, or with a clear message and no file, by both clients."""
 
 import dataclasses
-import logging
 import os
-import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from slidemill.cohort.gdc import space, transfer
-from slidemill.cohort.gdc.download import DownloadOptions, download_slide
 from slidemill.cohort.gdc.errors import (
     DownloadError,
     GdcError,
     NoSpaceError,
     ServerUnavailableError,
-    TokenError,
 )
-from slidemill.cohort.gdc.files import GdcFile
-from slidemill.cohort.gdc.patience import Patience
 from slidemill.slides import SlideNotDownloadedError, open_slide
 
 from ...local_gdc import FAULTS
+from .conftest import WAYS
 
-# The built-in client with one and with three connections, and gdc-client, which needs a while to start.
-WAYS = {"https 1": ("https", 1, 0.15), "https 3": ("https", 3, 0.15), "gdc-client": ("gdc-client", 3, 3.0)}
 # Something comes with each try, so that in the end all of it is there; a server without ranges gives it at once.
 PATIENCE_HELPS = {"truncate", "stall", "length too short", "length too long", "ignore range"}
-
-
-@pytest.fixture
-def file(served):
-    return GdcFile(served.file_id, served.name, served.md5, served.size)
-
-
-@pytest.fixture(autouse=True, params=WAYS.values(), ids=WAYS)
-def way(request, monkeypatch, gdc_client):
-    """Client, connections, and how long the server may be silent."""
-    monkeypatch.setattr(transfer, "_LEAST_PART_BYTES", 1_000_000)
-    return request.param
-
-
-@pytest.fixture
-def by_https(way):
-    return way[0] == "https"
-
-
-@pytest.fixture
-def connections(way):
-    return way[1]
-
-
-@pytest.fixture
-def download(gdc, file, way, tmp_path):
-    def call(a_file=file, **changes):
-        client, connections, timeout_s = way
-        patience = Patience(tries=3, timeout_s=timeout_s, first_wait_s=0.005)
-        options = DownloadOptions(client=client, server=gdc.url, connections=connections, patience=patience)
-        options = dataclasses.replace(options, **{"on_failure": "stop"} | changes)
-        return download_slide(a_file, tmp_path / "slides" / "S.svs", tmp_path / "on-the-way", options)
-
-    return call
-
-
-@pytest.fixture
-def output(tmp_path):
-    return tmp_path / "slides" / "S.svs"
 
 
 def on_the_way(tmp_path):
@@ -275,48 +229,6 @@ def test_a_disk_that_becomes_full_sets_nothing_aside(download, gdc, output, by_h
 
 def _full(*_):
     raise OSError(28, "No space left on device")
-
-
-@pytest.fixture
-def token_file(tmp_path):
-    path = tmp_path / "token.txt"
-    path.write_text("secret-of-the-user\n")
-    path.chmod(0o600)
-    return path
-
-
-def test_a_file_of_controlled_access_needs_the_token(download, gdc, served, output, token_file, caplog):
-    gdc.files[served.file_id] = dataclasses.replace(served, access="controlled")
-    gdc.token = "secret-of-the-user"
-    with pytest.raises(DownloadError, match=r"controlled access: give your token \(acquire.token_file\)"):
-        download()
-    gdc.faults.append("drop")
-    with caplog.at_level(logging.DEBUG):
-        assert download(token_file=token_file)
-    assert output.read_bytes() == served.path.read_bytes()
-    assert "secret" not in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("content", "mode", "told"),
-    [
-        ("a", 0o640, "others may read the token. Run: chmod 600"),
-        ("", 0o600, "does not hold a token"),
-        ("a\nb", 0o600, "does not hold a token"),
-        ("\N{SNOWMAN}", 0o600, "does not hold a token"),
-    ],
-)
-def test_a_token_file_that_cannot_be_used(download, token_file, content, mode, told):
-    token_file.write_text(content, encoding="utf-8")
-    token_file.chmod(mode)
-    with pytest.raises(TokenError, match=told):
-        download(token_file=token_file)
-    assert stat.S_IMODE(token_file.stat().st_mode) == mode
-
-
-def test_a_token_is_sent_to_no_server_that_is_not_encrypted(download, token_file):
-    with pytest.raises(TokenError, match="is not encrypted"):
-        download(token_file=token_file, server="http://gdc.example.org")
 
 
 def test_an_address_that_is_none(download):
