@@ -82,6 +82,17 @@ def test_a_polygon_of_many_vertices_is_as_exact_as_one_of_few():
     assert tile_shares([circle], GRID, EXTENT).astype(float).sum() * EXTENT**2 == pytest.approx(circle.area, rel=1e-6)
 
 
+@pytest.mark.parametrize("reach", [119, 120, 121])
+def test_outlines_along_a_cut_are_as_exact_as_others(reach):
+    """Combs of many teeth from above and below, whose tips meet, touch or pass the middle, where the area is cut."""
+    above = [shapely.box(x, 0, x + 1, reach) for x in range(0, SIDE, 2)]
+    below = [shapely.box(x, SIDE - reach, x + 1, SIDE) for x in range(1, SIDE, 2)]
+    comb = shapely.union_all([*above, *below, shapely.box(0, 0, SIDE, 1), shapely.box(0, SIDE - 1, SIDE, SIDE)])
+    tiles = shapely.box(*GRID.T, *(GRID + EXTENT).T)
+    exact = shapely.area(shapely.intersection(comb, tiles)) / EXTENT**2
+    np.testing.assert_allclose(tile_shares([comb], GRID, EXTENT)[:, 0], exact, atol=1e-6)
+
+
 def test_no_tiles_and_no_area():
     assert tile_shares([shapely.box(0, 0, 1, 1)], np.zeros((0, 2)), 10).shape == (0, 1)
     assert not tile_shares([shapely.MultiPolygon()], GRID, EXTENT).any()

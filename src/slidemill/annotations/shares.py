@@ -9,6 +9,7 @@ from slidemill.annotations.regions import Region, areas_by_name
 
 # An intersection takes time with the vertices of both: large areas are cut into pieces of at most so many first.
 _MOST_VERTICES = 96
+_SLACK = 1e-9  # of an area
 _NOTHING = shapely.MultiPolygon()
 
 
@@ -90,8 +91,13 @@ def _halves(polygon: shapely.Polygon) -> tuple[shapely.Geometry, shapely.Geometr
     left, top, right, bottom = polygon.bounds
     if right - left >= bottom - top:
         middle = (left + right) / 2
-        boxes = shapely.box(left, top, middle, bottom), shapely.box(middle, top, right, bottom)
+        boxes = (left, top, middle, bottom), (middle, top, right, bottom)
     else:
         middle = (top + bottom) / 2
-        boxes = shapely.box(left, top, right, middle), shapely.box(left, middle, right, bottom)
-    return polygon.intersection(boxes[0]), polygon.intersection(boxes[1])
+        boxes = (left, top, right, middle), (left, middle, right, bottom)
+    # Fifty times faster than an intersection, but not always clean where outlines touch themselves.
+    first, second = (shapely.clip_by_rect(polygon, *box) for box in boxes)
+    is_clean = first.is_valid and second.is_valid
+    if is_clean and abs(first.area + second.area - polygon.area) <= _SLACK * polygon.area:
+        return first, second
+    return polygon.intersection(shapely.box(*boxes[0])), polygon.intersection(shapely.box(*boxes[1]))
