@@ -2,7 +2,7 @@
 # downloaded and built in its cache (README).
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-probe test test-fast sagemaker-local check format clean
+.PHONY: help env demo demo-probe test test-fast test-torch sagemaker-local check format clean
 
 UV_VERSION := 0.13.8
 # GPU=1 sets up the environment of a machine with GPUs (docs/slurm.md), which then stays; GPU=0 the other one again.
@@ -52,6 +52,9 @@ test: $(ENVIRONMENT) ## run all tests (WORKERS=1: one after the other)
 
 test-fast: $(ENVIRONMENT) ## run the tests that take seconds
 	$(PYTEST) -m "not slow"
+
+test-torch: envs/encoders/.venv/.complete ## run the tests of encoders that need PyTorch, in their environment
+	PYTHONPATH=src envs/encoders/.venv/bin/python -m pytest tests/features/test_torch_encoder.py
 
 sagemaker-local: $(ENVIRONMENT) ## serve SageMaker and S3 on this machine, to try --profile sagemaker (root)
 	$(BIN)/python -m tests.sagemaker.standin

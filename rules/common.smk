@@ -25,7 +25,12 @@ from slidemill.features.exchange.sources import (
     encoder_of_another_tool,
     foreign_path,
 )
-from slidemill.features.spec import check_encoder, check_together, find_encoder
+from slidemill.features.spec import (
+    check_encoder,
+    check_together,
+    find_encoder,
+    own_tiles,
+)
 from slidemill.launch import home_folder, name_user
 from slidemill.lifeline import tie_programs
 from slidemill.locations import is_address, path_problem
@@ -156,14 +161,24 @@ def encoders_of_config():
     if config["features"]["from"]:
         check_foreign_files(Path(config["features"]["from"]), COHORT)
         return [encoder_of_another_tool(name) for name in names]
-    tiling, entries = config["tiling"], config["features"]["encoders"]
+    entries = config["features"]["encoders"]
     encoders = [find_encoder(name, entries) for name in names]
+    tile_size, mpp = tiles_of(encoders)
     for encoder in encoders if METHOD == "probe" or not TRAINED_MODEL else []:
-        check_encoder(encoder, tile_size=tiling["tile_size"], mpp=tiling["mpp"])
+        check_encoder(encoder, tile_size=tile_size, mpp=mpp)
         if encoder.terms and snakemake_internals.sends_jobs(workflow):
             print(f"Terms of use of {encoder.terms}", file=sys.stderr)
     check_together(encoders, config["features"]["precision"])
     return encoders
+
+
+def tiles_of(encoders):
+    """Side (pixels) and resolution (microns per pixel) of the tiles that encoders get: their own, where the config asks
+    for such. With a model that was trained before all tiles are cut as it wants them.
+    """
+    if config["features"]["tiles"] == "encoder" and not TRAINED_MODEL:
+        return own_tiles(encoders)
+    return config["tiling"]["tile_size"], config["tiling"]["mpp"]
 
 
 def python_of_encoders():

@@ -5,7 +5,7 @@ rule evaluate:
     input:
         splits=expand("{run}/splits.tsv", run=RUNS),
         predictions=SCORES,
-        stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=PICTURED_SLIDES),
+        stores=expand(f"{METHOD_TILES}/{{slide_id}}.zarr.zip", slide_id=PICTURED_SLIDES),
         labels=tile_labels(PICTURED_SLIDES),
         classifiers=slide_classifiers(),
     output:

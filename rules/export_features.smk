@@ -11,7 +11,7 @@ rule write_exported_features:
     input:
         sheet=f"{RESULTS}/slides.tsv",
         features=feature_files(COHORT),
-        stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+        stores=expand(f"{FEATURE_TILES}/{{slide_id}}.zarr.zip", slide_id=COHORT),
     output:
         directory("results/exports/{tool}"),
     log:

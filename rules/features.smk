@@ -15,7 +15,7 @@ for number, batch in enumerate(feature_batches()):
             f"extract_features_{number}"
         input:
             pixels=pixel_files(batch),
-            stores=expand(f"{SHARED}/tiles/{{slide_id}}.zarr.zip", slide_id=batch),
+            stores=expand(f"{FEATURE_TILES}/{{slide_id}}.zarr.zip", slide_id=batch),
             encoders=[
                 file for file in ENCODER_FILES.values() if not read_in_place(file)
             ],

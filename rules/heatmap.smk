@@ -4,7 +4,7 @@
 rule heatmap:
     input:
         slide=slide_file,
-        store=f"{SHARED}/tiles/{{slide_id}}.zarr.zip",
+        store=f"{METHOD_TILES}/{{slide_id}}.zarr.zip",
         predictions=test_scores,
         outlines=outlines_file,
     output:
@@ -42,7 +42,7 @@ rule heatmap:
 rule overlay:
     input:
         slide=slide_file,
-        store=f"{SHARED}/tiles/{{slide_id}}.zarr.zip",
+        store=f"{METHOD_TILES}/{{slide_id}}.zarr.zip",
         predictions=test_scores,
     output:
         f"{RESULTS}/overlays/{{slide_id}}.ome.tiff",

@@ -4,7 +4,7 @@ if ANNOTATED:
 
     rule label_tiles:
         input:
-            store="results/tiles/{slide_id}.zarr.zip",
+            store=f"{METHOD_TILES}/{{slide_id}}.zarr.zip",
             annotation=annotation_file,
         output:
             labels=f"{RESULTS}/labels/{{slide_id}}.zarr.zip",
@@ -36,7 +36,7 @@ if LABELLED_BY_REGION:
     rule count_labels:
         input:
             splits=f"{next(iter(RUNS))}/splits.tsv",  # of any fold: all tell of every slide
-            stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+            stores=expand(f"{METHOD_TILES}/{{slide_id}}.zarr.zip", slide_id=COHORT),
             labels=tile_labels(COHORT),
         output:
             TILE_LABELS,

@@ -8,7 +8,9 @@ if config["localisation"]["class"]:
                 f"{run}/predictions/{slide_id}.zarr.zip"
                 for slide_id, run in TESTED_IN.items()
             ],
-            stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=PICTURED_SLIDES),
+            stores=expand(
+                f"{METHOD_TILES}/{{slide_id}}.zarr.zip", slide_id=PICTURED_SLIDES
+            ),
             outlines=expand(
                 f"{RESULTS}/outlines/{{slide_id}}.geojson", slide_id=PICTURED_SLIDES
             ),

@@ -4,6 +4,16 @@
 PROBED_FEATURES = f"{SHARED}/features/{ENCODERS[0].name}" if METHOD == "probe" else None
 # Pixels are stored where something reads them; else no tile is encoded.
 KEEPS_RECORDS = METHOD == "tiles" or config["features"]["source"] == "records"
+# Where the indexes of tiles lie: those of `tiling`, those that encoders get, and those that a model learns from and scores.
+TILES = f"{SHARED}/tiles"
+OWN_TILES = dict(zip(("tile_size", "mpp"), tiles_of(ENCODERS)))
+HAS_OWN_TILES = OWN_TILES != {key: config["tiling"][key] for key in OWN_TILES}
+FEATURE_TILES = (
+    f"{TILES}/{OWN_TILES['tile_size']}px_{OWN_TILES['mpp']:g}mpp"
+    if HAS_OWN_TILES
+    else TILES
+)
+METHOD_TILES = FEATURE_TILES if PROBED_FEATURES else TILES
 # What the report tells of the training, in the folder of a run.
 LEARNED_FROM = "model/probe.json" if METHOD == "probe" else "shards/plan.json"
 

@@ -9,7 +9,7 @@ for number, (run, batch) in enumerate(prediction_batches()):
             f"predict_slides_{number}"
         input:
             tiles=model_inputs(batch),
-            stores=expand(f"{SHARED}/tiles/{{slide_id}}.zarr.zip", slide_id=batch),
+            stores=expand(f"{METHOD_TILES}/{{slide_id}}.zarr.zip", slide_id=batch),
             model=unless_in_place(TRAINED_MODEL) if TRAINED_MODEL else model_of(run),
         output:
             expand("{run}/predictions/{slide_id}.zarr.zip", run=run, slide_id=batch),

@@ -6,7 +6,7 @@ rule fit_probe:
     input:
         splits=f"{RUN}/splits.tsv",
         features=model_inputs(COHORT),
-        stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+        stores=expand(f"{METHOD_TILES}/{{slide_id}}.zarr.zip", slide_id=COHORT),
         labels=trained_labels(COHORT),
         hard_negatives=unless_in_place(config["sampling"]["hard_negatives"]),
     output:

@@ -22,7 +22,7 @@ rule report:
     input:
         # Paths, as in assign_splits.
         splits=expand("{run}/splits.tsv", run=RUNS),
-        stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+        stores=expand(f"{METHOD_TILES}/{{slide_id}}.zarr.zip", slide_id=COHORT),
         plan=expand(f"{{run}}/{LEARNED_FROM}", run=RUNS),
         history=expand("{run}/model/history.tsv", run=RUNS),
         metrics=f"{RESULTS}/evaluation/metrics.json",

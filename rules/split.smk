@@ -5,7 +5,7 @@ rule assign_splits:
     input:
         # Paths, and not rules.NAME.output: Snakemake would compare each with all inputs, which is slow for many slides.
         sheet=f"{RESULTS}/slides.tsv",
-        stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
+        stores=expand(f"{METHOD_TILES}/{{slide_id}}.zarr.zip", slide_id=COHORT),
     output:
         f"{RUN}/splits.tsv",
     log:

@@ -60,8 +60,11 @@ class Cohort:
     def tiles(self) -> Path:
         return self.folder / "tiles"
 
+    def index(self, slide_id: str) -> Path:
+        return self.tiles / f"{slide_id}.zarr.zip"
+
     def store(self, slide_id: str) -> TileStore:
-        return read_store(self.tiles / f"{slide_id}.zarr.zip")
+        return read_store(self.index(slide_id))
 
     def tiles_by_openslide(self, slide_id: str) -> np.ndarray:
         """The tiles of an aligned slide as OpenSlide reads them, (tiles, side, side, 3)."""

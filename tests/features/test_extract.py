@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,10 @@ from slidemill.features.extract import SlidesFailedError
 from slidemill.features.load import load_encoder
 from slidemill.features.spec import EncoderError, EncoderSpec
 from slidemill.hashing import file_sha256
+from slidemill.tiling.cut import tile_slide
+from slidemill.tiling.source import SlideSource, TilingParameters
 
+from ..tiling.test_damaged_tiles import damage, touches
 from .conftest import HALF, INPUT_SIZE, TILE_SIZE, contents, features_in, write_network
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "extract_features.py"
@@ -79,6 +83,10 @@ def test_the_file_says_what_made_it(cohort, small, tmp_path):
     assert summary.normalisation == {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
     assert (summary.pooling, summary.precision, summary.source) == ("average", "float32", "slide")
     assert set(summary.versions) == {"slidemill", "onnxruntime"}
+    assert summary.fit == "resize"
+    cropping = replace(small, name="cropping", fit="crop")
+    cohort.extract(cropping, to=tmp_path, slides=["fine"])
+    assert features_in(tmp_path, cropping, "fine").summary.fit == "crop"
 
 
 @pytest.mark.parametrize("slide_id", ["empty", "damaged"])
@@ -158,6 +166,39 @@ def test_a_slide_that_fails_takes_no_other_along(cohort, small, tmp_path):
     cohort.extract(small, to=tmp_path)
     cohort.extract(small, to=tmp_path / "fresh")
     assert contents(tmp_path / "small") == contents(tmp_path / "fresh" / "small")
+
+
+@pytest.mark.parametrize("reader", ["direct", "openslide"])
+def test_a_tile_that_was_damaged_when_the_slide_was_cut_is_not_asked_for(cohort, small, tmp_path, reader):
+    worn = replace(cohort, folder=tmp_path, slides={"A": tmp_path / "A.svs"})
+    sound = cohort.slides["A"]
+    damage(sound, worn.slides["A"], (1, 1))
+    parameters = TilingParameters(mpp=0.5, tile_size=TILE_SIZE, max_background=0.5, jpeg_quality=90, reader=reader)
+    tile_slide(SlideSource(worn.slides["A"], "A", "P-A"), replace(parameters, max_damaged=0.5), store=worn.index("A"))
+    worn.extract(small, to=tmp_path)
+    features, whole = features_in(tmp_path, small, "A"), cohort.store("A").coordinates.tolist()
+    places = [whole.index(corner) for corner in features.coordinates.tolist()]
+    assert len(worn.store("A").damaged)
+    assert len(places) < len(whole)
+    np.testing.assert_array_equal(features.features, encoded(small, cohort.tiles_by_openslide("A")[places]))
+
+
+@pytest.mark.parametrize("reader", ["direct", "openslide"])
+def test_a_tile_that_got_damaged_since_names_slide_and_tile(cohort, small, tmp_path, reader):
+    worn = replace(cohort, folder=tmp_path, slides=cohort.slides | {"A": tmp_path / "A.svs"})
+    shutil.copytree(cohort.tiles, worn.tiles)
+    parameters = TilingParameters(mpp=0.5, tile_size=TILE_SIZE, max_background=0.5, jpeg_quality=90, reader=reader)
+    tile_slide(SlideSource(cohort.slides["A"], "A", "P-A"), parameters, store=worn.index("A"))
+    [rectangle] = damage(cohort.slides["A"], worn.slides["A"], (1, 1))
+    lost = np.flatnonzero(touches(worn.store("A").coordinates, [rectangle], TILE_SIZE))
+    with pytest.raises(SlidesFailedError, match=r"1 of 5 slides failed") as caught:
+        worn.extract(small, to=tmp_path)
+    [told] = re.findall(r"A.svs: tile (\d+) at \((\d+), (\d+)\) is damaged, and was not when", str(caught.value))
+    assert int(told[0]) in lost
+    assert worn.store("A").coordinates[int(told[0])].tolist() == [int(told[1]), int(told[2])]
+    assert sorted(contents(tmp_path / "kept" / "small")) == [
+        f"{name}.zarr.zip" for name in ("B", "damaged", "empty", "fine")
+    ]
 
 
 @pytest.mark.parametrize(

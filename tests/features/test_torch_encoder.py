@@ -15,7 +15,8 @@ from slidemill.features.torch_network import load_network  # noqa: E402
 
 from .conftest import HALF, INPUT_SIZE, TILE_SIZE, contents, features_in  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+# TorchScript works; torch advises against it by one class of warnings or another.
+pytestmark = [pytest.mark.filterwarnings(f"ignore:`torch.jit:{kind}Warning") for kind in ("Deprecation", "Future")]
 
 TILES = np.random.default_rng(5).integers(0, 256, (4, TILE_SIZE, TILE_SIZE, 3), dtype=np.uint8)
 SMALL = {"img_size": INPUT_SIZE, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2}

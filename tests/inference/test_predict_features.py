@@ -127,6 +127,7 @@ def changed(job, **changes):
         ({"weights_sha256": "cd" * 32}, "its weights sha256 is 'cdcd"),
         ({"encoder": "other"}, "its encoder is 'other', and that of .*model.keras 'drawn'"),
         ({"input_size": 256}, "its input size is 256"),
+        ({"fit": "crop"}, "its fit is 'crop', and that of .*model.keras 'resize'"),
         ({"pooling": "class"}, "its pooling is 'class'"),
         ({"normalisation": {"mean": [0.0] * 3, "std": [1.0] * 3}}, "its normalisation is"),
     ],

@@ -6,12 +6,17 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from slidemill.features.store import read_features
+from slidemill.inference.store import read_predictions
+from slidemill.tiling.store import read_store
 from slidemill.training.description import read_description
 
 from .test_experiments import planned
+from .test_features import OWN
 from .test_mistakes import refused
 
 PROBE = ("--config", "method=probe")
@@ -79,9 +84,9 @@ def test_mistakes(workspace, change, told):
 
 @pytest.fixture(scope="module")
 def probed(finished, tmp_path_factory):
-    """The tiny cohort by a probe, in the folder of a run by tiles, on two threads."""
+    """The tiny cohort by a probe on tiles of its encoder's own, in the folder of a run by tiles, on two threads."""
     workspace = type(finished)(tmp_path_factory.mktemp("probed"))
-    workspace.write(method="probe", experiment="probe")
+    workspace.write(method="probe", experiment="probe", features=OWN)
     for name in ("results", "logs", ".snakemake"):
         shutil.copytree(finished.folder / name, workspace.folder / name)
     shutil.copy2(finished.folder / "slides.tsv", workspace.folder / "slides.tsv")
@@ -95,8 +100,25 @@ def test_a_probe_takes_the_tiles_that_are_there_and_gives_all_that_training_give
     names = set(probed.contents("**/*.*"))
     after = set(finished.contents("evaluation/*", "heatmaps/*", "predictions/*", "previews/*", "report.html"))
     assert {f"experiments/probe/{name}" for name in after} <= names
+    assert probed.contents("tiles/*.*") == finished.contents("tiles/*.*")
     assert probed.contents("model/*", "report.html") == finished.contents("model/*", "report.html")
     assert "Nothing to be done" in probed.snakemake("--cores", "2").stdout
+
+
+@pytest.mark.slow
+def test_all_of_the_probe_is_on_the_tiles_of_its_encoder(probed):
+    folder = probed.folder / "results"
+    predicted = list((folder / "experiments/probe/predictions").glob("*.zarr.zip"))
+    assert len(predicted) > 3
+    for file in predicted:
+        predictions = read_predictions(file)
+        own, first = (read_store(folder / "tiles" / place / file.name) for place in ("96px_1mpp", ""))
+        features = read_features(folder / "features/efficientnet_lite0" / file.name)
+        np.testing.assert_array_equal(features.coordinates, own.coordinates)
+        np.testing.assert_array_equal(predictions.coordinates, own.without(["pen_marks"]).coordinates)
+        np.testing.assert_array_equal(own.tissue_mask, first.tissue_mask)
+        assert (features.summary.tile_size, features.summary.mpp) == (96, 1.0)
+        assert len(own.coordinates) > len(first.coordinates) or own.summary.reason
 
 
 @pytest.mark.slow
@@ -105,6 +127,7 @@ def test_the_report_tells_of_the_probe(probed):
     facts = json.loads((probed.folder / "results/experiments/probe/model/probe.json").read_text())
     assert "features of a tile by the encoder efficientnet_lite0" in page
     assert facts["features"]["weights_sha256"] in page
+    assert re.search(r"tiles of 96 \S 96 pixels at 1.0 µm per pixel", page)
     assert 'class="id">fit_probe</th>' in page
     assert 'class="id">train</th>' not in page  # the folder has a training's as well
 
@@ -114,10 +137,11 @@ def test_new_slides_are_scored_by_the_probe_with_its_encoder(probed, workspace, 
     model = probed.folder / "results/experiments/probe/model/model.keras"
     slide = draw_slide("glands 20x 0.9x0.8mm")
     (workspace.folder / "new.tsv").write_text(f"slide_id\tpatient_id\tpath\nnew\tP\t{slide}\n")
+    workspace.write_config(features=OWN)
     run = workspace.snakemake("score", "--cores", "2", "--config", "slides=new.tsv", f"model={model}")
     assert not {"train", "fit_probe"} & jobs(run.stdout)
     assert workspace.contents("scoring/new/features/efficientnet_lite0/new.zarr.zip")
-    assert not workspace.contents("scoring/new/tiles/*.tfrecord")
+    assert list(workspace.contents("scoring/new/tiles/**/*")) == ["scoring/new/tiles/new.zarr.zip"]
     (scores,) = workspace.folder.glob("results/**/scores.tsv")
     with scores.open() as file:
         (row,) = csv.DictReader(file, delimiter="\t")

@@ -49,6 +49,11 @@ def _method_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _feature_problems(config: Mapping[str, Any]) -> Iterator[str]:
     features = config["features"]
+    if features["tiles"] == "encoder" and features["source"] == "records":
+        yield (
+            "features.source is records, and pixels are stored of the tiles of tiling only. Set features.tiles: "
+            "tiling, or features.source: slide."
+        )
     if features["from"] is None:
         return
     encoders = features["encoder"]
@@ -60,6 +65,8 @@ def _feature_problems(config: Mapping[str, Any]) -> Iterator[str]:
         )
     if config["method"] == "tiles":
         yield "features.from is set, and method: tiles learns from pixels. Set another method, or from to null."
+    if features["tiles"] == "encoder":
+        yield "features.tiles is encoder, and features.from brings its own tiles. Set features.tiles: tiling."
     if features["source"] == "records":
         yield "features.source is records, and features.from has features already. Set one of them only."
 

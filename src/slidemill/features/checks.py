@@ -9,7 +9,17 @@ from slidemill.errors import SlidemillError
 from slidemill.features.store import FeatureSummary
 
 # What has to be the same for all features that are used together.
-_COMMON = ("encoder", "weights_sha256", "dimension", "input_size", "mpp", "tile_size", "normalisation", "pooling")
+_COMMON = (
+    "encoder",
+    "weights_sha256",
+    "dimension",
+    "input_size",
+    "fit",
+    "mpp",
+    "tile_size",
+    "normalisation",
+    "pooling",
+)
 
 
 class FeaturesMismatchError(SlidemillError):

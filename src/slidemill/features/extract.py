@@ -228,6 +228,7 @@ class _Job:
             precision=precision,
             source=self._source,
             versions=versions,
+            fit=spec.fit,
         )
 
     def _checked_tile_size(self) -> int:

@@ -13,6 +13,7 @@ from slidemill.errors import SlidemillError
 from slidemill.records import parse_example, read_record
 from slidemill.scratch import slide_on_scratch
 from slidemill.slides import ReaderChoice, open_slide
+from slidemill.slides.availability import refuse_machine_trouble
 from slidemill.slides.direct_reader import TILES_PER_BATCH
 from slidemill.slides.ordered import AHEAD_PER_THREAD, map_in_order
 from slidemill.tiling.store import TileStore
@@ -38,6 +39,22 @@ class NoRecordsError(SlidemillError):
     def __str__(self) -> str:
         return (
             f"{self.records}: {self.reason}. Set features.source: slide, or delete the file and its index to tile anew."
+        )
+
+
+class LostTileError(SlidemillError):
+    """A tile of a slide that could be decoded when the slide was cut."""
+
+    def __init__(self, slide: Path, number: int, corner: tuple[int, int]) -> None:
+        super().__init__(slide, number, corner)
+        self.slide = slide
+        self.number = number
+        self.corner = corner
+
+    def __str__(self) -> str:
+        return (
+            f"{self.slide.name}: tile {self.number} at {self.corner} is damaged, and was not when the slide was cut. "
+            "Fetch the slide again, or delete its index under tiles/ to cut it anew without that tile."
         )
 
 
@@ -90,8 +107,16 @@ def _map_slide(path: Path, store: TileStore, take: Take, threads: int) -> None:
     summary = store.summary
     size = summary.parameters["tile_size"]
     reader: ReaderChoice = summary.parameters["reader"]
+
+    def refuse(number: int, _: np.ndarray) -> None:
+        refuse_machine_trouble(path)
+        x, y = store.coordinates[number].tolist()
+        raise LostTileError(path, number, (x, y))
+
     with open_slide(path, reader) as slide:
-        tiles = slide.map_tiles(take, store.coordinates, extent=summary.tile_extent, size=size, threads=threads)
+        tiles = slide.map_tiles(
+            take, store.coordinates, extent=summary.tile_extent, size=size, threads=threads, damaged=refuse
+        )
         for _ in tiles:
             pass
 

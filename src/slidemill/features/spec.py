@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from slidemill.errors import ConfigError
+from slidemill.features.store import Fit
 
 Kind = Literal["keras", "onnx", "torch"]
-Fit = Literal["resize", "crop"]
 Pooling = Literal["average", "class", "class+mean"]
 
 EMBEDDED = "efficientnet_lite0"  # the weights come with a package that slidemill depends on
@@ -131,7 +131,8 @@ def check_encoder(spec: EncoderSpec, *, tile_size: int, mpp: float) -> None:
         told = " and ".join(f"{key} {own:g}, and tiling.{key} is {cut:g}" for key, (own, cut) in wanted.items())
         settings = ", ".join(f"{key}: {own:g}" for key, (own, _) in wanted.items())
         raise EncoderError(
-            f"config: the encoder {spec.name} takes tiles of {told}. Set tiling: {{{settings}}}, or take another one."
+            f"config: the encoder {spec.name} takes tiles of {told}. Set tiling: {{{settings}}}, or features.tiles: "
+            "encoder for tiles of its own beside those, or take another one."
         )
     if spec.tile_size is None and spec.fit == "crop" and tile_size < spec.input_size:
         raise EncoderError(
@@ -139,6 +140,32 @@ def check_encoder(spec: EncoderSpec, *, tile_size: int, mpp: float) -> None:
             f"{tile_size}. Raise it, or set features.encoders.{spec.name}.fit: resize."
         )
     _check_file(spec)
+
+
+def own_tiles(specs: Sequence[EncoderSpec]) -> tuple[int, float]:
+    """The tiles that encoders are made for: side in pixels, and microns per pixel.
+
+    Those that take tiles of any kind take those of the others.
+
+    Raises:
+        EncoderError: they want different ones, or none says what it wants.
+    """
+    wanted = {spec.name: (spec.tile_size, spec.mpp) for spec in specs if (spec.tile_size, spec.mpp) != (None, None)}
+    for name, tiles in wanted.items() or {specs[0].name: (None, None)}.items():
+        missing = [key for key, value in zip(("tile_size", "mpp"), tiles, strict=True) if value is None]
+        if missing:
+            raise EncoderError(
+                f"config: features.tiles is encoder, and {name} takes tiles of any {' and '.join(missing)}. Set "
+                f"{', '.join(f'features.encoders.{name}.{key}' for key in missing)}, or features.tiles: tiling."
+            )
+    found = {(size, mpp) for size, mpp in wanted.values() if size is not None and mpp is not None}
+    if len(found) > 1:
+        told = ", ".join(f"{name} of {size} pixels at {mpp:g}" for name, (size, mpp) in wanted.items())
+        raise EncoderError(
+            f"config: features.tiles is encoder, and the encoders want different tiles: {told} microns per pixel. Run "
+            "them one after the other: their features lie side by side."
+        )
+    return found.pop()
 
 
 def check_together(specs: Sequence[EncoderSpec], precision: str | None = None) -> None:

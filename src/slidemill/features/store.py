@@ -17,6 +17,7 @@ from slidemill.zarr_zip import ZarrZipError, read_zarr_zip, write_zarr_zip
 FORMAT = "slidemill features 1"
 
 Precision = Literal["float32", "float16", "bfloat16"]
+Fit = Literal["resize", "crop"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class FeatureSummary:
         precision: of the computation; the file holds float16.
         source: where the pixels came from: "slide", "records", or the program that made the features.
         versions: the software that made the features.
+        fit: how a tile was brought to `input_size`, "resize" or "crop"; "resize" where nobody knows it.
     """
 
     slide_id: str
@@ -57,6 +59,7 @@ class FeatureSummary:
     precision: Precision
     source: str
     versions: dict[str, str] = field(default_factory=dict)
+    fit: Fit = "resize"
 
     @classmethod
     def from_attributes(cls, attributes: dict[str, Any]) -> Self:

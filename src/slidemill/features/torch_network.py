@@ -5,6 +5,7 @@ network to the last key.
 """
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,7 +67,9 @@ def _weights(spec: EncoderSpec) -> Mapping[str, Any]:
 
 def _script(spec: EncoderSpec) -> torch.nn.Module:
     try:
-        return torch.jit.load(str(spec.file), map_location="cpu")
+        with warnings.catch_warnings():  # torch advises against TorchScript
+            warnings.filterwarnings("ignore", "`torch.jit", Warning)
+            return torch.jit.load(str(spec.file), map_location="cpu")
     except (RuntimeError, OSError, ValueError) as error:
         raise EncoderFileError(
             spec, f"not a TorchScript file, which this encoder needs without an architecture ({_line(error)})"

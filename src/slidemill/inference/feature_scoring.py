@@ -61,6 +61,7 @@ def _expected(description: ModelDescription, encoder: EncoderDescription) -> dic
         "weights_sha256": encoder.weights_sha256,
         "dimension": encoder.dimension,
         "input_size": description.input_size_px,
+        "fit": description.input_fit,
         "normalisation": encoder.normalisation,
         "pooling": encoder.pooling,
     }

@@ -226,7 +226,7 @@ def _description(data: _Data, classes: Sequence[str], versions: dict[str, str]) 
         tile_size_px=encoder.tile_size,
         tile_mpp=encoder.mpp,
         input_size_px=encoder.input_size,
-        input_fit="resize",
+        input_fit=encoder.fit,
         training_data_sha256=data.sha256,
         versions=versions,
         method="probe",

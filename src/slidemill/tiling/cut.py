@@ -25,6 +25,7 @@ from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import StoreSummary, TileStore, write_store
 from slidemill.tiling.summary import Outcome, summarize
 from slidemill.tiling.survey import Survey, survey_slide
+from slidemill.tiling.whole_slide import WholeSlide
 
 _WRITE_BYTES = 2**20  # to the file at once
 
@@ -66,7 +67,13 @@ class _Kept(NamedTuple):
 
 
 def tile_slide(
-    source: SlideSource, parameters: TilingParameters, *, store: Path, records: Path | None = None, threads: int = 1
+    source: SlideSource,
+    parameters: TilingParameters,
+    *,
+    store: Path,
+    records: Path | None = None,
+    threads: int = 1,
+    whole: WholeSlide | None = None,
 ) -> StoreSummary:
     """Cut the tissue tiles of one slide and write its tile store.
 
@@ -76,13 +83,14 @@ def tile_slide(
         store: the Zarr zip file to write, the index of the tiles.
         records: the TFRecord file to write, one tf.train.Example a tile; None for none, and no pixel is encoded.
         threads: number of threads that decode and encode; the files do not depend on it.
+        whole: what was decided of the slide before; None: it is looked over.
 
     Returns:
         What the store says of itself; `status` is "set_aside" for a slide that cannot be used.
     """
     try:
         with open_slide(source.path, parameters.reader) as slide:
-            survey = survey_slide(slide, source, parameters, threads)
+            survey = survey_slide(slide, source, parameters, threads, whole)
             survey = without_background(slide, survey, parameters, threads)
             damaged: list[int] = []
             tiles = _without_damaged(
@@ -211,6 +219,7 @@ def _filled_store(summary: StoreSummary, survey: Survey, kept: list[_Kept], dama
         damaged=survey.candidates[damaged].reshape(-1, 2),
         tissue_mask=survey.areas.tissue,
         thumbnail=survey.overview,
+        unseen=np.array(survey.unseen, np.int64).reshape(-1, 4),
     )
 
 

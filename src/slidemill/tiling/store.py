@@ -125,6 +125,8 @@ class TileStore:
         tissue_mask: (height, width) bool, the whole slide at thumbnail resolution.
         thumbnail: (height, width, 3) uint8 RGB, the whole slide without its label and macro images.
         damaged: (damaged tiles, 2) int64, level-0 pixels, corners of tiles that cannot be decoded.
+        unseen: (parts, 4) int64, level-0 pixels, x, y, width and height of parts of the slide that cannot be decoded
+            for the thumbnail, which is white there.
     """
 
     summary: StoreSummary
@@ -138,6 +140,7 @@ class TileStore:
     tissue_mask: np.ndarray = _empty(0, 0, dtype=np.bool_)
     thumbnail: np.ndarray = _empty(0, 0, 3, dtype=np.uint8)
     damaged: np.ndarray = _empty(0, 2, dtype=np.int64)
+    unseen: np.ndarray = _empty(0, 4, dtype=np.int64)
 
     @property
     def shown_thumbnail(self) -> np.ndarray:
@@ -157,7 +160,7 @@ class TileStore:
 
 
 _ARRAYS_OF_TILES = ("coordinates", "tissue_fraction", "ink_fraction", "sharpness", "quality", "offset", "length")
-_ARRAYS = (*_ARRAYS_OF_TILES, "tissue_mask", "thumbnail", "damaged")
+_ARRAYS = (*_ARRAYS_OF_TILES, "tissue_mask", "thumbnail", "damaged", "unseen")
 
 
 def write_store(path: Path, store: TileStore) -> None:

@@ -90,6 +90,7 @@ def _tile_store(
         length=nothing.astype(np.int64),
         tissue_mask=survey.areas.tissue,
         thumbnail=survey.overview,
+        unseen=np.array(survey.unseen, np.int64).reshape(-1, 4),
     )
 
 
