@@ -96,6 +96,23 @@ def test_half_precision_is_stated_and_near(whole):
     np.testing.assert_allclose(encoder.submit(TILES)(), encoded(whole, TILES), rtol=0.05, atol=0.05)
 
 
+def test_full_memory_makes_smaller_batches(whole, monkeypatch, caplog):
+    from slidemill.features.keras_encoder import tf
+
+    encoder = load_encoder(whole, EncoderSetup(TILE_SIZE, batch_size=4))
+    encode = encoder._encode
+
+    def small_device(tiles):
+        if len(tiles) > 1:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return encode(tiles)
+
+    monkeypatch.setattr(encoder, "_encode", small_device)
+    np.testing.assert_array_equal(encoder.submit(TILES)(), encoded(whole, TILES))
+    encoder.submit(TILES)()
+    assert [record.args for record in caplog.records] == [(2,), (1,)]
+
+
 def test_other_weights_and_damaged_ones_are_refused(application, whole, tmp_path):
     spec, _ = application
     short = tmp_path / "short.weights.h5"

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from slidemill.features.encoder import DeviceError, EncoderFileError, EncoderSetup, Features, LoadedFacts
+from slidemill.features.parts import Parts
 from slidemill.features.spec import EncoderSpec
 from slidemill.hashing import file_sha256
 
@@ -54,7 +55,8 @@ class KerasEncoder:
         def encode(tiles: tf.Tensor) -> tf.Tensor:
             return tf.cast(network(prepare(fit(tf.cast(tiles, tf.float32))), training=False), tf.float32)
 
-        self._encode = tf.function(encode, input_signature=[tf.TensorSpec(self._shape, tf.uint8)])
+        self._encode = tf.function(encode)
+        self._parts = Parts(self.batch_size, is_full=lambda error: isinstance(error, tf.errors.ResourceExhaustedError))
         self.workers = 1 if on_gpu else setup.threads
         self.ahead = 2 if on_gpu else 0
         assert spec.file is not None  # noqa: S101 - no encoder of Keras is without
@@ -72,8 +74,8 @@ class KerasEncoder:
 
     def submit(self, tiles: np.ndarray) -> Features:
         """Encode a batch; on a GPU TensorFlow gives the result before it is there."""
-        features = self._encode(tf.convert_to_tensor(tiles))
-        return lambda: np.asarray(features.numpy())
+        parts = self._parts.encode(tf.convert_to_tensor(tiles), self._encode)
+        return lambda: np.concatenate([part.numpy() for part in parts])
 
 
 def _configure(spec: EncoderSpec, setup: EncoderSetup) -> bool:

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from slidemill.features.efficientnet_lite0 import as_onnx, weights_file
 from slidemill.features.encoder import DeviceError, EncoderFileError, EncoderSetup, Features, LoadedFacts
 from slidemill.features.legacy_pickle import LegacyPickleError
+from slidemill.features.parts import Parts
 from slidemill.features.spec import EMBEDDED, EncoderSpec, Normalisation
 from slidemill.hashing import file_sha256
 
@@ -49,6 +50,7 @@ class OnnxEncoder:
         self._image_name = image.name
         self._output = spec.output or self._network.get_outputs()[0].name
         self._preparation = _session(spec, _preparation(spec, setup.tile_size, channels_first), providers)
+        self._parts = Parts(self.batch_size, is_full=_is_memory_full)
         self.workers = setup.threads if providers == [_CPU] else 1
         self.ahead = 0
         self.facts = LoadedFacts(
@@ -65,7 +67,7 @@ class OnnxEncoder:
 
     def submit(self, tiles: np.ndarray) -> Features:
         """Encode a batch."""
-        features = self._features(tiles)
+        features = np.concatenate(self._parts.encode(tiles, self._features))
         return lambda: features
 
     def _features(self, tiles: np.ndarray) -> np.ndarray:
@@ -79,7 +81,7 @@ class OnnxEncoder:
     def _dimension(self, spec: EncoderSpec) -> int:
         """From a batch of nothing, which also shows that the network takes such batches."""
         try:
-            features = self._features(self.new_batch())
+            features = self.submit(self.new_batch())()
         except Exception as error:
             raise EncoderFileError(spec, f"it cannot encode {self._shape[0]} tiles: {_line(error)}") from None
         if features.ndim != 2 or len(features) != self._shape[0]:
@@ -88,6 +90,12 @@ class OnnxEncoder:
         if spec.dimension not in (None, features.shape[1]):
             raise EncoderFileError(spec, f"it gives {features.shape[1]} numbers a tile, and not {spec.dimension}")
         return int(features.shape[1])
+
+
+def _is_memory_full(error: Exception) -> bool:
+    """There is no class of errors for that, and each of the libraries below onnxruntime has its own words."""
+    told = str(error).lower()
+    return any(words in told for words in ("failed to allocate memory", "out of memory", "alloc_failed"))
 
 
 def _embedded_weights(spec: EncoderSpec) -> Path:

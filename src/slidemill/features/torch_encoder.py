@@ -5,21 +5,19 @@ normalised there, and features are fetched some batches later. Weights are bfloa
 letting each layer convert them.
 """
 
-import logging
 from typing import Any
 
 import numpy as np
 import torch
 
 from slidemill.features.encoder import DeviceError, EncoderFileError, EncoderSetup, Features, LoadedFacts
+from slidemill.features.parts import Parts
 from slidemill.features.spec import EncoderSpec
 from slidemill.features.torch_network import load_network
 from slidemill.hashing import file_sha256
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _AHEAD = 4  # batches in work on a GPU before the features of the first are fetched
-
-_LOG = logging.getLogger(__name__)
 
 
 class TorchEncoder:
@@ -41,7 +39,7 @@ class TorchEncoder:
         self._prepare = _Preparation(spec, setup.tile_size).to(self._device)
         self._dtype = _DTYPES[precision]
         self._copies: Any = torch.cuda.Stream() if self._on_gpu else None
-        self._at_once = self._shape[0]  # fewer where the device's memory takes no more
+        self._parts = Parts(self.batch_size, is_full=_is_memory_full)
         self.workers = 1 if self._on_gpu else setup.threads
         self.ahead = _AHEAD if self._on_gpu else 0
         assert spec.file is not None  # noqa: S101 - no encoder of torch is without
@@ -75,16 +73,8 @@ class TorchEncoder:
         return lambda: features.cpu().numpy()
 
     def _encoded(self, tiles: torch.Tensor) -> torch.Tensor:
-        while True:
-            try:
-                parts = [self._network(self._prepare(part).to(self._dtype)) for part in tiles.split(self._at_once)]
-                return torch.cat(parts).float()
-            except torch.cuda.OutOfMemoryError:
-                if self._at_once == 1:
-                    raise
-                self._at_once = (self._at_once + 1) // 2
-                torch.cuda.empty_cache()
-                _LOG.warning("the GPU's memory is full: %d tiles at once from now on", self._at_once)
+        parts = self._parts.encode(tiles, lambda part: self._network(self._prepare(part).to(self._dtype)))
+        return torch.cat(parts).float()
 
     def _dimension(self, spec: EncoderSpec) -> int:
         try:
@@ -95,6 +85,13 @@ class TorchEncoder:
             expected = f"(tiles, {spec.dimension or 'numbers'})"
             raise EncoderFileError(spec, f"its output is {features.shape} for one tile, and not {expected}")
         return int(features.shape[1])
+
+
+def _is_memory_full(error: Exception) -> bool:
+    if not isinstance(error, torch.cuda.OutOfMemoryError):
+        return False
+    torch.cuda.empty_cache()
+    return True
 
 
 class _Preparation(torch.nn.Module):  # type: ignore[misc] # torch is not where types are checked
