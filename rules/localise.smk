@@ -32,8 +32,12 @@ if config["localisation"]["class"]:
             name=options("localisation", "class"),
             radius=options("localisation", "radius_um"),
             least=config["localisation"]["least_score"],
+            targets=" ".join(
+                f"--target {target}"
+                for target in config["localisation"]["false_positives"]
+            ),
             seed=options(None, "seed"),
         shell:
             "python {params.script} {params.slides} --tiles {params.tiles} {params.name} {params.radius}"
-            " --least {params.least} {params.seed} --metrics {output.metrics:q} --detections {output.detections:q}"
+            " --least {params.least} {params.targets} {params.seed} --metrics {output.metrics:q} --detections {output.detections:q}"
             " &> {log:q}"

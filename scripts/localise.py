@@ -17,6 +17,9 @@ from slidemill.evaluation.localise import LocalisedSlide, Search, localise
 @click.option("--class", "name", required=True, help="The class whose regions are lesions.")
 @click.option("--radius-um", type=float, required=True, help="Detections nearer than this are one.")
 @click.option("--least", type=float, required=True, help="Lowest score of a detection.")
+@click.option(
+    "--target", "targets", type=float, multiple=True, required=True, help="False positives a slide; repeated."
+)
 @click.option("--seed", type=int, required=True, help="Of the interval.")
 @click.option("--metrics", type=Path, required=True, help="Written: froc.json.")
 @click.option("--detections", type=Path, required=True, help="Written: detections.tsv.")
@@ -27,6 +30,7 @@ def main(
     name: str,
     radius_um: float,
     least: float,
+    targets: tuple[float, ...],
     seed: int,
     metrics: Path,
     detections: Path,
@@ -34,7 +38,7 @@ def main(
     localise(
         [LocalisedSlide(*slide, is_in_part=slide[0] in in_part) for slide in slides],
         tiles,
-        Search(name, radius_um, least),
+        Search(name, radius_um, least, tuple(sorted(targets))),
         seed=seed,
         metrics=metrics,
         detections=detections,

@@ -110,7 +110,8 @@ CORNERS = np.array([[0, 0], [70_000, 1], [1, 70_000], [300, 0]], np.int64)
 def decided(tmp_path):
     """Of four tiles the second and the third are tumour."""
     shares = np.array([[0], [1], [1], [0]], np.float32)
-    labels = TileLabels("S", ("tumour",), CORNERS, shares, SlidePixels(100), True, {}, "", ())
+    remarks = ("1 line(s) without an area were passed over", "an outline was mended")
+    labels = TileLabels("S", ("tumour",), CORNERS, shares, SlidePixels(100), True, {}, "", remarks)
     write_labels(labels_path(tmp_path, "S"), labels)
     return DecidedLabels(tmp_path, ("normal", "tumour"), LabelRule(0.5, "normal"))
 
@@ -148,6 +149,7 @@ def test_tiles_of_each_class_are_counted(decided, store, tmp_path):
     assert [own.without for own in counts] == [0, 2]
     write_counts(tmp_path / "tile_labels.tsv", counts[:1], decided.classes)
     assert read_counts(tmp_path / "tile_labels.tsv") == {"S": counts[0]}
+    assert len(counts[0].remarks) == 2
 
 
 def test_coordinates_of_qupath_start_at_the_bounds(store, tmp_path):

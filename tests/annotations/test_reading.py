@@ -158,6 +158,11 @@ def test_outlines_of_one_or_two_points_are_counted(tmp_path, slide):
     assert found.passed_over == {"point": 1, "line": 1}
 
 
+def nested_collections(depth):
+    start = '{"type": "GeometryCollection", "geometries": ['
+    return '{"type": "Feature", "properties": {}, "geometry": ' + start * depth + "]}" * depth + "}"
+
+
 BOMB = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><ASAP_Annotations>&b;</ASAP_Annotations>'
 FILE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]><ASAP_Annotations>&a;</ASAP_Annotations>'
 
@@ -179,7 +184,13 @@ FILE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]><ASAP_Annotations>
         (json.dumps(feature({"type": "Polygon", "coordinates": [[[1], [2], [3]]]})), "no pair of numbers"),
         (json.dumps(feature({"type": "Polygon", "coordinates": 7})), "no list of rings"),
         (json.dumps(feature({"type": "Solid", "coordinates": []})), "type 'Solid' is unknown"),
+        (json.dumps(feature({"type": "MultiPoint", "coordinates": 7})), "the coordinates of a MultiPoint are no list"),
+        (json.dumps(feature(polygon([(10**400, 1), (2, 2), (3, 3)]))), "no pair of numbers"),
+        (nested_collections(50_000), "nested too deeply"),
         (json.dumps({"positive": [{"name": "a"}], "negative": []}), "has no vertices"),
+        (json.dumps({"positive": [{"vertices": [[10**400, 1], [2, 2], [3, 1]]}], "negative": []}), "not a pair of"),
+        (json.dumps({"positive": [{"vertices": [[1, 1], [2], [3, 1]]}], "negative": []}), "not a pair of numbers"),
+        (json.dumps({"positive": [{"vertices": [["a", 1], [2, 1], [3, 1]]}], "negative": []}), "not a pair of numbers"),
         (b"\x00\x01\x02", "its format is unknown"),
         (b"\xff\xd8\xff\xe0 a JPEG", "its format is unknown"),
         ("slide,x,y", "its format is unknown"),

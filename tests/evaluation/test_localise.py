@@ -55,9 +55,9 @@ def write_slide(tmp_path):
     return write
 
 
-def found(tmp_path, *slides):
+def found(tmp_path, *slides, **search):
     metrics, table = tmp_path / "froc.json", tmp_path / "detections.tsv"
-    localise(slides, tmp_path, Search("tumour", 150, 0.5), seed=1, metrics=metrics, detections=table)
+    localise(slides, tmp_path, Search("tumour", 150, 0.5, **search), seed=1, metrics=metrics, detections=table)
     with table.open() as file:
         return json.loads(metrics.read_text()), list(csv.DictReader(file, delimiter="\t"))
 
@@ -87,6 +87,26 @@ def test_hits_and_false_positives_of_a_cohort(tmp_path, write_slide):
     assert metrics["curve"]["false_positives"] == pytest.approx([0, 1 / 3])
     assert metrics["variants"]["interpolated"]["score"] == pytest.approx((0.25 / (1 / 3) * 0.5 + 5 * 0.5) / 6)
     assert metrics["variants"]["at_least"]["score"] == 0.5
+    # The lesion is a box of 300 x 400 microns that has grown by 37.5 on each side: about 375 x 475.
+    assert [(one["slide_id"], one["is_isolated_cells"], one["score"]) for one in metrics["lesions"]] == [
+        ("a", False, pytest.approx(0.9)),
+        ("a", True, None),
+        ("c", False, None),
+    ]
+    assert (metrics["lesions"][0]["x"], metrics["lesions"][0]["y"]) == (1400, 1600)
+    assert [(row["from_um"], row["lesions"], row["found"]) for row in metrics["by_size"]] == [
+        (275, 0, 0),
+        (500, 2, 1),
+        (1000, 0, 0),
+        (2000, 0, 0),
+    ]
+
+
+def test_any_numbers_of_false_positives(tmp_path, write_slide):
+    slides = [write_slide("a", [(1200, 1200), (6000, 1200)], LESION), write_slide("b", [])]
+    metrics, _ = found(tmp_path, *slides, targets=(0.5, 3.0))
+    assert metrics["targets"] == [0.5, 3]
+    assert metrics["variants"]["interpolated"]["sensitivity"] == [1, 1]
 
 
 def test_a_slide_that_is_annotated_in_part_counts_for_nothing(tmp_path, write_slide):

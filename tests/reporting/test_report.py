@@ -117,6 +117,10 @@ FROC = {
         "lesions_found": 3,
         "false_positives": 2,
     },
+    "by_size": [
+        {"from_um": 275, "to_um": 500, "lesions": 3, "found": 2},
+        {"from_um": 500, "to_um": None, "lesions": 1, "found": 1},
+    ],
     "targets": [0.25, 0.5, 1, 2, 4, 8],
     "variants": {
         "interpolated": {"sensitivity": [0.25, 0.5, 0.75, 0.75, 0.75, 0.75], "score": 0.625, "interval_95": [0.2, 0.8]},
@@ -138,6 +142,9 @@ def test_lesions_have_a_section_where_they_were_looked_for(tmp_path):
     assert "1 group of isolated tumour cells count neither way; 2 more slides, of which not all is annotated" in text
     assert "0.625 0.200 to 0.800" in text.replace("0.6250.200", "0.625 0.200")
     assert "false positives a slide" in text
+    assert "0.275 to 0.5 mm 3 2 0.5 mm or more 1 1" in re.sub(
+        r"(<[^>]*>|\s)+", " ", (tmp_path / "report.html").read_text()
+    )
 
 
 def test_tiles_of_annotated_slides_are_counted_by_split_and_slide_and_judged_by_annotations(tmp_path):
@@ -152,15 +159,20 @@ def test_tiles_of_annotated_slides_are_counted_by_split_and_slide_and_judged_by_
     found = {"tiles": 9, "tiles_of_class": 4, "auc": estimate, "slides": 2, "auc_within_slides": estimate}
     files.metrics.write_text(json.dumps(metrics | {"tiles_as": "annotations", "annotations": {"LUAD": found}}))
     counts = {"a1": (2, 0, 1, 0), "a2": (0, 3, 0, 0), "t1": (1, 0, 1, 1), "t2": (0, 2, 1, 0), "t3": (0, 0, 3, 0)}
+    remarks = dict.fromkeys(counts, ()) | {"t2": ("2 point(s) without an area were passed over", "mended")}
     write_counts(
         tmp_path / "tile_labels.tsv",
-        [LabelCounts(name, dict(zip(CLASSES, own, strict=False)), own[3]) for name, own in counts.items()],
+        [
+            LabelCounts(name, dict(zip(CLASSES, own, strict=False)), own[3], remarks[name])
+            for name, own in counts.items()
+        ],
         CLASSES,
     )
     write_report(replace(files, tile_labels=tmp_path / "tile_labels.tsv"), tmp_path / "report.html")
     text = re.sub(r"(<[^>]*>|\s)+", " ", (tmp_path / "report.html").read_text())
     assert "Tiles of train validation test all LUAD 2 0 1 3 LUSC 0 3 2 5 Normal 1 0 5 6 no class 0 0 1 1" in text
     assert "a1 train 2 0 1 0 a2 validation 0 3 0 0 t1 test 1 0 1 1" in text
+    assert "t2 2 point(s) without an area were passed over; mended" in text
     assert "A tile has the class of the region in which it lies" in text
     assert "LUAD 4 5 0.812 0.700 to 0.900 2 0.812 0.700 to 0.900" in text
 

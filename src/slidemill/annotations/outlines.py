@@ -49,7 +49,7 @@ def add_area(annotations: Annotations, name: str, drawn: shapely.Geometry) -> No
 def _ring(vertices: _Vertices) -> np.ndarray:
     try:
         ring = np.asarray(vertices, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise OutlineError("a vertex is not a pair of numbers") from None
     if ring.size == 0:
         return np.zeros((0, 2))

@@ -67,7 +67,7 @@ def _add(annotations: Annotations, name: str, geometry: Any, origin: tuple[float
         return
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     if kind in _WITHOUT_AREA:
-        annotations.passed_over[_WITHOUT_AREA[kind]] += len(coordinates or []) if kind.startswith("Multi") else 1
+        annotations.passed_over[_WITHOUT_AREA[kind]] += _count(kind, coordinates)
     elif kind == "Polygon":
         _add_polygon(annotations, name, coordinates, origin)
     elif kind == "MultiPolygon" and isinstance(coordinates, list):
@@ -80,6 +80,14 @@ def _add(annotations: Annotations, name: str, geometry: Any, origin: tuple[float
         raise ValueError(f"a geometry of type {kind!r} is unknown")
 
 
+def _count(kind: str, coordinates: Any) -> int:
+    if not kind.startswith("Multi"):
+        return 1
+    if not isinstance(coordinates, list):
+        raise ValueError(f"the coordinates of a {kind} are no list")
+    return len(coordinates)
+
+
 def _add_polygon(annotations: Annotations, name: str, rings: Any, origin: tuple[float, float]) -> None:
     if not isinstance(rings, list) or not rings or not all(isinstance(ring, list) for ring in rings):
         raise ValueError("a polygon has no list of rings")
@@ -90,6 +98,6 @@ def _add_polygon(annotations: Annotations, name: str, rings: Any, origin: tuple[
 def _moved(vertex: Any, origin: tuple[float, float]) -> tuple[float, float]:
     try:
         x, y = (float(value) for value in vertex[:2])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"a vertex is {str(vertex)[:40]} and no pair of numbers") from None
     return x + origin[0], y + origin[1]

@@ -62,6 +62,15 @@ def read_labels(path: Path) -> TileLabels:
     return TileLabels(**(content.arrays | attributes))
 
 
+def read_remarks(path: Path) -> tuple[str, ...]:
+    """Read the remarks of a slide's labels, and nothing else of them.
+
+    Raises:
+        ZarrZipError: the file is missing or damaged.
+    """
+    return tuple(read_zarr_zip(path, names=()).attributes["remarks"])
+
+
 def labels_path(folder: Path, slide_id: str) -> Path:
     """Path of a slide's labels in a folder of labels."""
     return folder / f"{slide_id}.zarr.zip"

@@ -4,11 +4,10 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import shapely
 
 from slidemill.annotations.outlines_file import read_outlines
@@ -16,12 +15,13 @@ from slidemill.annotations.place import viewer_origin
 from slidemill.atomic import write_text
 from slidemill.errors import SlidemillError
 from slidemill.evaluation.detections import Detections, detect
+from slidemill.evaluation.found_lesions import FoundLesion, by_size, found_lesions
 from slidemill.evaluation.froc import TARGETS, VARIANTS, SlideHits, froc, hits_of, score_interval, sensitivity_at
 from slidemill.evaluation.lesions import Lesion, lesions_of
 from slidemill.evaluation.sources import load_predictions
 from slidemill.tiling.store import SlideFacts, read_summary, store_paths
 
-FORMAT = "slidemill froc 1"
+FORMAT = "slidemill froc 2"
 _COLUMNS = ("slide_id", "x", "y", "score", "hit")
 
 
@@ -65,11 +65,13 @@ class Search:
         name: the class whose regions are lesions.
         radius_um: detections nearer to each other than this are one.
         least: lowest score of a detection.
+        targets: numbers of false positives a slide, ascending, at which sensitivity is told.
     """
 
     name: str
     radius_um: float
     least: float
+    targets: tuple[float, ...] = TARGETS
 
 
 def localise(
@@ -88,7 +90,9 @@ def localise(
         NoLesionsError: there is no lesion to be found.
         ZarrZipError: predictions or a tile store are missing or damaged.
     """
-    hits, rows, lesions, left_out = [], [], [], 0
+    hits: list[SlideHits] = []
+    lesions: list[FoundLesion] = []
+    rows, left_out = [], 0
     for slide in slides:
         facts = read_summary(store_paths(tiles, slide.slide_id)[1]).slide
         if facts is None:  # set aside: nothing was looked at
@@ -100,7 +104,7 @@ def localise(
             left_out += 1
         else:
             hits.append(hits_of(own, found.places, found.scores))
-            lesions += own
+            lesions += found_lesions(slide.slide_id, own, hits[-1])
     if not any(len(slide.lesion_scores) for slide in hits):
         raise NoLesionsError(search.name)
     write_text(detections, _table(rows))
@@ -142,10 +146,10 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _metrics(
-    hits: Sequence[SlideHits], lesions: Sequence[Lesion], search: Search, seed: int, left_out: int
+    hits: Sequence[SlideHits], lesions: Sequence[FoundLesion], search: Search, seed: int, left_out: int
 ) -> Mapping[str, Any]:
     curve = froc(hits)
-    sizes = sorted(lesion.major_axis_um for lesion in lesions if not lesion.is_isolated_cells)
+    counted = [lesion for lesion in lesions if not lesion.is_isolated_cells]
     return {
         "format": FORMAT,
         "class": search.name,
@@ -155,18 +159,19 @@ def _metrics(
             "slides": len(hits),
             "slides_annotated_in_part": left_out,
             "slides_with_lesions": sum(bool(len(slide.lesion_scores)) for slide in hits),
-            "lesions": len(sizes),
-            "isolated_cells": len(lesions) - len(sizes),
-            "lesions_found": int(sum(np.isfinite(slide.lesion_scores).sum() for slide in hits)),
+            "lesions": len(counted),
+            "isolated_cells": len(lesions) - len(counted),
+            "lesions_found": sum(lesion.score is not None for lesion in counted),
             "false_positives": int(sum(len(slide.false_scores) for slide in hits)),
         },
-        "lesion_major_axis_um": [round(size, 1) for size in sizes],
-        "targets": list(TARGETS),
+        "lesions": [asdict(lesion) for lesion in lesions],
+        "by_size": by_size(counted),
+        "targets": list(search.targets),
         "variants": {
             variant: {
-                "sensitivity": sensitivity_at(curve, TARGETS, variant).tolist(),
-                "score": float(sensitivity_at(curve, TARGETS, variant).mean()),
-                "interval_95": score_interval(hits, variant=variant, seed=seed),
+                "sensitivity": sensitivity_at(curve, search.targets, variant).tolist(),
+                "score": float(sensitivity_at(curve, search.targets, variant).mean()),
+                "interval_95": score_interval(hits, targets=search.targets, variant=variant, seed=seed),
             }
             for variant in VARIANTS
         },

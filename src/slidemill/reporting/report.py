@@ -94,6 +94,7 @@ def _tile_labels(run: Run) -> dict[str, Any]:
         "label_lines": label_lines(run.parts, run.tile_labels, run.classes),
         "labelled_slides": [run.tile_labels[row.slide_id] for row in usable[:_COUNTED_SLIDES]],
         "labelled_count": len(usable),
+        "remarked_slides": [own for own in run.tile_labels.values() if own.remarks],
     }
 
 

@@ -66,7 +66,7 @@ def froc_chart(froc: Mapping[str, Any]) -> Chart:
         area=SQUARE,
         x_label="false positives a slide",
         y_label="lesions found",
-        x_ticks=x.ticks([0, *froc["targets"][2:]]),
+        x_ticks=x.ticks([0, *(target for target in froc["targets"] if target >= highest / 8)]),
         y_ticks=y.ticks(_FIFTHS),
         lines=[Line(froc["class"], "validation", placed(x, y, *zip(*points, strict=True)), has_dots=len(points) < 30)],
     )
