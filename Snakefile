@@ -56,6 +56,7 @@ if TRAINED_MODEL is None and not SHEET_TO_SELECT:
 
     include: "rules/split.smk"
     include: "rules/label.smk"
+    include: "rules/patches.smk"
 
     if METHOD == "probe":
 

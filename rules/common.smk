@@ -14,6 +14,7 @@ import snakemake_internals  # beside this file, where Snakemake lets it be found
 from snakemake.exceptions import WorkflowError
 from snakemake_internals import called_for_each_job
 
+from slidemill.annotations.patch_lists import read_patch_lists
 from slidemill.cohort import read_sheet
 from slidemill.cohort.gdc.selection import Selection
 from slidemill.cohort.sources import check_sources
@@ -36,6 +37,7 @@ from slidemill.lifeline import tie_programs
 from slidemill.locations import is_address, path_problem
 from slidemill.machine import machine_trouble
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
+from slidemill.splits.patches import check_patches
 from slidemill.training.description import read_description
 
 # A DAG of many slides is millions of objects that stay: looking for garbage among them less often saves a seventh, and
@@ -219,6 +221,36 @@ def check_slide_classifier():
         check_enough_slides(patients, config["classes"])
 
 
+def patch_files():
+    """The lists of patches that the config names."""
+    lists = config["labels"]["patches"]
+    return (
+        Path(lists)
+        if isinstance(lists, str)
+        else {k: Path(v) for k, v in lists.items()}
+    )
+
+
+def read_patches():
+    """The patches of each slide that are learned from; none where all tiles are."""
+    if config["labels"]["from"] != "patches" or TRAINED_MODEL or SHEET_TO_SELECT:
+        return {}
+    classes, files = config["classes"], patch_files()
+    listed = read_patch_lists(files, COHORT, classes)
+    counts = {
+        slide_id: dict(zip(classes, patches.class_counts(len(classes)).tolist()))
+        for slide_id, patches in listed.slides.items()
+    }
+    for splits in RUNS.values():
+        check_patches(counts, splits, classes)
+    for file in [files] if isinstance(files, Path) else files.values():
+        snakemake_internals.send_with_sources(workflow, file)
+    if snakemake_internals.sends_jobs(workflow):
+        for remark in listed.remarks:
+            print(f"labels.patches: {remark}.", file=sys.stderr)
+    return listed.slides
+
+
 def prediction_batches():
     """The scored slides of each run in batches, one for each job; and the train slides, for who asks for them."""
     size = config["prediction"]["slides_per_job"]
@@ -272,6 +304,7 @@ try:
         else None
     )
     check_slide_classifier()
+    LISTED_PATCHES = read_patches()
     METHOD = config["method"]
     ENCODERS = encoders_of_config()
     ENCODER_PYTHON = python_of_encoders()

@@ -39,6 +39,21 @@ def split_options(wildcards):
     return options("split", "train", "validation", "test", "group_by")
 
 
+def tiling_options():
+    """How tiles are cut, as command line options."""
+    return options(
+        "tiling",
+        "mpp",
+        "tile_size",
+        "max_background",
+        "jpeg_quality",
+        "jpeg_subsampling",
+        "ink",
+        "max_damaged",
+        "reader",
+    )
+
+
 def repeated_option(name, values):
     """A list as a command line option that is given once for each value."""
     return " ".join(f"--{name} {shlex.quote(value)}" for value in values)

@@ -3,10 +3,12 @@
 
 rule shard_tiles:
     input:
-        splits=f"{RUN}/splits.tsv",
-        records=expand("results/tiles/{slide_id}.tfrecord", slide_id=COHORT),
-        stores=expand("results/tiles/{slide_id}.zarr.zip", slide_id=COHORT),
-        labels=trained_labels(COHORT),
+        splits=LEARNED_SPLITS,
+        records=expand(
+            f"{LEARNED_TILES}/{{slide_id}}.tfrecord", slide_id=LEARNED_SLIDES
+        ),
+        stores=expand(f"{LEARNED_TILES}/{{slide_id}}.zarr.zip", slide_id=LEARNED_SLIDES),
+        labels=learned_labels(),
         hard_negatives=unless_in_place(config["sampling"]["hard_negatives"]),
     output:
         plan=f"{RUN}/shards/plan.json",
@@ -39,7 +41,7 @@ rule shard_tiles:
         classes=class_options(),
         exclude=exclude_options(),
         labels=labels_option,
-        label=label_options(LABELLED_BY_REGION),
+        label=label_options(LABELLED_BY_REGION or IS_PATCHED),
         sampling=sampling_options(),
         hard_negatives=hard_negatives_option,
         hard_content=content_in_place(

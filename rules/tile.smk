@@ -26,17 +26,7 @@ rule tile_slide:
         file=slide_path,
         content=slide_content,
         slide=sheet_options,
-        tiling=options(
-            "tiling",
-            "mpp",
-            "tile_size",
-            "max_background",
-            "jpeg_quality",
-            "jpeg_subsampling",
-            "ink",
-            "max_damaged",
-            "reader",
-        ),
+        tiling=tiling_options(),
     shell:
         "python {params.script} --slide {params.file} {params.slide} {params.tiling}"
         " --threads {threads} {resources.scratch} --store {output.store:q} {output.records:q} &> {log:q}"

@@ -6,6 +6,7 @@ from typing import Any
 
 def label_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
     """A sentence for each thing that makes labels from annotations impossible."""
+    yield from _patch_problems(labels, classes)
     named, rest = labels["classes"], labels["rest"]
     for name in [*named, *([rest] if rest else [])]:
         if name not in classes:
@@ -18,6 +19,20 @@ def label_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterato
     for region, places in _uses(labels).items():
         if len(places) > 1:
             yield f"labels: the regions '{region}' are in {' and '.join(places)}. Keep one."
+
+
+def _patch_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
+    patches = labels["patches"]
+    if labels["from"] == "patches" and patches is None:
+        yield "labels.from is patches: name the table of patches, or a list for each class, in labels.patches."
+    if labels["from"] != "patches" and patches is not None:
+        yield (
+            "labels.patches is set, and only labels.from: patches uses it. Set labels.from to patches, or "
+            "labels.patches to null."
+        )
+    for name in patches if isinstance(patches, Mapping) else ():
+        if name not in classes:
+            yield f"labels.patches: '{name}' is none of the classes ({', '.join(classes)}). Correct it."
 
 
 def localisation_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,10 @@ def normalise_names(config: dict[str, Any]) -> None:
     labels["classes"] = {normalised(name): regions for name, regions in labels["classes"].items()}
     sampling = config["sampling"]
     sampling["tiles_per_slide"] = {normalised(name): most for name, most in sampling["tiles_per_slide"].items()}
+    if isinstance(labels["patches"], dict):
+        labels["patches"] = {normalised(name): file for name, file in labels["patches"].items()}
+    if config["evaluation"]["heatmap_classes"]:
+        config["evaluation"]["heatmap_classes"] = [normalised(name) for name in config["evaluation"]["heatmap_classes"]]
     if config["localisation"]["class"]:
         config["localisation"]["class"] = normalised(config["localisation"]["class"])
     labels["rest"] = normalised(labels["rest"]) if labels["rest"] else None

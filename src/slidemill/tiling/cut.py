@@ -18,6 +18,7 @@ from slidemill.atomic import atomic_path, write_bytes
 from slidemill.records import FeatureValue, RecordWriter, encode_example, encode_example_parts
 from slidemill.slides import SlideError, SlideReader, open_slide
 from slidemill.slides.availability import refuse_machine_trouble
+from slidemill.tiling.listed import around
 from slidemill.tiling.measure import TileMeter
 from slidemill.tiling.quality import TileMeasures, flag_bits
 from slidemill.tiling.second_look import without_background
@@ -74,6 +75,7 @@ def tile_slide(
     records: Path | None = None,
     threads: int = 1,
     whole: WholeSlide | None = None,
+    centres: np.ndarray | None = None,
 ) -> StoreSummary:
     """Cut the tissue tiles of one slide and write its tile store.
 
@@ -84,6 +86,7 @@ def tile_slide(
         records: the TFRecord file to write, one tf.train.Example a tile; None for none, and no pixel is encoded.
         threads: number of threads that decode and encode; the files do not depend on it.
         whole: what was decided of the slide before; None: it is looked over.
+        centres: (places, 2) int64, level-0 pixels, row by row: tiles around these and not of the grid. None: the grid.
 
     Returns:
         What the store says of itself; `status` is "set_aside" for a slide that cannot be used.
@@ -91,7 +94,9 @@ def tile_slide(
     try:
         with open_slide(source.path, parameters.reader) as slide:
             survey = survey_slide(slide, source, parameters, threads, whole)
-            survey = without_background(slide, survey, parameters, threads)
+            survey = (
+                without_background(slide, survey, parameters, threads) if centres is None else around(survey, centres)
+            )
             damaged: list[int] = []
             tiles = _without_damaged(
                 _cut_tiles(slide, parameters, survey, threads, encodes=records is not None), source, parameters, damaged
@@ -102,7 +107,14 @@ def tile_slide(
                 else _write_records(records, tiles, source, parameters, survey)
             )
             flagged: Counter[str] = Counter(flag for tile in kept for flag in tile.measures.flags)
-            outcome = Outcome(slide.name, survey, tile_count=len(kept), flagged=flagged, damaged_count=len(damaged))
+            outcome = Outcome(
+                slide.name,
+                survey,
+                tile_count=len(kept),
+                flagged=flagged,
+                damaged_count=len(damaged),
+                is_listed=centres is not None,
+            )
         result = _filled_store(summarize(source, parameters, outcome), survey, kept, damaged)
     except SlideError as error:
         if records is not None:

@@ -26,6 +26,7 @@ class Outcome:
         tile_count: number of tiles kept.
         flagged: number of those with each quality flag.
         damaged_count: number of tiles that may hold tissue and cannot be decoded.
+        is_listed: whether its tiles were listed, and not found.
     """
 
     reader: ReaderName
@@ -33,6 +34,7 @@ class Outcome:
     tile_count: int
     flagged: Mapping[str, int]
     damaged_count: int = 0
+    is_listed: bool = False
 
 
 def summarize(source: SlideSource, parameters: TilingParameters, outcome: Outcome | str) -> StoreSummary:
@@ -79,6 +81,11 @@ def _flags(outcome: Outcome) -> tuple[str, ...]:
 def _why_unusable(source: SlideSource, parameters: TilingParameters, outcome: Outcome) -> str:
     if outcome.tile_count:
         return ""
+    if outcome.is_listed:
+        return (
+            f"{source.slide_id} gives none of its listed patches: all reach over its edges, or cannot be decoded. Look "
+            "at tiling.mpp and tiling.tile_size, or take its patches out of the list."
+        )
     if outcome.survey.grid.tile_count == 0:
         return f"{source.slide_id} is smaller than one tile. Lower tiling.tile_size, or leave the slide out."
     areas = outcome.survey.areas
