@@ -33,6 +33,7 @@ if not SHEET_TO_SELECT:
     include: "rules/acquire.smk"
     include: "rules/method.smk"
     include: "rules/annotations.smk"
+    include: "rules/patches.smk"
     include: "rules/encoders.smk"
     include: "rules/features.smk"
 
@@ -56,7 +57,6 @@ if TRAINED_MODEL is None and not SHEET_TO_SELECT:
 
     include: "rules/split.smk"
     include: "rules/label.smk"
-    include: "rules/patches.smk"
 
     if METHOD == "probe":
 

@@ -222,13 +222,14 @@ def check_slide_classifier():
 
 
 def patch_files():
-    """The lists of patches that the config names."""
+    """The table of patches that the config names, or the lists for each class."""
     lists = config["labels"]["patches"]
-    return (
-        Path(lists)
-        if isinstance(lists, str)
-        else {k: Path(v) for k, v in lists.items()}
-    )
+    if isinstance(lists, str):
+        return Path(lists)
+    return {
+        name: list(map(Path, [own] if isinstance(own, str) else own))
+        for name, own in lists.items()
+    }
 
 
 def read_patches():
@@ -243,7 +244,7 @@ def read_patches():
     }
     for splits in RUNS.values():
         check_patches(counts, splits, classes)
-    for file in [files] if isinstance(files, Path) else files.values():
+    for file in [files] if isinstance(files, Path) else sum(files.values(), []):
         snakemake_internals.send_with_sources(workflow, file)
     if snakemake_internals.sends_jobs(workflow):
         for remark in listed.remarks:

@@ -1,28 +1,61 @@
 # What the rules ask of encoders, and of the features that they give.
+from typing import NamedTuple
 
 
-def feature_files(slides):
+class FeaturePlace(NamedTuple):
+    """Where tiles lie, where their features go, and where a job keeps those that it has finished."""
+
+    tiles: str
+    features: str
+    kept: str
+
+
+OF_TILES = FeaturePlace(
+    FEATURE_TILES, f"{SHARED}/features", f"{SHARED}/checkpoints/features"
+)
+OF_PATCHES = FeaturePlace(
+    PATCHES, f"{PATCHES}/features", f"{RESULTS}/checkpoints/patch_features"
+)
+
+
+def feature_files(slides, place=OF_TILES):
     """The features of slides by each encoder."""
     return expand(
-        f"{SHARED}/features/{{encoder}}/{{slide_id}}.zarr.zip",
+        f"{place.features}/{{encoder}}/{{slide_id}}.zarr.zip",
         encoder=[encoder.name for encoder in ENCODERS],
         slide_id=slides,
     )
 
 
 def feature_batches():
-    """All slides in batches, one for each job; none where another tool has encoded them."""
+    """All slides in batches, one for each job, with where they lie; none where another tool has encoded them.
+
+    Where patches are learned from, tiles of slides that are never scored are not needed, and have batches of their own.
+    """
     if config["features"]["from"]:
-        return []
-    slides, size = list(COHORT), config["features"]["slides_per_job"]
-    return [slides[start : start + size] for start in range(0, len(slides), size)]
+        return
+    scored = {slide_id for run in RUNS for slide_id in scored_slides(run)}
+    slides = sorted(COHORT, key=lambda name: IS_PATCHED and name not in scored)
+    size = config["features"]["slides_per_job"]
+    for place, own in ((OF_TILES, slides), (OF_PATCHES, PATCHED_SLIDES)):
+        for start in range(0, len(own), size):
+            yield place, own[start : start + size]
 
 
-def pixel_files(slides):
+def pixel_files(slides, place):
     """Where the pixels of slides come from."""
     if config["features"]["source"] == "records":
-        return expand(f"{SHARED}/tiles/{{slide_id}}.tfrecord", slide_id=slides)
+        return expand(f"{place.tiles}/{{slide_id}}.tfrecord", slide_id=slides)
     return [file_of_slide(slide_id) for slide_id in slides if not own_path(slide_id)]
+
+
+def learned_features():
+    """The features that a probe learns from."""
+    return (
+        feature_files(PATCHED_SLIDES, OF_PATCHES)
+        if IS_PATCHED
+        else model_inputs(COHORT)
+    )
 
 
 def slide_options(slides, files):

@@ -8,19 +8,19 @@ rule features:
     localrule: True
 
 
-for number, batch in enumerate(feature_batches()):
+for number, (place, batch) in enumerate(feature_batches()):
 
     rule:
         name:
             f"extract_features_{number}"
         input:
-            pixels=pixel_files(batch),
-            stores=expand(f"{FEATURE_TILES}/{{slide_id}}.zarr.zip", slide_id=batch),
+            pixels=pixel_files(batch, place),
+            stores=expand(f"{place.tiles}/{{slide_id}}.zarr.zip", slide_id=batch),
             encoders=[
                 file for file in ENCODER_FILES.values() if not read_in_place(file)
             ],
         output:
-            feature_files(batch),
+            feature_files(batch, place),
         log:
             f"{SHARED_LOGS}/extract_features/{number}.log",
         benchmark:
@@ -51,7 +51,7 @@ for number, batch in enumerate(feature_batches()):
                 content_in_place(f"features.encoders.{name}.file", file)
                 for name, file in ENCODER_FILES.items()
             ],
-            kept=f"{SHARED}/checkpoints/features",
+            kept=place.kept,
             features=options("features", "source", "device", "precision"),
         shell:
             "{resources.python} {params.script} {params.slides} --tiles {params.tiles} {params.encoders} {params.features}"

@@ -39,10 +39,10 @@ def split_options(wildcards):
     return options("split", "train", "validation", "test", "group_by")
 
 
-def tiling_options():
-    """How tiles are cut, as command line options."""
-    return options(
-        "tiling",
+def tiling_options(sizes):
+    """How tiles are cut, as command line options; at other sizes than the config's, where some are given."""
+    tiling = config["tiling"] | sizes
+    keys = (
         "mpp",
         "tile_size",
         "max_background",
@@ -51,6 +51,9 @@ def tiling_options():
         "ink",
         "max_damaged",
         "reader",
+    )
+    return " ".join(
+        f"--{key.replace('_', '-')} {shlex.quote(str(tiling[key]))}" for key in keys
     )
 
 

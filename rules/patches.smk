@@ -10,7 +10,7 @@ PATCHED_SLIDES = [
     if any(splits[slide_id] != "test" for splits in RUNS.values())
 ]
 # Where the tiles lie that are learned from, and what is known of their slides.
-LEARNED_TILES = PATCHES if IS_PATCHED else "results/tiles"
+LEARNED_TILES = PATCHES if IS_PATCHED else METHOD_TILES
 LEARNED_SLIDES = PATCHED_SLIDES if IS_PATCHED else COHORT
 LEARNED_SPLITS = f"{RUN}/patches.tsv" if IS_PATCHED else f"{RUN}/splits.tsv"
 
@@ -27,12 +27,13 @@ def learned_labels():
 @called_for_each_job
 def patch_options(wildcards, input):
     """Where patches are listed, as command line options; as a param with `input`, not compared, as in `script`."""
-    lists = config["labels"]["patches"]
-    if isinstance(lists, str):
-        return f"--patches {shlex.quote(lists)}"
+    lists = patch_files()
+    if isinstance(lists, Path):
+        return f"--patches {shlex.quote(str(lists))}"
     return " ".join(
-        f"--patch-list {shlex.quote(name)} {shlex.quote(file)}"
-        for name, file in lists.items()
+        f"--patch-list {shlex.quote(name)} {shlex.quote(str(file))}"
+        for name, files in lists.items()
+        for file in files
     )
 
 
@@ -70,7 +71,7 @@ if IS_PATCHED and TRAINED_MODEL is None:
             file=slide_path,
             content=slide_content,
             slide=sheet_options,
-            tiling=tiling_options(),
+            tiling=tiling_options(OWN_TILES if PROBED_FEATURES else {}),
             patches=patch_options,
             patches_content=patch_content,
             classes=class_options(),

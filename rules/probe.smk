@@ -4,10 +4,10 @@
 
 rule fit_probe:
     input:
-        splits=f"{RUN}/splits.tsv",
-        features=model_inputs(COHORT),
-        stores=expand(f"{METHOD_TILES}/{{slide_id}}.zarr.zip", slide_id=COHORT),
-        labels=trained_labels(COHORT),
+        splits=LEARNED_SPLITS,
+        features=learned_features(),
+        stores=expand(f"{LEARNED_TILES}/{{slide_id}}.zarr.zip", slide_id=LEARNED_SLIDES),
+        labels=learned_labels(),
         hard_negatives=unless_in_place(config["sampling"]["hard_negatives"]),
     output:
         model=f"{RUN}/model/model.keras",
@@ -29,7 +29,7 @@ rule fit_probe:
         classes=class_options(),
         exclude=exclude_options(),
         labels=labels_option,
-        label=label_options(LABELLED_BY_REGION),
+        label=label_options(LABELLED_BY_REGION or IS_PATCHED),
         sampling=sampling_options(),
         hard_negatives=hard_negatives_option,
         hard_content=content_in_place(

@@ -26,7 +26,7 @@ rule tile_slide:
         file=slide_path,
         content=slide_content,
         slide=sheet_options,
-        tiling=tiling_options(),
+        tiling=tiling_options({}),
     shell:
         "python {params.script} --slide {params.file} {params.slide} {params.tiling}"
         " --threads {threads} {resources.scratch} --store {output.store:q} {output.records:q} &> {log:q}"

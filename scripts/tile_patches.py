@@ -15,7 +15,7 @@ from slidemill.tiling.source import SlideSource, TilingParameters
 @tiling_options
 @click.option("--patches", type=Path, help="Table with slide_id, x, y and class of the patches of all slides; or:")
 @click.option(
-    "--patch-list", "lists", type=(str, Path), multiple=True, help="A class, and its list of slide_id, x, y; repeated."
+    "--patch-list", "lists", type=(str, Path), multiple=True, help="A class, and a list of slide_id, x, y; repeated."
 )
 @click.option("--class", "classes", multiple=True, required=True, help="A class; once for each, in order.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
@@ -33,7 +33,8 @@ def main(
     labels: Path,
     records: Path | None,
 ) -> None:
-    listed = read_patch_lists(patches or dict(lists), [source.slide_id], classes).slides[source.slide_id]
+    of_class = {name: [path for own, path in lists if own == name] for name, _ in lists}
+    listed = read_patch_lists(patches or of_class, [source.slide_id], classes).slides[source.slide_id]
     tile_patches(source, parameters, listed, classes, store=store, labels=labels, records=records, threads=threads)
 
 

@@ -20,7 +20,7 @@ def table(folder, *rows, header="slide_id,x,y,class"):
 def lists(folder, **rows):
     for name, own in rows.items():
         (folder / f"{name}.txt").write_text("".join(f"{row}\n" for row in own))
-    return {name: folder / f"{name}.txt" for name in rows}
+    return {name: [folder / f"{name}.txt"] for name in rows}
 
 
 def problems(source, slides=SLIDES):
@@ -40,7 +40,7 @@ def test_a_table_gives_the_patches_of_each_slide_from_top_to_bottom(tmp_path):
     path = table(tmp_path, "tumor_025,9,8,normal", "tumor_024,700,20,tumour", "tumor_024,30,900,normal")
     found = read_patch_lists(path, SLIDES, CLASSES)
     assert told(found) == {"tumor_024": [((700, 20), 1), ((30, 900), 0)], "tumor_025": [((9, 8), 0)]}
-    assert found.slides["tumor_024"].places == (f"{path}, line 3", f"{path}, line 4")
+    assert [found.slides["tumor_024"].place(n) for n in (0, 1)] == [f"{path}, line 3", f"{path}, line 4"]
     assert found.slides["tumor_024"].class_counts(2).tolist() == [1, 1]
     assert found.remarks == ()
 
@@ -51,6 +51,12 @@ def test_lists_of_ncrf_give_each_their_class_whatever_the_case_of_slides(tmp_pat
         "tumor_024": [((10, 20), 1), ((50, 20), 0)],
         "tumor_025": [((1, 2), 0)],
     }
+
+
+def test_a_class_may_have_several_lists(tmp_path):
+    sources = lists(tmp_path, tumour=["tumor_024,10,20"], more=["tumor_024,10,20", "tumor_025,3,4"])
+    found = read_patch_lists({"tumour": [*sources["tumour"], *sources["more"]]}, SLIDES, CLASSES)
+    assert told(found) == {"tumor_024": [((10, 20), 1)], "tumor_025": [((3, 4), 1)]}
 
 
 @pytest.mark.parametrize("header", ["slide\tx\ty\tlabel\tscore", "\ufeffslide_id\tX\tY\tCLASS\tscore"])
@@ -125,7 +131,7 @@ def test_the_order_of_rows_changes_nothing_and_none_is_lost(tmp_path_factory, ro
 
 
 def test_the_published_lists(shared):
-    files = {"tumour": shared / "ncrf/tumor_valid_500.txt", "normal": shared / "ncrf/normal_valid_500.txt"}
+    files = {"tumour": [shared / "ncrf/tumor_valid_500.txt"], "normal": [shared / "ncrf/normal_valid_500.txt"]}
     slides = [f"tumor_{n:03}" for n in range(101, 112)] + [f"normal_{n:03}" for n in range(141, 161)]
     found = read_patch_lists(files, slides, CLASSES)
     counts = np.sum([patches.class_counts(2) for patches in found.slides.values()], axis=0)

@@ -74,6 +74,25 @@ def test_a_mistake_is_one_sentence_and_shows_no_pattern(changes, told):
             "no such crop can be cut from tiles of 512",
         ),
         ({"shards__balance": "slide_cap"}, "shards.balance is slide_cap: set shards.max_tiles_per_slide"),
+        ({"labels__from": "patches"}, "labels.from is patches: name the table of patches, or a list for each class"),
+        ({"labels__patches": "p.csv"}, "labels.patches is set, and only labels.from: patches uses it"),
+        (
+            {"labels__from": "patches", "labels__patches": {"LUAD": ["p.txt", "{p}.txt"]}},
+            "labels.patches.LUAD, entry 2: {p}.txt has braces",
+        ),
+        (
+            {"labels__from": "patches", "labels__patches": {"lung": "p.txt"}},
+            "labels.patches: 'lung' is none of the classes (LUAD, LUSC, Normal)",
+        ),
+        (
+            {
+                "labels__from": "patches",
+                "labels__patches": "p.csv",
+                "sampling__hard_negatives": "h.tsv",
+                "sampling__tiles_per_slide": {"LUAD": 5},
+            },
+            "sampling.hard_negatives are tiles, and labels.from: patches learns from patches alone",
+        ),
         ({"evaluation__heatmap_classes": ["LUAD"]}, "is set, and only heatmap_features uses it"),
         (
             {"evaluation__aggregation": "heatmap_features", "evaluation__heatmap_classes": ["lung"]},

@@ -8,6 +8,7 @@ in level-0 pixels.
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,12 +42,16 @@ class SlidePatches:
     Attributes:
         centres: (patches, 2) int64, x and y in level-0 pixels.
         labels: (patches,) int64, place of the class in the config's list.
-        places: file and line of each.
+        lines: file and line of each.
     """
 
     centres: np.ndarray
     labels: np.ndarray
-    places: tuple[str, ...]
+    lines: tuple[tuple[Path, int], ...]
+
+    def place(self, number: int) -> str:
+        """Where a patch is listed, for messages."""
+        return _place(self.lines[number])
 
     def class_counts(self, classes: int) -> np.ndarray:
         """(classes,) int64: number of patches of each class."""
@@ -67,7 +72,7 @@ class ListedPatches:
 
 
 class _Row(NamedTuple):
-    place: str  # file and line
+    line: tuple[Path, int]
     slide: str
     x: str
     y: str
@@ -78,14 +83,14 @@ class _Row(NamedTuple):
 class _Reading:
     """What was found so far."""
 
-    found: dict[str, dict[tuple[int, int], tuple[int, str]]] = field(default_factory=dict)
+    found: dict[str, dict[tuple[int, int], tuple[int, tuple[Path, int]]]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     repeated: int = 0
     unknown: dict[str, int] = field(default_factory=dict)
 
 
 def read_patch_lists(
-    lists: Path | Mapping[str, Path], slide_ids: Collection[str], classes: Sequence[str]
+    lists: Path | Mapping[str, Sequence[Path]], slide_ids: Collection[str], classes: Sequence[str]
 ) -> ListedPatches:
     """Read where patches are and what they show.
 
@@ -93,7 +98,7 @@ def read_patch_lists(
     that are none of these, and those that come up twice, are passed over and told.
 
     Args:
-        lists: a table with classes, or a list for each class.
+        lists: a table with classes, or lists for each class.
         slide_ids: of the slide sheet.
         classes: of the config.
 
@@ -107,7 +112,7 @@ def read_patch_lists(
     for row in _rows(lists, state.problems):
         _add(row, state, known, numbers)
     if not state.problems and not state.found:
-        named = ", ".join(map(str, [lists] if isinstance(lists, Path) else lists.values()))
+        named = ", ".join(map(str, [lists] if isinstance(lists, Path) else chain(*lists.values())))
         first = next(iter(state.unknown), None)
         why = f"names none of the slide sheet's slides; its first is '{first}'" if first else "has no patches"
         state.problems.append(f"{named}: {why}. Give the patches of slides of the sheet, by their slide_id.")
@@ -129,16 +134,16 @@ class _Known(dict[str, str | None]):
         return slide_id
 
 
-def _rows(lists: Path | Mapping[str, Path], problems: list[str]) -> Iterator[_Row]:
+def _rows(lists: Path | Mapping[str, Sequence[Path]], problems: list[str]) -> Iterator[_Row]:
     if isinstance(lists, Path):
         yield from _table_rows(lists, problems)
         return
-    for name, path in lists.items():
+    for name, path in ((name, path) for name, paths in lists.items() for path in paths):
         for line, cells in _lines(path, problems):
             if len(cells) != 3:
                 problems.append(f"{path}, line {line}: has {len(cells)} cells. Write slide_id, x and y.")
             else:
-                yield _Row(f"{path}, line {line}", *cells, name)
+                yield _Row((path, line), cells[0], cells[1], cells[2], name)
 
 
 def _table_rows(path: Path, problems: list[str]) -> Iterator[_Row]:
@@ -158,7 +163,8 @@ def _table_rows(path: Path, problems: list[str]) -> Iterator[_Row]:
         if len(cells) < len(header):
             problems.append(f"{path}, line {line}: has {len(cells)} of {len(header)} cells. Fill in the others.")
         else:
-            yield _Row(f"{path}, line {line}", *(cells[number] for number in columns if number is not None))
+            slide, x, y, name = (cells[number] for number in columns if number is not None)
+            yield _Row((path, line), slide, x, y, name)
 
 
 def _lines(path: Path, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -185,19 +191,26 @@ def _add(row: _Row, state: _Reading, known: _Known, numbers: Mapping[str, int]) 
     try:
         x, y = _pixels("x", row.x), _pixels("y", row.y)
     except ValueError as problem:
-        state.problems.append(f"{row.place}: its {problem}. Give the middle of a patch in level-0 pixels.")
+        state.problems.append(f"{_place(row.line)}: its {problem}. Give the middle of a patch in level-0 pixels.")
         return
     number = numbers.get(normalised(row.name))
     if number is None:
         state.problems.append(
-            f"{row.place}: its class '{row.name}' is none of the config's classes ({', '.join(numbers)}). Correct it."
+            f"{_place(row.line)}: its class '{row.name}' is none of the config's classes ({', '.join(numbers)}). Correct "
+            "it."
         )
         return
-    first, place = state.found.setdefault(slide_id, {}).setdefault((y, x), (number, row.place))
+    first, line = state.found.setdefault(slide_id, {}).setdefault((y, x), (number, row.line))
     if first != number:
-        state.problems.append(f"{row.place}: has another class than the same place has in {place}. Keep one of them.")
-    elif place != row.place:
+        state.problems.append(
+            f"{_place(row.line)}: has another class than the same place has in {_place(line)}. Keep one of them."
+        )
+    elif line is not row.line:
         state.repeated += 1
+
+
+def _place(line: tuple[Path, int]) -> str:
+    return f"{line[0]}, line {line[1]}"
 
 
 def _pixels(name: str, text: str) -> int:
@@ -211,12 +224,12 @@ def _pixels(name: str, text: str) -> int:
     return int(number + 0.5)
 
 
-def _patches(found: Mapping[tuple[int, int], tuple[int, str]]) -> SlidePatches:
+def _patches(found: Mapping[tuple[int, int], tuple[int, tuple[Path, int]]]) -> SlidePatches:
     ordered = sorted(found.items())
     return SlidePatches(
         centres=np.array([(x, y) for (y, x), _ in ordered], np.int64),
         labels=np.array([number for _, (number, _) in ordered], np.int64),
-        places=tuple(place for _, (_, place) in ordered),
+        lines=tuple(line for _, (_, line) in ordered),
     )
 
 

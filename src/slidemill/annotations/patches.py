@@ -58,15 +58,15 @@ def _check_places(cut: TileStore, patches: SlidePatches) -> None:
     facts = cut.summary.slide
     if facts is None:  # it could not be read
         return
-    outside = (patches.centres >= (facts.width, facts.height)).any(axis=1)
-    if outside.any():
-        first = int(outside.argmax())
+    outside = np.flatnonzero((patches.centres >= (facts.width, facts.height)).any(axis=1))
+    if len(outside):
+        first = int(outside[0])
         x, y = patches.centres[first].tolist()
         raise PatchListError(
             [
-                f"{patches.places[first]}: ({x}, {y}) lies outside slide '{cut.summary.slide_id}' of {facts.width} x "
-                f"{facts.height} pixels, as do {int(outside.sum())} of its {len(outside)} patches. Give middles of "
-                "patches in level-0 pixels of this slide, first x and then y."
+                f"{patches.place(first)}: ({x}, {y}) lies outside slide '{cut.summary.slide_id}' of {facts.width} x "
+                f"{facts.height} pixels, as do {len(outside) - 1} others of its {len(patches.centres)} patches. Give "
+                "middles of patches in level-0 pixels of this slide, first x and then y."
             ]
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 from slidemill.classifier.architectures import check_architecture
 from slidemill.classifier.parameters import ClassifierParameters
 from slidemill.cohort.gdc.address import check_address
-from slidemill.config.labels import label_problems, localisation_problems, sampling_problems
+from slidemill.config.labels import label_problems, localisation_problems, patch_problems, sampling_problems
 from slidemill.config.weights import weights_problems
 from slidemill.errors import SlidemillError
 from slidemill.features.spec import EMBEDDED
@@ -23,6 +23,7 @@ def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each."""
     yield from _split_problems(config["split"])
     yield from _method_problems(config)
+    yield from patch_problems(config)
     yield from label_problems(config["labels"], config["classes"])
     yield from _feature_problems(config)
     yield from localisation_problems(config)

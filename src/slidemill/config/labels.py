@@ -6,7 +6,6 @@ from typing import Any
 
 def label_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
     """A sentence for each thing that makes labels from annotations impossible."""
-    yield from _patch_problems(labels, classes)
     named, rest = labels["classes"], labels["rest"]
     for name in [*named, *([rest] if rest else [])]:
         if name not in classes:
@@ -21,7 +20,9 @@ def label_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterato
             yield f"labels: the regions '{region}' are in {' and '.join(places)}. Keep one."
 
 
-def _patch_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterator[str]:
+def patch_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each thing that makes learning from listed patches impossible."""
+    labels, classes = config["labels"], config["classes"]
     patches = labels["patches"]
     if labels["from"] == "patches" and patches is None:
         yield "labels.from is patches: name the table of patches, or a list for each class, in labels.patches."
@@ -33,6 +34,15 @@ def _patch_problems(labels: Mapping[str, Any], classes: Sequence[str]) -> Iterat
     for name in patches if isinstance(patches, Mapping) else ():
         if name not in classes:
             yield f"labels.patches: '{name}' is none of the classes ({', '.join(classes)}). Correct it."
+    if labels["from"] != "patches":
+        return
+    if config["features"]["from"] is not None:
+        yield "features.from is set, and has no features of patches. Set it to null, or choose another labels.from."
+    if config["sampling"]["hard_negatives"] is not None:
+        yield (
+            "sampling.hard_negatives are tiles, and labels.from: patches learns from patches alone. Add them to the "
+            "lists of labels.patches, and set sampling.hard_negatives to null."
+        )
 
 
 def localisation_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -43,8 +43,8 @@ def place_problems(config: dict[str, Any], schema: Mapping[str, Any]) -> Iterato
 
 def _places(
     values: dict[str, Any], schema: Mapping[str, Any], place: str = ""
-) -> Iterator[tuple[str, dict[str, Any], str, Callable[[str], str | None]]]:
-    """Each key that holds a path or an address: where it stands, its section, the key, and what checks it."""
+) -> Iterator[tuple[str, Any, Any, Callable[[str], str | None]]]:
+    """Each key that holds a path or an address: where it stands, its section or list, the key, and what checks it."""
     of_others = schema.get("additionalProperties")
     of_others = of_others if isinstance(of_others, dict) else {}
     for key, value in values.items():
@@ -53,6 +53,10 @@ def _places(
             yield from _places(value, own, f"{place}{key}.")
         elif isinstance(value, str) and own.get("format") in _PROBLEM_OF:
             yield f"{place}{key}", values, key, _PROBLEM_OF[own["format"]]
+        elif isinstance(value, list) and own.get("items", {}).get("format") in _PROBLEM_OF:
+            for number, entry in enumerate(value):
+                if isinstance(entry, str):
+                    yield f"{place}{key}, entry {number + 1}", value, number, _PROBLEM_OF[own["items"]["format"]]
 
 
 def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
