@@ -13,7 +13,9 @@ import yaml
 from slidemill.annotations.store import read_labels
 from slidemill.evaluation.slide_classifier import read_classifier
 from slidemill.records import parse_example, read_records
-from slidemill.slides.synthetic import Recipe, synthesize_slide, write_lesions
+from slidemill.slides.synthetic.lesions import write_lesions
+from slidemill.slides.synthetic.recipe import Recipe
+from slidemill.slides.synthetic.slide import synthesize_slide
 from slidemill.tiling.store import read_store
 
 from .conftest import REPOSITORY, Workspace

@@ -195,9 +195,9 @@ def _add(row: _Row, state: _Reading, known: _Known, numbers: Mapping[str, int]) 
         return
     number = numbers.get(normalised(row.name))
     if number is None:
+        known_classes = ", ".join(numbers)
         state.problems.append(
-            f"{_place(row.line)}: its class '{row.name}' is none of the config's classes ({', '.join(numbers)}). Correct "
-            "it."
+            f"{_place(row.line)}: its class '{row.name}' is none of the config's classes ({known_classes}). Correct it."
         )
         return
     first, line = state.found.setdefault(slide_id, {}).setdefault((y, x), (number, row.line))
