@@ -134,6 +134,7 @@ def without_places(config):
         ("acquire", "token_file"),
         ("training", "weights"),
         ("sampling", "hard_negatives"),
+        ("labels", "patches"),
     ):
         sections[section].pop(key)
     return sections
