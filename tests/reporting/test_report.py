@@ -154,6 +154,7 @@ def test_tiles_of_annotated_slides_are_counted_by_split_and_slide_and_judged_by_
     assert "Tiles by the region" not in text
     assert "Tiles against annotations" not in text
     assert "A tile has the class of its slide" in text
+    assert "Least typical" in text
     metrics = json.loads(files.metrics.read_text())
     estimate = {"value": 0.8125, "interval_95": [0.7, 0.9], "reason": None}
     found = {"tiles": 9, "tiles_of_class": 4, "auc": estimate, "slides": 2, "auc_within_slides": estimate}
@@ -172,6 +173,8 @@ def test_tiles_of_annotated_slides_are_counted_by_split_and_slide_and_judged_by_
     text = re.sub(r"(<[^>]*>|\s)+", " ", (tmp_path / "report.html").read_text())
     assert "Tiles of train validation test all LUAD 2 0 1 3 LUSC 0 3 2 5 Normal 1 0 5 6 no class 0 0 1 1" in text
     assert "a1 train 2 0 1 0 a2 validation 0 3 0 0 t1 test 1 0 1 1" in text
+    assert "Least typical" not in text
+    assert "Most typical" in text
     assert "t2 2 point(s) without an area were passed over; mended" in text
     assert "A tile has the class of the region in which it lies" in text
     assert "LUAD 4 5 0.812 0.700 to 0.900 2 0.812 0.700 to 0.900" in text

@@ -134,6 +134,23 @@ def test_annotations_are_exported_for_qupath_where_they_are(labelled):
         assert {feature["properties"]["classification"]["name"] for feature in features} == {"lesion"}
 
 
+def test_what_is_annotated_in_part_is_told_to_those_who_label_and_look_for_lesions(tmp_path):
+    rows = [f"T{n}\tPT{n}\ttumour\talveoli+nests 20x 1.2x1.0mm\tpart\n" for n in range(3)]
+    rows += [f"U{n}\tPU{n}\ttumour\tnests 20x 1.2x1.0mm\t\n" for n in range(3)]  # nobody has outlined their tumour
+    rows += [f"N{n}\tPN{n}\tnormal\talveoli 20x 1.0x0.8mm\t\n" for n in range(3)]
+    header = "slide_id\tpatient_id\tlabel\tsynthetic\tannotated\n"
+    (tmp_path / "slides.tsv").write_text(header + "".join(rows))
+    configure(Workspace(tmp_path))
+    output = Workspace(tmp_path).snakemake("-n", "-p").stdout
+    commands = [line for line in output.splitlines() if "label_tiles.py" in line]
+    in_part = {re.search(r"tiles/(\w+)\.zarr", line)[1] for line in commands if " --in-part" in line}
+    assert len(commands) == 9
+    assert in_part == {"T0", "T1", "T2", "U0", "U1", "U2"}
+    (command,) = [line for line in output.splitlines() if "localise.py" in line]
+    tested = set(re.findall(r"--slide (\w+)", command))
+    assert set(re.findall(r"--in-part (\w+)", command)) == tested & in_part != set()
+
+
 def test_a_corrected_annotation_labels_its_slide_again(labelled, tmp_path):
     copy = Workspace(tmp_path)
     for name in ("results", ".snakemake"):

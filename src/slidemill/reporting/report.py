@@ -8,7 +8,7 @@ import yaml
 import slidemill
 from slidemill.atomic import write_text
 from slidemill.evaluation.slides_table import SlideRow
-from slidemill.evaluation.top_tiles import PER_SLIDE, read_top_tiles
+from slidemill.evaluation.top_tiles import PER_SLIDE, TopTile, read_top_tiles
 from slidemill.reporting import charts, result_charts, wording
 from slidemill.reporting.cohort_numbers import (
     all_slides,
@@ -116,7 +116,7 @@ def _test_slides(run: Run, files: RunFiles) -> dict[str, Any]:
         "pictures": {row.slide_id: picture for row, picture in zip(scored, pictures, strict=True)},
         "wrong": wrong,
         "worst": wrong[:_PICTURED_MISTAKES],
-        "galleries": tile_galleries(read_top_tiles(files.top_tiles), run.classes, files),
+        "galleries": tile_galleries(_shown_tiles(run, files), run.classes, files),
         "never_chosen": _never_chosen(run),
         "is_small": run.metrics["intervals"]["units"] < FEW_UNITS,
         "absent_classes": [name for name, slides in run.metrics["counts"]["slides_per_class"].items() if not slides],
@@ -126,6 +126,16 @@ def _test_slides(run: Run, files: RunFiles) -> dict[str, Any]:
         "froc_chart": result_charts.froc_chart(run.froc) if run.froc else None,
         "calibration_chart": result_charts.calibration_chart(run.metrics),
     }
+
+
+def _shown_tiles(run: Run, files: RunFiles) -> list[TopTile]:
+    """The tiles of the galleries.
+
+    Where tiles are judged by annotations, what is least like a class on its slides is mostly what they say is not it.
+    """
+    tiles = read_top_tiles(files.top_tiles)
+    by_region = run.metrics["tiles_as"] == "annotations"
+    return [tile for tile in tiles if not (by_region and tile.gallery == "untypical")]
 
 
 def _never_chosen(run: Run) -> list[str]:
