@@ -14,7 +14,7 @@ SLIDE = AnnotatedSlide(220_000, 220_000, 0.25)
 
 
 def shoelace(vertices):
-    x, y = np.asarray(vertices, float).T
+    x, y = (np.asarray(vertices, float) - vertices[0]).T
     return abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
 
 
@@ -62,3 +62,38 @@ def test_every_qupath_file(shared):
     assert found["qupath-polygon-cell-classified"].names == ["Cell", "Nucleus"]
     assert len(found["qupath-polygon-cell-classified"].regions) == 4
     assert found["qupath-rectangle"].regions[0].area.area == 210 * 176
+
+
+def rings_of(content):
+    """The polygons of a GeoJSON text: of each its outer ring and its holes."""
+    for feature in content if isinstance(content, list) else content.get("features", [content]):
+        geometry = feature["geometry"]
+        if geometry["type"] in ("Polygon", "MultiPolygon"):
+            yield from [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+
+
+def test_areas_of_every_qupath_file(shared):
+    with_regions = 0
+    for path in sorted((shared / "qupath").glob("*.json")):
+        found = read_annotations(path, SLIDE)
+        drawn = [
+            shoelace(outer) - sum(map(shoelace, holes)) for outer, *holes in rings_of(json.loads(path.read_text()))
+        ]
+        slack = sum(abs(mend.after - mend.before) for mend in found.mends)
+        assert sum(region.area.area for region in found.regions) == pytest.approx(
+            sum(drawn), abs=slack + 1e-6, rel=1e-9
+        )
+        with_regions += bool(drawn)
+    assert with_regions == 6
+
+
+def test_what_asap_draws_without_an_area_is_counted(shared):
+    found = {name: read_annotations(shared / f"asap-{name}.xml", SLIDE) for name in ("dot", "pointset", "polygon")}
+    assert {name: len(annotations.regions) for name, annotations in found.items()} == {
+        "dot": 0,
+        "pointset": 0,
+        "polygon": 1,
+    }
+    assert found["dot"].passed_over == {"point": 1}
+    assert found["pointset"].passed_over["point"] > 1
+    assert any("without an area" in line for line in found["pointset"].remarks())
