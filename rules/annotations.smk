@@ -102,7 +102,8 @@ def label_options(is_asked):
 
 def judge_option():
     """By what tiles are judged, as a command line option of evaluate."""
-    return "--tiles-as annotations" if LABELLED_BY_REGION else ""
+    learns_classes_of_tiles = LABELLED_BY_REGION or IS_PATCHED
+    return "--tiles-as annotations" if learns_classes_of_tiles and ANNOTATED else ""
 
 
 def hard_negatives(wildcards):

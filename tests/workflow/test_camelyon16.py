@@ -153,8 +153,8 @@ def write_lists(workspace, **lists):
     return tiles
 
 
-def planned(workspace, *arguments):
-    return re.findall(r"^ *(?:local)?rule (\w+):", workspace.snakemake("-n", *arguments).stdout, re.M)
+def jobs_of(output):
+    return re.findall(r"^ *(?:local)?rule (\w+):", output, re.M)
 
 
 PATCHED = "results/experiments/patches"
@@ -179,7 +179,9 @@ def test_listed_patches_are_trained_on_and_whole_slides_scored(published):
         ("tumor_101", 800, 700, "tumor", "validation"),
     ]
     # Whole slides are scored over their grid, and lesions looked for.
-    jobs = planned(published)
+    plan = published.snakemake("-n").stdout
+    assert "--tiles-as annotations" in plan
+    jobs = jobs_of(plan)
     assert {"predict_slides_0", "localise", "fit_slide_classifier", "evaluate", "heatmap"} <= set(jobs)
     assert "tile_patches" not in jobs
     labels = read_labels(published.folder / PATCHED / "patches/labels/tumor_001.zarr.zip")
@@ -191,7 +193,7 @@ def test_another_patch_cuts_those_of_its_slide_again(published):
     write_lists(published)
     published.snakemake("--cores", "2", f"{PATCHED}/shards/plan.json")
     write_lists(published, tumor=[*LISTS["tumor"], "tumor_002,950,900"])
-    jobs = planned(published, f"{PATCHED}/shards/plan.json")
+    jobs = jobs_of(published.snakemake("-n", f"{PATCHED}/shards/plan.json").stdout)
     write_lists(published)
     assert sorted(set(jobs)) == ["count_patches", "shard_tiles", "tile_patches"]
     assert jobs.count("tile_patches") == 1

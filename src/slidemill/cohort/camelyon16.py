@@ -69,7 +69,8 @@ def list_camelyon16(folder: Path, *, reference: Path | None = None, keep: Collec
     """Find the slides of CAMELYON16 in a folder and all below it.
 
     Each slide is its own patient, as the data set tells of none. Test slides are those of the challenge; of the others
-    normal_141 to normal_160 and tumor_101 to tumor_111 validate, as in NCRF, so that published patch lists fit.
+    normal_141 to normal_160 and tumor_101 to tumor_110 validate, as in NCRF, so that published patch lists fit; and
+    tumor_111.
 
     Args:
         folder: with the published files.
