@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from slidemill.evaluation.aggregate import PredictionsError, score_slide
+from slidemill.errors import ConfigError
+from slidemill.evaluation.aggregate import Aggregation, PredictionsError, score_slide
 from slidemill.evaluation.fit_slides import LEAST_PATIENTS, TooFewSlidesError, fit_slides
 from slidemill.evaluation.heatmap_features import feature_names, heatmap_features
+from slidemill.evaluation.score import score_slides
 from slidemill.evaluation.slide_classifier import SlideClassifierError, read_classifier, write_classifier
 from slidemill.inference.store import Predictions, predictions_path, read_predictions, write_predictions
 from slidemill.splits.table import SplitRow, write_splits
@@ -180,6 +182,17 @@ def test_too_few_patients_of_a_class_are_refused(cohort, tmp_path):
 def test_scores_of_another_model_are_refused(classifier):
     with pytest.raises(PredictionsError, match="fitted on scores of another model"):
         score_slide(predictions_of_map(np.ones((2, 2)), model="other"), 20, classifier)
+
+
+def test_without_a_classifier_nothing_is_scored_by_it(tmp_path):
+    write_predictions(predictions_path(tmp_path, "s"), predictions_of_map(np.ones((2, 2))))
+    with pytest.raises(ConfigError, match="heatmap_features needs a slide classifier"):
+        score_slides(
+            ["s"],
+            predictions_folder=tmp_path,
+            aggregation=Aggregation("heatmap_features"),
+            output_tsv=tmp_path / "scores.tsv",
+        )
 
 
 @pytest.mark.parametrize(

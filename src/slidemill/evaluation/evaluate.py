@@ -20,8 +20,8 @@ from slidemill.evaluation.levels import Cohort
 from slidemill.evaluation.metrics import all_metrics, main_metrics
 from slidemill.evaluation.operating_point import operating_points
 from slidemill.evaluation.scored_split import OF_SLIDES, ScoredSplit, SplitScores, TileTruth, load_split, pooled
-from slidemill.evaluation.slide_classifier import read_classifier
 from slidemill.evaluation.slides_table import write_slides
+from slidemill.evaluation.sources import load_classifier
 from slidemill.evaluation.subgroups import subgroups
 from slidemill.evaluation.top_tiles import select, write_top_tiles
 from slidemill.splits.design import GroupBy
@@ -125,8 +125,7 @@ def _load(
     is_ordered: bool,
 ) -> _Fold:
     rows = read_splits(files.splits)
-    classifier = read_classifier(files.slide_classifier) if files.slide_classifier else None
-    source = SplitScores(files.predictions, classifier)
+    source = SplitScores(files.predictions, load_classifier(files.slide_classifier, aggregation))
 
     def of(split: Split, truth: TileTruth) -> ScoredSplit:
         slides = (row for row in rows if row.split == split)

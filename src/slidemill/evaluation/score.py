@@ -5,9 +5,8 @@ from pathlib import Path
 
 from slidemill.errors import SlidemillError
 from slidemill.evaluation.aggregate import Aggregation, score_slide
-from slidemill.evaluation.slide_classifier import read_classifier
 from slidemill.evaluation.slides_table import SlideRow, write_scores
-from slidemill.evaluation.sources import load_predictions, single_model
+from slidemill.evaluation.sources import load_classifier, load_predictions, single_model
 
 
 class NoSlidesError(SlidemillError):
@@ -41,7 +40,7 @@ def score_slides(
         raise NoSlidesError("there is no slide to score. Add rows to the slide sheet.")
     first = load_predictions(predictions_folder, ids[0])
     loaded = (load_predictions(predictions_folder, slide, first.classes) for slide in ids)
-    classifier = read_classifier(slide_classifier) if slide_classifier else None
+    classifier = load_classifier(slide_classifier, aggregation)
     scores = [score_slide(predictions, aggregation.top_k, classifier) for predictions in loaded]
     single_model(scores)
     write_scores(output_tsv, [SlideRow.of(score, aggregation.method) for score in scores], first.classes)

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from slidemill.evaluation.aggregate import PredictionsError, SlideScore
+from slidemill.errors import ConfigError
+from slidemill.evaluation.aggregate import Aggregation, PredictionsError, SlideScore
+from slidemill.evaluation.slide_classifier import SlideClassifier, read_classifier
 from slidemill.inference.store import Predictions, predictions_path, read_predictions
 
 
@@ -25,6 +27,20 @@ def load_predictions(folder: Path, slide_id: str, classes: Sequence[str] | None 
         found, expected = ", ".join(predictions.classes), ", ".join(classes)
         raise PredictionsError(slide_id, f"they are for the classes {found}, not for {expected}")
     return predictions
+
+
+def load_classifier(path: Path | None, aggregation: Aggregation) -> SlideClassifier | None:
+    """Read the classifier of slides, if one is given.
+
+    Raises:
+        SlideClassifierError: it is missing or damaged.
+        ConfigError: slides are to be scored by one, and none is given.
+    """
+    if path is not None:
+        return read_classifier(path)
+    if aggregation.method == "heatmap_features":
+        raise ConfigError("the aggregation heatmap_features needs a slide classifier. Give --slide-classifier.")
+    return None
 
 
 def single_model(scores: Iterable[SlideScore]) -> str | None:
