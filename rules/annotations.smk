@@ -110,7 +110,7 @@ def hard_negatives(wildcards):
     """The list to make; as in slide_file, the name of a missing input tells what to do."""
     if LISTS_HARD_NEGATIVES:
         return f"{RESULTS}/hard_negatives.tsv"
-    return "(tiles of labels.rest, by labels.from: annotations, and one model without split.folds: set them)"
+    return "(a model that learned from annotations: set labels.from: annotations and a labels.rest, and no split.folds)"
 
 
 def froc_outputs():

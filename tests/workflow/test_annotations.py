@@ -27,7 +27,8 @@ CONFIG = {
     "tiling": {"tile_size": 64, "mpp": 1.0},
     "split": {"train": 0.34, "validation": 0.33, "test": 0.33},
     "labels": LABELS,
-    "training": {"input_size": 64, "epochs": 4, "batch_size": 8},
+    "ranks": {"per_node": 1},
+    "training": {"input_size": 64, "epochs": 5, "batch_size": 16, "learning_rate": 0.002, "tracking": None},
     "localisation": {"class": "tumour"},
     "heatmap": {"mpp": 8.0},
 }
