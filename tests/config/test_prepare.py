@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from slidemill.config import prepare_config
+from slidemill.config.labels import sampling_problems
 from slidemill.errors import ConfigError
 from slidemill.training.description import ModelDescription, add_description
 
@@ -155,6 +156,14 @@ REGIONS = {
 def test_labels_that_cannot_work_are_told_before_anything_runs(changes, told):
     (line,) = problems(**REGIONS | changes)
     assert line.startswith(f"config: {told}")
+
+
+@pytest.mark.parametrize("sampling", [{"tiles_per_slide": {"LUAD": 9}}, {"hard_negatives": "list.tsv"}])
+def test_tiles_are_not_sampled_where_a_method_learns_from_slides(sampling):
+    config = changed(method="mil")
+    config["sampling"] |= sampling
+    (line,) = sampling_problems(config)
+    assert line == "sampling is set, and method: mil learns from slides. Leave it out."
 
 
 def test_regions_may_say_where_lesions_are_while_slides_have_the_labels():

@@ -59,6 +59,10 @@ def sampling_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if name not in config["classes"]:
             known = ", ".join(config["classes"])
             yield f"sampling.tiles_per_slide: '{name}' is none of the classes ({known}). Correct it."
+    is_asked = bool(sampling["tiles_per_slide"]) or sampling["hard_negatives"] is not None
+    if is_asked and config["method"] not in ("tiles", "probe"):
+        yield f"sampling is set, and method: {config['method']} learns from slides. Leave it out."
+        return
     draws = bool(sampling["tiles_per_slide"]) or (config["method"] == "tiles" and config["shards"]["balance"] != "none")
     if sampling["hard_negatives"] and not draws:
         yield (
