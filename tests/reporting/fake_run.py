@@ -28,7 +28,7 @@ OVERVIEW = np.full((64, 96, 3), 200, np.uint8)
 
 @dataclass(frozen=True)
 class FakeSlide:
-    """A slide of the cohort; `scores` are the scores of each of its tiles."""
+    """A slide of the cohort; `scores` are those of each of its tiles, or of the slide where tiles get attention."""
 
     slide_id: str
     label: str
@@ -38,6 +38,8 @@ class FakeSlide:
     flags: tuple[str, ...] = ()
     patient_id: str = field(default="")
     site: str = ""
+    attention: tuple[float, ...] | None = None
+    scores_tiles: bool = True
 
     @property
     def patient(self) -> str:
@@ -54,15 +56,19 @@ class FakeReader:
 
 def predictions_of(slide: FakeSlide, classes: tuple[str, ...] = CLASSES) -> Predictions:
     tiles = 0 if slide.reason else len(COORDINATES)
+    own = np.float32(slide.scores[: len(classes)])
+    has_attention = slide.attention is not None and not slide.reason
     return Predictions(
         slide_id=slide.slide_id,
         patient_id=slide.patient,
         classes=classes,
         coordinates=COORDINATES[:tiles],
-        scores=np.tile(np.float32(slide.scores[: len(classes)]), (tiles, 1)),
+        scores=np.tile(own, (tiles if slide.scores_tiles else 0, 1)),
         tile_extent=EXTENT if tiles else SlidePixels(0),
         reason=slide.reason,
         model_sha256="cafe",
+        slide_scores=own if has_attention else None,
+        attention=np.float32(slide.attention) if has_attention else None,
     )
 
 

@@ -1,6 +1,7 @@
 """From the scores of a slide's tiles to one answer for the slide.
 
-Six ways, which are reported together; the config says which one decides:
+Six ways, which are reported together; the config says which one decides. Where the model itself scores the slide, its
+answer decides ("model").
 
     mean              mean of the tile scores of each class
     majority          share of the tiles whose highest score is that of the class
@@ -25,8 +26,10 @@ from slidemill.errors import SlidemillError
 from slidemill.evaluation.slide_classifier import SlideClassifier
 from slidemill.inference.store import Predictions
 
-Method = Literal["mean", "majority", "top_k_mean", "median", "maximum", "heatmap_features"]
-METHODS: tuple[Method, ...] = get_args(Method)
+Method = Literal["mean", "majority", "top_k_mean", "median", "maximum", "heatmap_features", "model"]
+ALL_METHODS: tuple[Method, ...] = get_args(Method)
+# Those that the config may choose.
+METHODS = tuple(method for method in ALL_METHODS if method != "model")
 # Those that need nothing but the scores of tiles.
 TILE_METHODS = tuple(method for method in METHODS if method != "heatmap_features")
 DEFAULT_TOP_K = 20
@@ -80,6 +83,10 @@ class SlideScore:
     reason: str
     model_sha256: str
 
+    def deciding(self, chosen: Method) -> Method:
+        """The method that decides where this one was chosen for the scores of tiles."""
+        return "model" if "model" in self.scores else chosen
+
 
 def score_slide(
     predictions: Predictions, top_k: int = DEFAULT_TOP_K, classifier: SlideClassifier | None = None
@@ -91,24 +98,26 @@ def score_slide(
         top_k: tiles that the top-k mean takes.
         classifier: gives the scores of "heatmap_features", which are left out without one.
     Raises:
-        PredictionsError: there are no tiles and no reason for it, the scores are not numbers from 0 to 1, or the
+        PredictionsError: there are no scores and no reason for it, the scores are not numbers from 0 to 1, or the
             classifier is of another model.
     """
     scores: dict[Method, dict[str, float]] = {}
     predicted: dict[Method, str] = {}
     if not predictions.reason:
         _check(predictions)
-        by_method = aggregate(predictions.scores, top_k)
+        by_method = aggregate(predictions.scores, top_k) if len(predictions.scores) else {}
         if classifier is not None:
             _check_classifier(predictions, classifier)
             by_method["heatmap_features"] = classifier.scores(predictions)
+        if predictions.slide_scores is not None:
+            by_method["model"] = predictions.slide_scores.tolist()
         scores = {name: dict(zip(predictions.classes, row, strict=True)) for name, row in by_method.items()}
         predicted = {name: predictions.classes[winner(by_method, name)] for name in by_method}
     return SlideScore(
         slide_id=predictions.slide_id,
         patient_id=predictions.patient_id,
         classes=predictions.classes,
-        tile_count=len(predictions.scores),
+        tile_count=len(predictions.coordinates),
         scores=scores,
         predicted=predicted,
         reason=predictions.reason,
@@ -139,7 +148,7 @@ def aggregate(tile_scores: np.ndarray, top_k: int) -> dict[Method, list[float]]:
 
 def winner(scores: dict[Method, list[float]], method: Method) -> int:
     """Place of the class that wins by a method; ties as the module says."""
-    means = scores["mean"]
+    means = scores.get("mean", scores[method])
     return max(
         range(len(means)),
         key=lambda place: (scores[method][place], means[place] if method == "majority" else 0.0),
@@ -152,13 +161,17 @@ def _adding_up_to_1(scores: Sequence[float]) -> list[float]:
 
 
 def _check(predictions: Predictions) -> None:
-    scores = predictions.scores
-    if scores.ndim != 2 or scores.shape[1] != len(predictions.classes):
-        raise PredictionsError(predictions.slide_id, f"{scores.shape} scores for {len(predictions.classes)} classes")
-    if not len(scores):
+    of_slide = predictions.slide_scores
+    given = [predictions.scores] + ([of_slide[None]] if of_slide is not None else [])
+    for scores in given:
+        if scores.ndim != 2 or scores.shape[1] != len(predictions.classes):
+            raise PredictionsError(
+                predictions.slide_id, f"{scores.shape} scores for {len(predictions.classes)} classes"
+            )
+        if scores.size and not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
+            raise PredictionsError(predictions.slide_id, "a score is not a number from 0 to 1")
+    if not any(map(len, given)):
         raise PredictionsError(predictions.slide_id, "no tile was scored, and no reason is given")
-    if not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
-        raise PredictionsError(predictions.slide_id, "a score is not a number from 0 to 1")
 
 
 def _check_classifier(predictions: Predictions, classifier: SlideClassifier) -> None:

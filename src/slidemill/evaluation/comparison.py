@@ -15,7 +15,7 @@ import numpy as np
 
 from slidemill.atomic import write_text
 from slidemill.errors import SlidemillError
-from slidemill.evaluation.aggregate import METHODS, SlideScore
+from slidemill.evaluation.aggregate import ALL_METHODS, SlideScore
 from slidemill.evaluation.intervals import CONFIDENCE
 from slidemill.evaluation.levels import Cohort, ScoredSlide
 from slidemill.evaluation.paired import difference, numbers
@@ -206,8 +206,8 @@ def _cohort(
             patient_id=row.patient_id,
             classes=tuple(classes),
             tile_count=row.tile_count,
-            scores=dict.fromkeys(METHODS, row.scores),
-            predicted=dict.fromkeys(METHODS, row.predicted),
+            scores=dict.fromkeys(ALL_METHODS, row.scores),
+            predicted=dict.fromkeys(ALL_METHODS, row.predicted),
             reason="",
             model_sha256="",
         )

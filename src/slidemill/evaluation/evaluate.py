@@ -5,7 +5,7 @@ The format of metrics.json, "slidemill metrics 5", is described in docs/outputs.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,8 @@ def evaluate(
         for number, fold in enumerate(files.folds)
     ]
     test = pooled([fold.test for fold in folds])
+    if "model" in test.cohort.methods:
+        aggregation = replace(aggregation, method="model")
     facts = {row.slide_id: read_summary(store_paths(files.tiles, row.slide_id)[1]).slide for row in test.scored}
     document = _header(test, classes, seed, aggregation) | _metrics(folds, test, facts, seed, aggregation)
     document |= {"tiles_as": truth.tiles_as, "annotations": _of_annotations(test.cohort, truth)}
@@ -189,16 +191,16 @@ def _metrics(
 
 
 def _of_annotations(cohort: Cohort, truth: TileTruth) -> dict[str, Any] | None:
-    """How well scores rank the tiles of each class, but the rest, above others; None where labels are not asked."""
+    """How well scores, or attention, rank the tiles of each class, but the rest; None where labels are not asked."""
     if truth.labels is None:
         return None
     units = cohort.unit_names()
     return {
         name: auc_against_annotations(
             [
-                JudgedTiles(unit, slide.tile_scores[:, place], slide.tile_labels)
+                JudgedTiles(unit, slide.relevance[:, place], slide.tile_labels)
                 for unit, slide in zip(units, cohort.slides, strict=True)
-                if slide.tile_labels is not None
+                if slide.tile_labels is not None and slide.relevance is not None
             ],
             place,
             name,

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from slidemill.annotations.decide import NO_LABEL
-from slidemill.evaluation.aggregate import METHODS, TILE_METHODS, Method, SlideScore, winner
+from slidemill.evaluation.aggregate import ALL_METHODS, TILE_METHODS, Method, SlideScore, winner
 from slidemill.evaluation.samples import Samples, integers
 from slidemill.splits.design import GroupBy
 
@@ -23,9 +23,10 @@ class ScoredSlide:
     Attributes:
         score: of the slide.
         label: its true class.
-        tile_scores: (tiles, classes) float32.
+        tile_scores: (tiles, classes) float32; (0, classes) where the model scores no tiles.
         site: empty where it is not known.
         tile_labels: (tiles,) int64, the class of each tile by annotations, or NO_LABEL; None where none were asked.
+        relevance: (tiles, classes), what puts tiles in order, see `Predictions.relevance`; None for their scores.
     """
 
     score: SlideScore
@@ -33,6 +34,7 @@ class ScoredSlide:
     tile_scores: np.ndarray
     site: str = ""
     tile_labels: np.ndarray | None = None
+    relevance: np.ndarray | None = None
 
 
 class Cohort:
@@ -62,9 +64,8 @@ class Cohort:
         self.tiles_as = tiles_as
         self.is_ordered = is_ordered
         self.slides = list(slides)
-        self.methods = [
-            name for name in METHODS if name in TILE_METHODS or all(name in slide.score.scores for slide in slides)
-        ]
+        common = [name for name in ALL_METHODS if all(name in slide.score.scores for slide in slides)]
+        self.methods: list[Method] = common if slides else list(TILE_METHODS)
         self.patients = sorted({slide.score.patient_id for slide in slides})
         self.unit_name = unit
         self._row = {patient: row for row, patient in enumerate(self.patients)}
@@ -144,7 +145,9 @@ class Cohort:
         return self._unit_of_patient[self._patient_rows()]
 
     def _tile_labels(self) -> np.ndarray:
-        labels = [slide.tile_labels for slide in self.slides if slide.tile_labels is not None]
+        labels = [
+            slide.tile_labels for slide in self.slides if slide.tile_labels is not None and len(slide.tile_scores)
+        ]
         return np.concatenate([np.zeros(0, np.int64), *labels])
 
     def _labels(self) -> np.ndarray:

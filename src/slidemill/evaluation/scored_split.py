@@ -119,7 +119,9 @@ def load_split(
         scores.append(score)
         if row.is_scored:
             labels = truth.labels.of_tiles(slide.slide_id, predictions.coordinates) if truth.labels else None
-            scored.append(ScoredSlide(score, slide.label, predictions.scores, slide.site, labels))
+            scored.append(
+                ScoredSlide(score, slide.label, predictions.scores, slide.site, labels, predictions.relevance())
+            )
             top_tiles += candidates(predictions, label=slide.label, predicted=row.predicted)
     folds = integers([fold or 0] * len(scored))
     cohort = Cohort(scored, classes, unit, truth.tiles_as, is_ordered=is_ordered)

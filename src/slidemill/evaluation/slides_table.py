@@ -2,10 +2,11 @@
 
 Columns of slides.tsv (test slides): slide_id, patient_id, site, fold (from 0, whose model scored the slide; empty
 without cross-validation), label (the true class), predicted (the class with the highest score, by the aggregation that
-the config chooses), score (that score), score_{class} for each class in order, predicted_{method} for each way to
-aggregate that was used, majority_fraction (share of the tiles that voted for predicted_majority), tile_count, status
-("usable" or "set_aside"), reason. scores.tsv (`snakemake score`) has no site, fold, label and status. A slide that was
-set aside has empty scores and a reason. Scores are written as the shortest text that reads back as the same number.
+the config chooses, or by a model that scores slides), score (that score), score_{class} for each class in order,
+predicted_{method} for each way to aggregate that was used, majority_fraction (share of the tiles that voted for
+predicted_majority), tile_count, status ("usable" or "set_aside"), reason. scores.tsv (`snakemake score`) has no site,
+fold, label and status. A slide that was set aside has empty scores and a reason. Scores are written as the shortest
+text that reads back as the same number.
 """
 
 import csv
@@ -31,7 +32,7 @@ class SlideRow:
         scores: score of each class by the chosen aggregation, in the order of the classes; empty for a slide set aside.
         predicted_by: the predicted class by each way to aggregate; empty for a slide set aside.
         fold: None without cross-validation.
-        majority_fraction: None for a slide set aside.
+        majority_fraction: None for a slide set aside, and where no tiles were scored.
     """
 
     slide_id: str
@@ -49,7 +50,8 @@ class SlideRow:
 
     @classmethod
     def of(cls, score: SlideScore, method: Method, *, site: str = "", label: str = "", fold: int | None = None) -> Self:
-        """Join a slide's score by the chosen method with what the cohort says of the slide."""
+        """Join a slide's score by the method that decides with what the cohort says of the slide."""
+        method = score.deciding(method)
         return cls(
             slide_id=score.slide_id,
             patient_id=score.patient_id,
@@ -59,7 +61,7 @@ class SlideRow:
             predicted=score.predicted.get(method, ""),
             scores=score.scores.get(method, {}),
             predicted_by={str(name): found for name, found in score.predicted.items()},
-            majority_fraction=max(score.scores["majority"].values()) if score.scores else None,
+            majority_fraction=max(score.scores["majority"].values()) if "majority" in score.scores else None,
             tile_count=score.tile_count,
             status="set_aside" if score.reason else "usable",
             reason=score.reason,

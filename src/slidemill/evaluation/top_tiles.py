@@ -1,7 +1,8 @@
 """Which tiles of the test slides to show: the most and the least typical of each class, and the worst mistakes.
 
 top_tiles.tsv: gallery ("typical", "untypical" or "mistakes"), class, rank (from 1), slide_id, slide_rank (among the
-tiles of its slide), label, x, y (level-0 pixels, top left corner), score (the tile's score of the class). Typical and
+tiles of its slide), label, x, y (level-0 pixels, top left corner), score (the tile's score of the class; with attention
+see `Predictions.relevance`). Typical and
 untypical tiles of a class come from slides of that class, with the highest and the lowest scores; mistakes of a
 class from slides wrongly predicted as that class.
 """
@@ -97,7 +98,7 @@ def _column(name: str) -> str:
 def _tiles(
     predictions: Predictions, gallery: Gallery, class_name: str, label: str, *, highest: bool
 ) -> Iterator[TopTile]:
-    scores = predictions.scores[:, predictions.classes.index(class_name)]
+    scores = predictions.relevance()[:, predictions.classes.index(class_name)]
     for rank, place in enumerate(extreme_tiles(scores, highest=highest), 1):
         x, y = predictions.coordinates[place].tolist()
         yield TopTile(gallery, class_name, rank, predictions.slide_id, rank, label, x, y, float(scores[place]))

@@ -13,11 +13,15 @@ class ScoredTiles:
 
     Attributes:
         coordinates: (tiles, 2) int64, level-0 pixels, x and y of the top left corner.
-        scores: (tiles, classes) float32, softmax scores.
+        scores: (tiles, classes) float32, softmax scores; (0, classes) where the model scores no tiles.
+        slide_scores: (classes,) float32, where the model scores whole slides; else None.
+        attention: (tiles,) float32, where the model gives it; else None.
     """
 
     coordinates: np.ndarray
     scores: np.ndarray
+    slide_scores: np.ndarray | None = None
+    attention: np.ndarray | None = None
 
 
 class Scorer(Protocol):

@@ -6,12 +6,15 @@ slide's bounds.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slidemill.atomic import write_text
 from slidemill.inference.store import Predictions
+from slidemill.reporting.layers import Layer, layers_of
 from slidemill.reporting.palette import class_rgb
 from slidemill.slides import Bounds, to_viewer
 
@@ -22,7 +25,8 @@ def write_geojson(predictions: Predictions, path: Path, bounds: Bounds | None = 
     """Write a FeatureCollection with one square for each tile, empty for a slide that was set aside.
 
     Each square is a QuPath tile object, classified as the class with the highest score, with the score of every class
-    as a measurement.
+    as a measurement. Tiles without scores have no class; attention is a measurement of its own (see
+    `slidemill.reporting.layers`).
 
     Args:
         predictions: of one slide.
@@ -35,12 +39,13 @@ def write_geojson(predictions: Predictions, path: Path, bounds: Bounds | None = 
 
 def _features(predictions: Predictions, bounds: Bounds | None) -> Iterator[dict[str, Any]]:
     coordinates = to_viewer(predictions.coordinates, bounds)
-    tiles = zip(coordinates.tolist(), predictions.scores.tolist(), strict=True)
-    for (x, y), scores in tiles:
+    layers = layers_of(predictions)
+    values = np.array([layer.measured for layer in layers]).reshape(len(layers), len(coordinates)).T
+    for (x, y), measured in zip(coordinates.tolist(), values.tolist(), strict=True):
         yield {
             "type": "Feature",
             "geometry": {"type": "Polygon", "coordinates": [_ring(x, y, int(predictions.tile_extent))]},
-            "properties": _properties(predictions.classes, scores),
+            "properties": _properties(layers, measured),
         }
 
 
@@ -49,10 +54,11 @@ def _ring(x: int, y: int, extent: int) -> list[list[int]]:
     return [[x, y], [right, y], [right, bottom], [x, bottom], [x, y]]
 
 
-def _properties(classes: tuple[str, ...], scores: list[float]) -> dict[str, Any]:
-    best = scores.index(max(scores))
-    return {
-        "objectType": "tile",
-        "classification": {"name": classes[best], "color": list(class_rgb(best))},
-        "measurements": {name: round(score, _DECIMALS) for name, score in zip(classes, scores, strict=True)},
-    }
+def _properties(layers: Sequence[Layer], values: Sequence[float]) -> dict[str, Any]:
+    named = {layer.name: round(value, _DECIMALS) for layer, value in zip(layers, values, strict=True)}
+    scores = [value for layer, value in zip(layers, values, strict=True) if layer.of_class]
+    properties: dict[str, Any] = {"objectType": "tile"}
+    if scores:
+        best = scores.index(max(scores))
+        properties["classification"] = {"name": layers[best].name, "color": list(class_rgb(best))}
+    return properties | {"measurements": named}

@@ -1,4 +1,4 @@
-"""The picture of a slide's scores: the slide, then a panel for each class."""
+"""The picture of a slide's scores: the slide, then a panel for each class, and for attention."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ import shapely
 from slidemill.evaluation.aggregate import SlideScore, score_slide
 from slidemill.inference.store import Predictions
 from slidemill.reporting.figure import Legend, Panel, draw_panels
+from slidemill.reporting.layers import Layer, layers_of
 from slidemill.reporting.outlines import draw_outlines
 from slidemill.reporting.overlay import colour_bar, colour_tiles, excluded_tiles, hatch_tiles, tile_numbers
 from slidemill.slides import to_viewer
@@ -25,7 +26,7 @@ def slide_panels(
     predictions: Predictions,
     areas: Mapping[str, shapely.Geometry] | None = None,
 ) -> list[Panel]:
-    """The slide and, for each class, its tile scores blended over the slide.
+    """The slide and, for each class, its tile scores blended over the slide; and so attention.
 
     Every tile covers exactly its square of the slide (see `slidemill.reporting.overlay`). Tiles that were left out are
     hatched; what lies outside the grid of tiles shows the plain slide. Annotated areas are outlined on all panels.
@@ -36,7 +37,8 @@ def slide_panels(
         predictions: the scores of its tiles.
         areas: of the annotated classes, level-0 pixels.
     Returns:
-        One panel more than there are classes, each with the overview's pixels one to one.
+        One panel more than there are layers (see `slidemill.reporting.layers`), each with the overview's pixels one to
+        one.
     Raises:
         PredictionsError: the scores are unusable.
     """
@@ -54,10 +56,9 @@ def slide_panels(
 
     numbers = numbers_in_picture(predictions.coordinates)
     hatched = hatch_tiles(overview, numbers_in_picture(excluded))
-    pictures = [overview] + [
-        colour_tiles(hatched, numbers, predictions.scores[:, place]) for place in range(len(predictions.classes))
-    ]
-    titles = ["slide", *(_class_label(name, score) for name in predictions.classes)]
+    layers = layers_of(predictions)
+    pictures = [overview] + [colour_tiles(hatched, numbers, layer.colours) for layer in layers]
+    titles = ["slide", *(_label(layer, score) for layer in layers)]
     return [
         Panel(title, draw_outlines(picture, areas or {}, slide))
         for title, picture in zip(titles, pictures, strict=True)
@@ -73,7 +74,7 @@ def draw_heatmap(panels: Sequence[Panel], slide: SlideFacts, predictions: Predic
         predictions: the scores of its tiles.
         png: file to write, atomically.
     """
-    legend = _legend(slide, panels[0].picture.shape[1])
+    legend = _legend(slide, panels[0].picture.shape[1], layers_of(predictions))
     draw_panels(png, predictions.slide_id, _summary(score_slide(predictions)), panels, legend)
 
 
@@ -96,25 +97,34 @@ def scale_bar(longest: Microns) -> Microns:
     return Microns(max(step * power for step in (1, 2, 5) if step * power <= longest))
 
 
-def _class_label(name: str, score: SlideScore) -> str:
-    return f"{name}, mean {score.scores['mean'][name]:.3f}"
+def _label(layer: Layer, score: SlideScore) -> str:
+    return f"{layer.name}, mean {score.scores['mean'][layer.name]:.3f}" if layer.of_class else layer.name
 
 
 def _summary(score: SlideScore) -> str:
-    name = score.predicted["mean"]
-    return f"Highest mean score: {name}, {score.scores['mean'][name]:.3f} over {score.tile_count} tiles"
+    method = score.deciding("mean")
+    name = score.predicted[method]
+    what = "score of the slide" if method == "model" else "mean score"
+    return f"Highest {what}: {name}, {score.scores[method][name]:.3f} over {score.tile_count} tiles"
 
 
-def _legend(slide: SlideFacts, width: int) -> Legend:
+def _legend(slide: SlideFacts, width: int, layers: Sequence[Layer]) -> Legend:
     microns_per_px = slide.mpp * slide.shown_size[0] / width
     length = scale_bar(Microns(width * microns_per_px / 3))
     return Legend(
         scale_px=max(1, round(length / microns_per_px)),
         scale_text=_length_text(length),
         colours=colour_bar(max(160, width // 2), max(10, width // 24)),
-        colours_text="score of the class",
+        colours_text=_meaning(layers),
         note="hatched: excluded, not scored",
     )
+
+
+def _meaning(layers: Sequence[Layer]) -> str:
+    kinds = ["score of the class"] if any(layer.of_class for layer in layers) else []
+    if not all(layer.of_class for layer in layers):
+        kinds.append("rank; attention: an eighth of the average to 8 times, the average in the middle")
+    return "; ".join(kinds)
 
 
 def _length_text(length: Microns) -> str:

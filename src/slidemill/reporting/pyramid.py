@@ -1,7 +1,8 @@
 """The scores of a slide over the slide as a pyramidal OME-TIFF, for slides whose picture is too large for a PNG.
 
-One RGB image for each class, in order, each with levels of half the size down to one block. Blocks are read from the
-slide one by one, so memory does not grow with the slide. QuPath, Bio-Formats and napari open the file.
+One RGB image for each class, in order, and for attention (see `slidemill.reporting.layers`), each with levels of half
+the size down to one block. Blocks are read from the slide one by one, so memory does not grow with the slide. QuPath,
+Bio-Formats and napari open the file.
 
 Source: OME-TIFF specification 6.0 (levels are SubIFDs).
 """
@@ -15,6 +16,7 @@ from tifffile import TiffWriter
 
 from slidemill.atomic import atomic_path
 from slidemill.inference.store import Predictions
+from slidemill.reporting.layers import layers_of
 from slidemill.reporting.overlay import colour_tiles, excluded_tiles, hatch_tiles
 from slidemill.slides import SlideReader, read_square, to_viewer
 from slidemill.tiling.store import SlideFacts
@@ -37,11 +39,11 @@ def write_pyramid(path: Path, reader: SlideReader, slide: SlideFacts, prediction
     """
     levels = _levels(slide, step=max(1, round(mpp.um_per_px / slide.mpp)))
     with atomic_path(path) as temporary, TiffWriter(temporary, bigtiff=True, ome=True) as file:
-        for place, name in enumerate(predictions.classes):
+        for layer in layers_of(predictions):
             for number, level in enumerate(levels):
                 microns = slide.mpp * level.step
                 file.write(
-                    _blocks(reader, slide, predictions, place, level),
+                    _blocks(reader, slide, predictions, layer.colours, level),
                     shape=(level.height, level.width, 3),
                     dtype=np.uint8,
                     tile=(BLOCK_PX, BLOCK_PX),
@@ -50,7 +52,7 @@ def write_pyramid(path: Path, reader: SlideReader, slide: SlideFacts, prediction
                     predictor=True,
                     subifds=len(levels) - 1 if number == 0 else None,
                     subfiletype=0 if number == 0 else 1,
-                    metadata=_metadata(name, microns) if number == 0 else None,
+                    metadata=_metadata(layer.name, microns) if number == 0 else None,
                 )
 
 
@@ -91,7 +93,7 @@ def _metadata(name: str, microns: float) -> dict[str, object]:
 
 
 def _blocks(
-    reader: SlideReader, slide: SlideFacts, predictions: Predictions, place: int, level: _Level
+    reader: SlideReader, slide: SlideFacts, predictions: Predictions, colours: np.ndarray, level: _Level
 ) -> Iterator[np.ndarray]:
     extent = predictions.tile_extent
     kept = _edges(to_viewer(predictions.coordinates, slide.bounds), extent, level.step)
@@ -103,7 +105,7 @@ def _blocks(
             corner = SlidePixels(origin_x + left * level.step), SlidePixels(origin_y + top * level.step)
             picture = read_square(reader, *corner, extent=SlidePixels(BLOCK_PX * level.step), size=BLOCK_PX)
             hatched = hatch_tiles(picture, _numbers_in_block(excluded, left, top))
-            yield colour_tiles(hatched, _numbers_in_block(kept, left, top), predictions.scores[:, place])
+            yield colour_tiles(hatched, _numbers_in_block(kept, left, top), colours)
 
 
 def _edges(coordinates: np.ndarray, extent: SlidePixels, step: int) -> np.ndarray:

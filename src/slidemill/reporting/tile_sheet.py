@@ -33,7 +33,7 @@ def write_tile_sheet(path: Path, reader: SlideReader | None, predictions: Predic
     if reader is not None:
         for place in range(len(predictions.classes)):
             for lowest in (False, True):
-                tiles = extreme_tiles(predictions.scores[:, place], highest=not lowest)
+                tiles = extreme_tiles(predictions.relevance()[:, place], highest=not lowest)
                 for column, tile in enumerate(tiles):
                     cell = Image.fromarray(_read(reader, predictions, tile))
                     sheet.paste(cell, (column * CELL_PX, (2 * place + lowest) * CELL_PX))

@@ -12,6 +12,7 @@ METHOD_NAMES = {
     "median": "median score",
     "maximum": "highest score",
     "heatmap_features": "heatmap classifier",
+    "model": "score by the model",
 }
 QUADRATIC_KAPPA = ("quadratic_kappa", "Quadratic kappa")
 LEVEL_COLUMNS = [
