@@ -62,6 +62,10 @@ if TRAINED_MODEL is None and not SHEET_TO_SELECT:
 
         include: "rules/probe.smk"
 
+    elif METHOD == "mil":
+
+        include: "rules/mil.smk"
+
     else:
 
         include: "rules/shard.smk"

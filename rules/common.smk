@@ -18,7 +18,11 @@ from slidemill.annotations.patch_lists import read_patch_lists
 from slidemill.cohort import read_sheet
 from slidemill.cohort.gdc.selection import Selection
 from slidemill.cohort.sources import check_sources
-from slidemill.cohort.validation import check_cells, check_labels
+from slidemill.cohort.validation import (
+    check_cells,
+    check_labels,
+    check_patient_labels,
+)
 from slidemill.config import prepare_config
 from slidemill.errors import ConfigError, SlidemillError
 from slidemill.features.exchange.sources import (
@@ -36,6 +40,7 @@ from slidemill.launch import home_folder, name_user
 from slidemill.lifeline import tie_programs
 from slidemill.locations import is_address, path_problem
 from slidemill.machine import machine_trouble
+from slidemill.mil.training_parameters import FROM_TRAINING
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.splits.patches import check_patches
 from slidemill.training.description import read_description
@@ -48,6 +53,8 @@ atexit.register(gc.freeze)
 
 snakemake_internals.evaluate_resources_quickly()
 
+# The methods that learn from the features of tiles.
+FROM_FEATURES = ("probe", "mil")
 BASE = Path(workflow.basedir)
 
 # Conda environments hold what slidemill needs but not slidemill itself.
@@ -116,7 +123,7 @@ def refuse_results_as_sheet(sheet):
 
 
 def use_model(path):
-    """Cut tiles as the model was trained on them, and take its method; of a probe its encoder as well."""
+    """Cut tiles as the model was trained on them, and take its method; where it takes features, its encoder as well."""
     description = read_description(Path(path))
     config["method"] = description.method
     if description.encoder:
@@ -166,7 +173,7 @@ def encoders_of_config():
     entries = config["features"]["encoders"]
     encoders = [find_encoder(name, entries) for name in names]
     tile_size, mpp = tiles_of(encoders)
-    for encoder in encoders if METHOD == "probe" or not TRAINED_MODEL else []:
+    for encoder in encoders if METHOD in FROM_FEATURES or not TRAINED_MODEL else []:
         check_encoder(encoder, tile_size=tile_size, mpp=mpp)
         if encoder.terms and snakemake_internals.sends_jobs(workflow):
             print(f"Terms of use of {encoder.terms}", file=sys.stderr)
@@ -297,6 +304,8 @@ try:
             config["classes"],
             against_barcodes=config["labels_against_barcodes"],
         )
+        if config["method"] == "mil" and config["mil"]["bag"] == "patient":
+            check_patient_labels(SHEET, COHORT.values())
         RUNS = {run: split_cohort(design) for run, design in split_designs().items()}
     # Beside the model by which new slides are scored; what was trained here has its own.
     CLASSIFIER_OF_MODEL = (

@@ -1,7 +1,9 @@
 # What differs between the methods (`method` of the config): what a model reads of a slide, and what it has learned from.
 
-# The features that a linear probe takes.
-PROBED_FEATURES = f"{SHARED}/features/{ENCODERS[0].name}" if METHOD == "probe" else None
+# The features that a model takes which learns from features.
+TAKEN_FEATURES = (
+    f"{SHARED}/features/{ENCODERS[0].name}" if METHOD in FROM_FEATURES else None
+)
 # Pixels are stored where something reads them; else no tile is encoded.
 KEEPS_RECORDS = METHOD == "tiles" or config["features"]["source"] == "records"
 # Where the indexes of tiles lie: those of `tiling`, those that encoders get, and those that a model learns from and scores.
@@ -13,21 +15,25 @@ FEATURE_TILES = (
     if HAS_OWN_TILES
     else TILES
 )
-METHOD_TILES = FEATURE_TILES if PROBED_FEATURES else TILES
+METHOD_TILES = FEATURE_TILES if TAKEN_FEATURES else TILES
 # What the report tells of the training, in the folder of a run.
-LEARNED_FROM = "model/probe.json" if METHOD == "probe" else "shards/plan.json"
+LEARNED_FROM = {
+    "tiles": "shards/plan.json",
+    "probe": "model/probe.json",
+    "mil": "model/mil.json",
+}[METHOD]
 
 
 def model_inputs(slides):
     """What a model reads of slides: their features, or their tile records."""
-    if PROBED_FEATURES:
-        return expand(f"{PROBED_FEATURES}/{{slide_id}}.zarr.zip", slide_id=slides)
+    if TAKEN_FEATURES:
+        return expand(f"{TAKEN_FEATURES}/{{slide_id}}.zarr.zip", slide_id=slides)
     return expand(f"{SHARED}/tiles/{{slide_id}}.tfrecord", slide_id=slides)
 
 
 def features_option(wildcards, input):
     """The folder of features as a command line option of predict_slides, for a model that takes them."""
-    return f"--features {folder_of(input.tiles)}" if PROBED_FEATURES else ""
+    return f"--features {folder_of(input.tiles)}" if TAKEN_FEATURES else ""
 
 
 @called_for_each_job

@@ -87,6 +87,15 @@ def training_options():
     return options("training", *filter("weights".__ne__, config["training"]))
 
 
+def mil_options():
+    """How a model of bags is trained, as command line options: the section `mil`, and what it leaves to `training`."""
+    mil = config["mil"]
+    own = [key for key in mil if key not in ("input", "hidden")]
+    hidden = repeated_option("hidden", map(str, mil["hidden"]))
+    ordered = "--ordered" if config["ordered_classes"] else ""
+    return f"{options('mil', *own)} {hidden} {ordered} {options('training', *FROM_TRAINING, 'tracking')}"
+
+
 # A param whose function takes `input` is not compared with the last run's: values of the config have no place in one.
 def weights_option(wildcards, input):
     """The weights to start from as a command line option, where this job finds them."""

@@ -40,6 +40,7 @@ def _choice(name: str) -> click.Choice[str]:
 @click.option("--batch-size", type=int, required=True, help="Tiles per rank and batch.")
 @click.option("--accumulation", type=int, default=1, help="Batches per step.")
 @click.option("--optimizer", type=_choice("optimizer"), default="adam")
+@click.option("--weight-decay", type=float, default=0.0, help="Share of each weight taken off in a step.")
 @click.option("--learning-rate", type=float, required=True, help="Of one rank.")
 @click.option("--warm-up-epochs", type=float, default=1.0)
 @click.option("--decay", type=_choice("decay"), default="cosine")

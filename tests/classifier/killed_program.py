@@ -1,7 +1,8 @@
-"""Run by test_session.py: a training that is killed, or asked to stop, at a known place.
+"""A training that is killed, or asked to stop, at a known place.
 
 Without more it is killed right after the checkpoint of its 2nd epoch; with KILLED_AT_STEP after that step's checkpoint
-in the 3rd epoch; with TERMINATED_AT_STEP one rank gets SIGTERM at that step of the 3rd epoch.
+in the 3rd epoch; with TERMINATED_AT_STEP one rank gets SIGTERM at that step of the 3rd epoch. PROGRAM names the script
+that trains, train.py without it.
 """
 
 import os
@@ -35,4 +36,4 @@ def terminate(training: session._Training, position: Position, stopping: int) ->
 session.save_checkpoint = save_and_die
 if TERMINATED_AT_STEP:
     session._Training._after_step = terminate
-runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "train.py"), run_name="__main__")
+runpy.run_path(str(Path(__file__).parents[2] / "scripts" / os.environ.get("PROGRAM", "train.py")), run_name="__main__")

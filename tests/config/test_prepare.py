@@ -28,6 +28,8 @@ def test_the_configs_that_come_with_the_workflow_are_right_and_stay_as_they_are(
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
+        ({"mil__input": "pixels"}, 'mil.input is "pixels". Expected: features.'),
+        ({"mil__epochs": 0}, "mil.epochs is 0. Expected: greatest number of epochs, from 1."),
         ({"tiling__mmp": 0.5}, "tiling.mmp is unknown. Did you mean 'mpp'?"),
         ({"zzz": 1}, "zzz is unknown. Known are: slides, classes, "),
         ({"tiling__mpp": MISSING}, "tiling.mpp is missing. Add it."),
@@ -65,6 +67,11 @@ def test_a_mistake_is_one_sentence_and_shows_no_pattern(changes, told):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
+        ({"method": "mil", "mil__epochs": 3, "training__warm_up_epochs": 4}, "and at most mil.epochs"),
+        ({"method": "mil", "evaluation__aggregation": "heatmap_features"}, "the model itself scores slides"),
+        ({"method": "mil", "labels__from": "patches", "labels__patches": "p.tsv"}, "mil learns from whole slides"),
+        ({"method": "mil", "features__encoder": ["a", "b"]}, "method is mil, and features.encoder names a, b."),
+        ({"method": "mil", "localisation__class": "LUAD", "labels__classes": {"LUAD": ["x"]}}, "gives tiles no scores"),
         ({"training__architecture": "InceptionV4"}, "training.architecture 'InceptionV4' is not known. Did you"),
         ({"training__architecture": "InceptionV3", "training__input_size": 74}, "cannot take an input of 74 "),
         ({"training__frozen_epochs": 8, "training__weights": "w.h5"}, "training.frozen_epochs is 8: expected a number"),

@@ -78,7 +78,7 @@ def loop(
         validation_step(scoring(model)),
         iter(batches),
         validation,
-        LearningRateSchedule(learning_rate=0.01, ranks=1, steps_per_epoch=2, epochs=3),
+        LearningRateSchedule(learning_rate=0.01, batches_per_step=1, steps_per_epoch=2, epochs=3),
         first_epoch=0,
         signals=Signals(stopping, learned, after_step),
         examples="tiles",

@@ -37,6 +37,27 @@ def test_a_probe_is_planned_without_pixels_shards_and_training(workspace):
     assert {"results/model/model.keras", "results/model/probe.json"} <= files
 
 
+def test_a_model_of_bags_is_planned_on_features_under_the_name_that_profiles_know(workspace):
+    mil = ("--config", "method=mil")
+    told = workspace.snakemake("-n", *mil).stdout
+    assert {"tile_slide", "train", "assign_splits", "evaluate", "heatmap", "report"} <= jobs(told)
+    assert not {"shard_tiles", "fit_probe"} & jobs(told)
+    assert "scripts/train_mil.py --expect-ranks" in told
+    files = planned(workspace, *mil)
+    assert not [file for file in files if file.endswith(".tfrecord")]
+    assert {"results/features/efficientnet_lite0/LUAD-0.zarr.zip", "results/model/mil.json"} <= files
+
+
+def test_a_patient_with_two_labels_can_be_no_bag(workspace):
+    sheet = workspace.folder / "slides.tsv"
+    rows = [line.split("\t") for line in sheet.read_text().splitlines()]
+    patient = rows[0].index("patient_id")
+    rows[-1][patient] = rows[1][patient]
+    sheet.write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    workspace.write(method="mil", mil={"bag": "patient"})
+    assert f"the slides of patient '{rows[1][patient]}' have the labels" in refused(workspace)
+
+
 def test_pixels_are_stored_where_the_encoder_reads_them(workspace):
     files = planned(workspace, *PROBE, "features={source: records}")
     assert "results/tiles/LUAD-0.tfrecord" in files
@@ -68,7 +89,7 @@ def test_the_cohort_of_the_published_pipeline(workspace):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"method": "prob"}, 'method is "prob". Expected: tiles or probe.'),
+        ({"method": "prob"}, 'method is "prob". Expected: tiles, probe or mil.'),
         ({"method": "probe", "probe": {"l2": []}}, "Expected: strengths of the penalty to try, each above 0."),
         ({"method": "probe", "probe": {"l2": [0]}}, "probe.l2, entry 1 is 0. Expected: a number above 0."),
         (

@@ -145,6 +145,11 @@ class TileClassifier:
         """Whole steps; tiles that are left over come in other epochs, whose order is another."""
         return self._train_tiles // self._tiles_per_step
 
+    @property
+    def batches_per_step(self) -> int:
+        """Each rank has a batch of its own."""
+        return ranks.count()
+
     def build_model(self, precision: Precision = "float32") -> keras.Model:
         """Build the network."""
         return build_model(

@@ -63,6 +63,27 @@ def check_labels(
         raise SheetError(problems)
 
 
+def check_patient_labels(sheet: Path, slides: Iterable[Slide]) -> None:
+    """Check that the slides of each patient have one label, as a bag of all of them does.
+
+    Raises:
+        SheetError: with a line for each patient.
+    """
+    first_of: dict[str, Slide] = {}
+    problems: dict[str, str] = {}
+    for slide in slides:
+        first = first_of.setdefault(slide.patient_id, slide)
+        if slide.label != first.label:
+            problems.setdefault(
+                slide.patient_id,
+                f"{sheet}, lines {first.line} and {slide.line}: the slides of patient '{slide.patient_id}' have the "
+                f"labels '{first.label}' and '{slide.label}', and with mil.bag: patient all of them are one bag. Set "
+                "mil.bag to slide, or give them one label.",
+            )
+    if problems:
+        raise SheetError(list(problems.values()))
+
+
 def _label_problems(sheet: Path, slide: Slide, classes: Sequence[str]) -> Iterator[str]:
     known = ", ".join(classes)
     where = f"{sheet}, line {slide.line}: slide '{slide.slide_id}'"

@@ -15,6 +15,8 @@ from slidemill.config.labels import label_problems, localisation_problems, patch
 from slidemill.config.weights import weights_problems
 from slidemill.errors import SlidemillError
 from slidemill.features.spec import EMBEDDED
+from slidemill.mil.parameters import WITH_TILE_SCORES
+from slidemill.mil.training_parameters import FROM_TRAINING, MilParameters
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -42,10 +44,39 @@ def _split_problems(split: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _method_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    encoders = config["features"]["encoder"]
-    if config["method"] == "probe" and not isinstance(encoders, str) and len(encoders) != 1:
+    method, encoders = config["method"], config["features"]["encoder"]
+    if method != "tiles" and not isinstance(encoders, str) and len(encoders) != 1:
         named = ", ".join(encoders)
-        yield f"method is probe, and features.encoder names {named}. Name the one whose features are to be classified."
+        yield f"method is {method}, and features.encoder names {named}. Name the one whose features are to be taken."
+    if method == "mil":
+        yield from _mil_problems(config)
+
+
+def _mil_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    mil, training = config["mil"], config["training"]
+    own = {key: value for key, value in mil.items() if key not in ("input", "hidden")}
+    shared = {key: training[key] for key in FROM_TRAINING}
+    yield from _refused(
+        lambda: MilParameters(
+            **shared,
+            **own,
+            hidden=tuple(mil["hidden"]),
+            ordered=config["ordered_classes"],
+            seed=config["seed"],
+        )
+    )
+    if config["localisation"]["class"] is not None and mil["pooling"] not in WITH_TILE_SCORES:
+        yield (
+            f"localisation.class is set, and mil.pooling: {mil['pooling']} gives tiles no scores. Set mil.pooling to "
+            f"{' or '.join(WITH_TILE_SCORES)}, or localisation.class to null."
+        )
+    if config["labels"]["from"] == "patches":
+        yield "labels.from is patches, and method: mil learns from whole slides. Set it to slide or annotations."
+    if config["evaluation"]["aggregation"] == "heatmap_features":
+        yield (
+            "evaluation.aggregation is heatmap_features, and with method: mil the model itself scores slides. Choose "
+            "another, which is not used."
+        )
 
 
 def _feature_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -28,7 +28,7 @@ class FeatureScorer:
         assert description.encoder is not None  # noqa: S101 - the description is of a model that takes features
         configure(threads)
         self._model_file = model_file
-        self._expected = _expected(description, description.encoder)
+        self._expected = expected_facts(description, description.encoder)
         self._class_count = len(description.classes)
         model = load_model(model_file)
         any_tiles = tf.TensorSpec((None, description.encoder.dimension), tf.float32)
@@ -55,7 +55,8 @@ class FeatureScorer:
         return ScoredTiles(own.coordinates[used], np.concatenate(scores))
 
 
-def _expected(description: ModelDescription, encoder: EncoderDescription) -> dict[str, object]:
+def expected_facts(description: ModelDescription, encoder: EncoderDescription) -> dict[str, object]:
+    """What features have to say of themselves to be of the encoder of a model, see `refuse_other_encoder`."""
     return {
         "encoder": encoder.name,
         "weights_sha256": encoder.weights_sha256,

@@ -14,7 +14,7 @@ import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.hashing import file_sha256
-from slidemill.inference.scorer import Scorer
+from slidemill.inference.scorer import ScoredTiles, Scorer
 from slidemill.inference.store import Predictions, write_predictions
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import StoreSummary, TileStore, read_store
@@ -105,29 +105,29 @@ def predict_slides(
         try:
             store = read_store(job.store)
             used = store.without(exclude)
-            scores = _scores(job, used, store.is_used(exclude), description, scorer)
+            scored = _scored(job, used, store.is_used(exclude), description, scorer)
         except ModelFileError:
             raise
         except SlidemillError as error:
             _log.error("%s", error)
             failures.append(error)
         else:
-            write_predictions(job.output, _predictions(used, scores, description, model_sha256))
-            _log.info("%s: %d tiles", used.summary.slide_id, len(scores))
+            write_predictions(job.output, _predictions(used, scored, description, model_sha256))
+            _log.info("%s: %d tiles", used.summary.slide_id, len(scored.coordinates))
     return failures
 
 
-def _scores(
+def _scored(
     job: SlideJob, store: TileStore, is_used: np.ndarray, description: ModelDescription, scorer: Callable[[], Scorer]
-) -> np.ndarray:
+) -> ScoredTiles:
     if store.summary.tile_count == 0:
-        return np.zeros((0, len(description.classes)), np.float32)
+        return ScoredTiles(store.coordinates, np.zeros((0, len(description.classes)), np.float32))
     _check_tiles(job.store, store.summary, description)
     scored = scorer().score(job.source, is_used)
     if not np.array_equal(scored.coordinates, store.coordinates):
         reason = f"its {len(scored.coordinates)} tiles are not the {store.summary.tile_count} of its index"
         raise StaleTilesError(job.source, job.store, reason)
-    return scored.scores
+    return scored
 
 
 def _check_tiles(store: Path, summary: StoreSummary, description: ModelDescription) -> None:
@@ -138,16 +138,20 @@ def _check_tiles(store: Path, summary: StoreSummary, description: ModelDescripti
         raise TileMismatchError(store, "mpp", mpp, description.tile_mpp)
 
 
-def _predictions(store: TileStore, scores: np.ndarray, description: ModelDescription, model_sha256: str) -> Predictions:
+def _predictions(
+    store: TileStore, scored: ScoredTiles, description: ModelDescription, model_sha256: str
+) -> Predictions:
     return Predictions(
         slide_id=store.summary.slide_id,
         patient_id=store.summary.patient_id,
         classes=description.classes,
         coordinates=store.coordinates,
-        scores=scores,
+        scores=scored.scores,
         tile_extent=store.summary.tile_extent,
         reason=store.summary.reason,
         model_sha256=model_sha256,
+        slide_scores=scored.slide_scores,
+        attention=scored.attention,
     )
 
 
@@ -157,6 +161,10 @@ def _load(model_file: Path, description: ModelDescription, *, batch_size: int, t
         from slidemill.inference.feature_scoring import FeatureScorer
 
         return FeatureScorer(model_file, description, threads=threads)
+    if description.method == "mil":
+        from slidemill.inference.bag_scoring import BagScorer
+
+        return BagScorer(model_file, description, threads=threads)
     from slidemill.inference.scoring import RecordScorer
 
     return RecordScorer(model_file, description, batch_size=batch_size, threads=threads)

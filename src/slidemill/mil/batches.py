@@ -36,6 +36,7 @@ class BagBatch:
         weights: (bags,) float32, 1, or 0 for a filler.
         bags: (bags,) int64, numbers in `Bags.bags`; -1 for a filler.
         chosen: for each bag which of its tiles these are, in order; None for all.
+        bags_of_step: bags of all ranks in this step.
     """
 
     tiles: np.ndarray
@@ -44,6 +45,7 @@ class BagBatch:
     weights: np.ndarray
     bags: np.ndarray
     chosen: tuple[np.ndarray | None, ...]
+    bags_of_step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +93,17 @@ def training_batches(
     labels, counts = bags.labels(), bags.tile_counts()
     kept = kept_tiles(counts, parameters)
 
-    def builder(own: list[Draw], epoch: int) -> Callable[[], BagBatch]:
+    def builder(step: list[Draw], epoch: int) -> Callable[[], BagBatch]:
+        own = share(step, kept, ranks=ranks)[rank]
+
         def build() -> BagBatch:
             chosen = [_chosen_tiles(bags, draw, int(kept[draw.bag]), parameters.seed, epoch) for draw in own]
-            return batch_of(bags, values, [draw.bag for draw in own], chosen)
+            return batch_of(bags, values, [draw.bag for draw in own], chosen, bags_of_step=len(step))
 
         return build
 
     builders = [
-        builder(share(step, kept, ranks=ranks)[rank], epoch)
-        for epoch in epochs
-        for step in training_steps(labels, counts, parameters, epoch=epoch)
+        builder(step, epoch) for epoch in epochs for step in training_steps(labels, counts, parameters, epoch=epoch)
     ]
     return BagBatches(builders[skipped:], threads)
 
@@ -119,11 +121,12 @@ def whole_bags(
         tiles_at_once: tiles of a batch, with padding; a larger bag is one of its own.
     """
 
-    def builder(own: list[int]) -> Callable[[], BagBatch]:
-        return lambda: batch_of(bags, values, own, [None] * len(own))
+    def builder(step: list[list[int]]) -> Callable[[], BagBatch]:
+        own, together = step[rank], sum(map(len, step))
+        return lambda: batch_of(bags, values, own, [None] * len(own), bags_of_step=together)
 
     steps = whole_bag_steps(bags.tile_counts(), ranks=ranks, tiles_at_once=tiles_at_once)
-    return BagBatches([builder(step[rank]) for step in steps], threads)
+    return BagBatches([builder(step) for step in steps], threads)
 
 
 def training_step_count(bags: Bags, parameters: DrawingParameters) -> int:
@@ -131,7 +134,14 @@ def training_step_count(bags: Bags, parameters: DrawingParameters) -> int:
     return steps_per_epoch(len(bags), parameters.bags_per_step)
 
 
-def batch_of(bags: Bags, values: TileValues, numbers: Sequence[int], chosen: Sequence[np.ndarray | None]) -> BagBatch:
+def batch_of(
+    bags: Bags,
+    values: TileValues,
+    numbers: Sequence[int],
+    chosen: Sequence[np.ndarray | None],
+    *,
+    bags_of_step: int | None = None,
+) -> BagBatch:
     """Read bags into one batch.
 
     Args:
@@ -139,9 +149,11 @@ def batch_of(bags: Bags, values: TileValues, numbers: Sequence[int], chosen: Seq
         values: of their tiles.
         numbers: of the bags; none for a filler.
         chosen: for each, which of its tiles in rising order; None for all.
+        bags_of_step: bags of all ranks in this step; None where these are all.
     """
+    together = len(numbers) if bags_of_step is None else bags_of_step
     if not numbers:
-        return _filler(values)
+        return _filler(values, together)
     parts = [list(_parts(bags, values, number, own)) for number, own in zip(numbers, chosen, strict=True)]
     lengths = [sum(map(len, own)) for own in parts]
     shape, dtype = parts[0][0].shape[1:], parts[0][0].dtype
@@ -155,6 +167,7 @@ def batch_of(bags: Bags, values: TileValues, numbers: Sequence[int], chosen: Seq
         weights=np.ones(len(numbers), np.float32),
         bags=np.array(numbers, np.int64),
         chosen=tuple(chosen),
+        bags_of_step=together,
     )
 
 
@@ -180,7 +193,7 @@ def _chosen_tiles(bags: Bags, draw: Draw, count: int, seed: int, epoch: int) -> 
     return np.sort(random.choice(bag.tile_count, count, replace=False, shuffle=False))
 
 
-def _filler(values: TileValues) -> BagBatch:
+def _filler(values: TileValues, bags_of_step: int) -> BagBatch:
     like = values.of_slide(0, np.zeros(1, np.int64))
     return BagBatch(
         tiles=np.zeros((1, PADDED_TO, *like.shape[1:]), like.dtype),
@@ -189,6 +202,7 @@ def _filler(values: TileValues) -> BagBatch:
         weights=np.zeros(1, np.float32),
         bags=np.full(1, _FILLER, np.int64),
         chosen=(None,),
+        bags_of_step=bags_of_step,
     )
 
 

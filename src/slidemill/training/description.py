@@ -15,7 +15,7 @@ from slidemill.machine import machine_trouble
 
 ENTRY = "slidemill.json"
 
-Method = Literal["tiles", "probe"]
+Method = Literal["tiles", "probe", "mil"]
 InputFit = Literal["resize", "crop"]
 
 # Zip entries need a date; a fixed one (the earliest that the format knows) keeps equal models equal in bytes.
@@ -58,7 +58,8 @@ class ModelDescription:
     """What one has to know of a model to use it.
 
     Attributes:
-        architecture: "small_cnn" or the name of a keras.applications model; "linear" for method "probe".
+        architecture: "small_cnn" or the name of a keras.applications model; "linear" for method "probe"; the pooling,
+            such as "gated_attention", for method "mil".
         classes: class names, in the order of the model's outputs.
         tile_size_px: side of the tiles that it was trained on, as stored.
         tile_mpp: microns per pixel of those tiles.
@@ -66,7 +67,8 @@ class ModelDescription:
         input_fit: "resize" or "crop": how a tile is brought to that side. Everything after it is inside the model.
         training_data_sha256: of the shard plan, which holds the hashes of all shards; or of features and labels.
         versions: the software that trained it.
-        method: "tiles", it takes the pixels of a tile; or "probe", it takes the features of a tile.
+        method: "tiles", it takes the pixels of a tile; "probe", it takes the features of a tile; "mil", it takes the
+            features of all tiles of a slide.
         encoder: what makes these features; None where it takes pixels.
     """
 

@@ -145,8 +145,9 @@ class EpochLoop:
             if not math.isfinite(batch_tally[0]):
                 raise self._diverged(end.epoch, end.step, batch)
             tally = tally + batch_tally.numpy()
-            scores.append(batch_scores.numpy())
-            truth.append(batch.labels.numpy())
+            is_example = batch.labels.numpy() >= 0
+            scores.append(batch_scores.numpy()[is_example])
+            truth.append(batch.labels.numpy()[is_example])
             stopping = ranks.total(np.float32(self.signals.stopping()))
             self.signals.after_step(end, int(stopping))
         gathered = ranks.gathered(np.concatenate(scores)), ranks.gathered(np.concatenate(truth))
@@ -157,7 +158,10 @@ class EpochLoop:
         return StepRow(step, learning_rate, *_means(tally))
 
     def _diverged(self, epoch: int, step: int, batch: Batch) -> DivergedError:
-        slides = tuple(sorted({name.decode() for name in batch.slides.numpy()}))
+        names = {
+            name.decode() for name, label in zip(batch.slides.numpy(), batch.labels.numpy(), strict=True) if label >= 0
+        }
+        slides = tuple(sorted(names))
         return DivergedError(epoch + 1, step, self.examples, slides)
 
     def _scheduled(self, epoch: int, step: int) -> int:

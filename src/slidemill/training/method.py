@@ -22,7 +22,7 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: what the method's functions take, the examples along the first axis of each.
-        labels: (examples,) int64, class numbers.
+        labels: (examples,) int64, class numbers; below 0 where an example only fills a place and counts for nothing.
         slides: (examples,) string, to name them when something is wrong.
     """
 
@@ -102,6 +102,10 @@ class Method(Protocol):
     @property
     def steps_per_epoch(self) -> int:
         """Training steps of an epoch; equal on all ranks."""
+
+    @property
+    def batches_per_step(self) -> int:
+        """By how much the learning rate grows: the ranks, where each learns from a batch; 1, where all share one."""
 
     def build_model(self, precision: Precision = "float32") -> keras.Model:
         """Build the model with random weights.

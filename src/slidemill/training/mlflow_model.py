@@ -57,9 +57,15 @@ def _signature(description: ModelDescription) -> "ModelSignature":
     from mlflow.types.schema import Schema, TensorSpec
 
     any_number, values = -1, np.dtype(np.float32)
-    tiles = TensorSpec(values, (any_number, *_shape_of_tile(description)))
     scores = TensorSpec(values, (any_number, len(description.classes)))
-    return ModelSignature(Schema([tiles]), Schema([scores]))
+    if description.method == "mil":
+        assert description.encoder is not None  # noqa: S101 - it takes features
+        tiles = TensorSpec(values, (any_number, any_number, description.encoder.dimension), "tiles")
+        mask = TensorSpec(np.dtype(np.bool_), (any_number, any_number), "mask")
+        attention = TensorSpec(values, (any_number, any_number), "attention")
+        scores = TensorSpec(values, (any_number, len(description.classes)), "scores")
+        return ModelSignature(Schema([tiles, mask]), Schema([scores, attention]))
+    return ModelSignature(Schema([TensorSpec(values, (any_number, *_shape_of_tile(description)))]), Schema([scores]))
 
 
 def _shape_of_tile(description: ModelDescription) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from slidemill.training.backend import keras
 from slidemill.training.parameters import OptimizerName, TrainingParameters
 
+_NOT_DECAYED = ("bias", "gamma", "beta")
 _BUILDERS = {
     "adam": keras.optimizers.Adam,
     "sgd": lambda **options: keras.optimizers.SGD(momentum=0.9, nesterov=True, **options),
@@ -17,7 +18,13 @@ def build_optimizer(parameters: TrainingParameters, weights: list[keras.Variable
     gradients do not vanish, and a step whose gradients overflow is left out, on all ranks alike.
     """
     name: OptimizerName = parameters.optimizer
-    optimizer = _BUILDERS[name](learning_rate=parameters.learning_rate, global_clipnorm=parameters.clip_norm)
+    optimizer = _BUILDERS[name](
+        learning_rate=parameters.learning_rate,
+        global_clipnorm=parameters.clip_norm,
+        weight_decay=parameters.weight_decay or None,
+    )
+    if parameters.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
     if parameters.precision == "float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(weights)

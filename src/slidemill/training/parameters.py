@@ -17,14 +17,15 @@ Compression = Literal["none", "fp16"]
 class TrainingParameterError(SlidemillError):
     """A training parameter out of its range."""
 
-    def __init__(self, name: str, value: object, expected: str) -> None:
+    def __init__(self, name: str, value: object, expected: str, *, section: str = "training") -> None:
         super().__init__(name, value, expected)
         self.name = name
         self.value = value
         self.expected = expected
+        self.section = section
 
     def __str__(self) -> str:
-        return f"training.{self.name} is {self.value}: expected {self.expected}. Correct it in the config."
+        return f"{self.section}.{self.name} is {self.value}: expected {self.expected}. Correct it in the config."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class TrainingParameters:
         frozen_epochs: epochs at the start in which only the head learns.
         accumulation: batches per step; their gradients are averaged.
         optimizer: "adam", "sgd" (Nesterov momentum 0.9) or "rmsprop".
+        weight_decay: share of each weight, but of biases and of scales of normalisation, that is taken off in a step,
+            times the learning rate; with "adam" that is AdamW (Loshchilov and Hutter 2019, ICLR).
         warm_up_epochs: in which the learning rate rises from zero.
         decay: "cosine" down to zero, or "step".
         decay_epochs, decay_factor: "step" multiplies by the factor after each so many epochs.
@@ -62,6 +65,9 @@ class TrainingParameters:
     }
     # These do not decide what is learned, so that a checkpoint outlives their change.
     OPERATIONAL: ClassVar[tuple[str, ...]] = ("checkpoint_steps", "stall_seconds")
+    # The section of the config where a method has parameters of its own, and which; all others stand in `training`.
+    OWN_SECTION: ClassVar[str] = "training"
+    OWN: ClassVar[frozenset[str]] = frozenset()
 
     epochs: int
     batch_size: int
@@ -70,6 +76,7 @@ class TrainingParameters:
     frozen_epochs: int = 0
     accumulation: int = 1
     optimizer: OptimizerName = "adam"
+    weight_decay: float = 0.0
     warm_up_epochs: float = 1.0
     decay: Decay = "cosine"
     decay_epochs: float = 10.0
@@ -89,18 +96,28 @@ class TrainingParameters:
         self._check("stall_seconds", 2, float("inf"), "at least 2 seconds")
         for name in ("learning_rate", "clip_norm", "decay_epochs"):
             self._check(name, 1e-30, 1e30, "a number above 0")
-        self._check("label_smoothing", 0, 0.999, "a number from 0 to below 1")
+        for name in ("label_smoothing", "weight_decay"):
+            self._check(name, 0, 0.999, "a number from 0 to below 1")
         self._check("decay_factor", 1e-30, 1, "a number above 0 and up to 1")
-        self._check("warm_up_epochs", 0, self.epochs, "a number of at least 0 and at most training.epochs")
-        self._check("frozen_epochs", 0, self.epochs - 1, "a number of at least 0 and below training.epochs")
+        self._check(
+            "warm_up_epochs", 0, self.epochs, f"a number of at least 0 and at most {self._section('epochs')}.epochs"
+        )
+        self._check(
+            "frozen_epochs", 0, self.epochs - 1, f"a number of at least 0 and below {self._section('epochs')}.epochs"
+        )
         for name, choices in self.CHOICES.items():
             if getattr(self, name) not in choices:
-                raise TrainingParameterError(name, getattr(self, name), " or ".join(choices))
+                raise TrainingParameterError(
+                    name, getattr(self, name), " or ".join(choices), section=self._section(name)
+                )
 
     def _check(self, name: str, least: float, most: float, expected: str) -> None:
         value = getattr(self, name)
         if value is not None and not least <= value <= most:  # also refuses NaN
-            raise TrainingParameterError(name, value, expected)
+            raise TrainingParameterError(name, value, expected, section=self._section(name))
+
+    def _section(self, name: str) -> str:
+        return self.OWN_SECTION if name in self.OWN else "training"
 
 
 @dataclass(frozen=True, slots=True)

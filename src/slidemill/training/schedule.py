@@ -10,12 +10,12 @@ from slidemill.training.parameters import Decay
 class LearningRateSchedule:
     """Linear warm-up to the scaled learning rate, then a decay.
 
-    The peak is the learning rate of one rank times the number of ranks, since each step then averages over as many
-    times more tiles.
+    The peak is the learning rate of one batch times the batches of a step, since each step then averages over as many
+    times more examples.
 
     Attributes:
-        learning_rate: of one rank.
-        ranks: number of ranks.
+        learning_rate: of one batch.
+        batches_per_step: the number of ranks, where each has a batch of its own.
         steps_per_epoch, epochs: length of what is scheduled.
         warm_up_epochs: length of the warm-up; at most all epochs.
         decay: "cosine": half a cosine down to zero; "step": times `decay_factor` after each `decay_epochs`, counted
@@ -26,7 +26,7 @@ class LearningRateSchedule:
     """
 
     learning_rate: float
-    ranks: int
+    batches_per_step: int
     steps_per_epoch: int
     epochs: int
     warm_up_epochs: float = 1.0
@@ -36,7 +36,7 @@ class LearningRateSchedule:
 
     def at(self, step: int) -> float:
         """The learning rate of a step, counted from 0 at the start."""
-        peak = self.learning_rate * self.ranks
+        peak = self.learning_rate * self.batches_per_step
         steps = self.epochs * self.steps_per_epoch
         warm_up = min(steps, round(self.warm_up_epochs * self.steps_per_epoch))
         if step < warm_up:

@@ -181,7 +181,7 @@ class _Training:
         chosen = self.parameters
         return LearningRateSchedule(
             learning_rate=chosen.learning_rate,
-            ranks=ranks.count(),
+            batches_per_step=self.method.batches_per_step,
             steps_per_epoch=self.method.steps_per_epoch,
             epochs=phase.epochs,
             warm_up_epochs=chosen.warm_up_epochs,

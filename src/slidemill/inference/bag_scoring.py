@@ -1,0 +1,69 @@
+"""A loaded model that takes the features of all tiles of a slide; imports TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+
+import slidemill.mil.model  # noqa: F401 - names the layers that the file is made of
+from slidemill.features.checks import FeaturesMismatchError, refuse_other_encoder
+from slidemill.features.store import read_features
+from slidemill.inference.feature_scoring import expected_facts
+from slidemill.inference.scorer import ScoredTiles
+from slidemill.training.backend import configure, tf
+from slidemill.training.description import ModelDescription
+from slidemill.training.model_file import load_model
+
+
+class BagScorer:
+    """A model of bags in memory, for the features of any number of slides, each of which is a bag."""
+
+    def __init__(self, model_file: Path, description: ModelDescription, *, threads: int) -> None:
+        """Load the model.
+
+        Args:
+            model_file: model.keras.
+            description: of the model.
+            threads: CPU threads for the model.
+        """
+        assert description.encoder is not None  # noqa: S101 - the description is of a model that takes features
+        configure(threads)
+        self._model_file = model_file
+        self._expected = expected_facts(description, description.encoder)
+        self._class_count = len(description.classes)
+        model = load_model(model_file)
+        any_bag = {
+            "tiles": tf.TensorSpec((1, None, description.encoder.dimension), tf.float32),
+            "mask": tf.TensorSpec((1, None), tf.bool),
+        }
+        self._outputs_of = tf.function(lambda bag: model(bag, training=False), input_signature=[any_bag])
+
+    def score(self, source: Path, is_used: np.ndarray) -> ScoredTiles:
+        """Score a slide by the features of its tiles, all of them at once.
+
+        Memory is a few times that of the features: a slide of 100,000 tiles with 1,536 numbers each takes 0.6 GB for
+        these in float32.
+
+        Args:
+            source: the features.
+            is_used: (tiles,) bool, which of its tiles to use; where it knows fewer or more tiles, all are used.
+
+        Raises:
+            ZarrZipError: the file is missing or damaged.
+            FeaturesMismatchError: the features are of another encoder than the model's, or not finite.
+        """
+        own = read_features(source)
+        refuse_other_encoder(source, own.summary, self._expected, str(self._model_file))
+        used = is_used if len(is_used) == len(own.features) else np.ones(len(own.features), np.bool_)
+        features, coordinates = own.features[used], own.coordinates[used]
+        no_tiles = np.zeros((0, self._class_count), np.float32)
+        if not len(features):
+            return ScoredTiles(coordinates, no_tiles)
+        tiles = tf.constant(features.astype(np.float32)[None])
+        outputs = self._outputs_of({"tiles": tiles, "mask": tf.ones((1, len(features)), tf.bool)})
+        found = {name: values.numpy()[0] for name, values in outputs.items()}
+        if not all(np.isfinite(values).all() for values in found.values()):
+            reason = f"slide {own.summary.slide_id}: some of its numbers are not finite, or too large"
+            raise FeaturesMismatchError(source, reason, "Delete it and run again to extract the features anew")
+        return ScoredTiles(
+            coordinates, found.get("tile_scores", no_tiles), slide_scores=found["scores"], attention=found["attention"]
+        )

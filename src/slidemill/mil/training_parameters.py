@@ -1,0 +1,84 @@
+"""What the user chooses of the training of a model of bags."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from slidemill.mil.parameters import (
+    BAGS_OF,
+    BALANCES,
+    POOLINGS,
+    BagOf,
+    Balance,
+    DrawingParameters,
+    MilModelParameters,
+    Pooling,
+)
+from slidemill.training.parameters import TrainingParameters
+
+# What a model of bags takes of the config's section `training`.
+FROM_TRAINING = (
+    *("label_smoothing", "class_weights", "optimizer", "warm_up_epochs", "decay", "decay_epochs", "decay_factor"),
+    *("clip_norm", "precision", "compression", "checkpoint_steps", "stall_seconds"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilParameters(TrainingParameters):
+    """How a model of bags is trained.
+
+    A batch is of all ranks together, so that `batch_size` and `learning_rate` mean the same on any number of them.
+
+    Attributes:
+        bag: "slide", each slide is one; or "patient", all slides of a patient are one.
+        pooling, hidden, attention_width, dropout, ordered: see `MilModelParameters`.
+        max_tiles, tile_dropout, balance: see `DrawingParameters`.
+    """
+
+    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **TrainingParameters.CHOICES,
+        "bag": BAGS_OF,
+        "pooling": POOLINGS,
+        "balance": BALANCES,
+    }
+    OWN_SECTION: ClassVar[str] = "mil"
+    OWN: ClassVar[frozenset[str]] = frozenset(
+        {"epochs", "batch_size", "learning_rate", "weight_decay", "patience", "bag", "pooling", "balance"}
+    )
+
+    bag: BagOf = "slide"
+    pooling: Pooling = "gated_attention"
+    hidden: tuple[int, ...] = (512,)
+    attention_width: int = 128
+    dropout: float = 0.25
+    ordered: bool = False
+    max_tiles: int | None = 4096
+    tile_dropout: float = 0.0
+    balance: Balance = "none"
+
+    def __post_init__(self) -> None:
+        TrainingParameters.__post_init__(self)  # `super()` does not work in classes with slots that dataclass made
+        self.model, self.drawing  # noqa: B018 - which check their values
+
+    @property
+    def model(self) -> MilModelParameters:
+        """How the model is built."""
+        return MilModelParameters(
+            pooling=self.pooling,
+            hidden=self.hidden,
+            attention_width=self.attention_width,
+            dropout=self.dropout,
+            ordered=self.ordered,
+            seed=self.seed,
+        )
+
+    @property
+    def drawing(self) -> DrawingParameters:
+        """How bags and tiles are drawn."""
+        return DrawingParameters(
+            bags_per_step=self.batch_size,
+            max_tiles=self.max_tiles,
+            tile_dropout=self.tile_dropout,
+            balance=self.balance,
+            seed=self.seed,
+        )
