@@ -3,8 +3,7 @@
 
 rule compare:
     input:
-        metrics=compared("metrics.json"),
-        slides=compared("slides.tsv"),
+        compared,
     output:
         page=report(
             "results/comparison/comparison.html",
@@ -22,6 +21,7 @@ rule compare:
         "../envs/evaluation.yaml"
     params:
         script=script("compare.py"),
+        contents=compared_contents,
         runs=options("compare", "a", "b"),
         output=lambda wildcards, output: folder_of([output.page]),
     shell:

@@ -143,12 +143,4 @@ def benchmark_places():
     return sorted({place[0] for place in places})
 
 
-def compared(name):
-    """What evaluation left in each of the two results folders; as in slide_file, the name of a missing input tells more."""
-    folders = [config["compare"][key] for key in ("a", "b")]
-    if None in folders:
-        return "(two results folders: set compare.a and compare.b in the config)"
-    return [str(Path(folder) / "evaluation" / name) for folder in folders]
-
-
 DOWNLOAD_SLIDE = f"{path_of_script('download_slide.py')} {server_options('client', 'connections', 'on_failure')}"

@@ -49,6 +49,34 @@ def content_in_place(name, path):
         raise WorkflowError(f"{name}: {path}: {error.strerror}. Correct it.") from None
 
 
+def finished_runs():
+    """What evaluation left in the two results folders that are compared."""
+    folders = [config["compare"][key] for key in ("a", "b")]
+    if None in folders:
+        return ["(two results folders: set compare.a and compare.b in the config)"]
+    names = ("metrics.json", "slides.tsv")
+    return [
+        str(Path(folder) / "evaluation" / name) for folder in folders for name in names
+    ]
+
+
+def compared(wildcards):
+    """These as inputs, but for those that are there: runs are compared as they are, and not made up to date."""
+    return [file for file in finished_runs() if not is_there(file)]
+
+
+@called_for_each_job
+def compared_contents(wildcards):
+    """What they hold, in short."""
+    there = filter(is_there, finished_runs())
+    return " ".join(content_in_place(f"compare {file}", file) for file in there)
+
+
+def is_there(file):
+    """Whether it is read in place, and exists."""
+    return bool(read_in_place(file)) and Path(file).exists()
+
+
 def own_path(slide_id):
     """Where the user keeps the slide, if it is read there."""
     return read_in_place(COHORT[slide_id].path if slide_id in COHORT else None)

@@ -31,6 +31,18 @@ def test_two_runs_are_compared(workspace):
     assert "compare: 1" not in workspace.snakemake("-n").stdout  # a plain run does not ask for it
 
 
+def test_runs_are_compared_as_they_are(workspace):
+    """Also a run of this very config, of which slides and model are not there any more, or have changed since."""
+    first = evaluated(workspace.folder / "results", SLIDES)
+    evaluated(workspace.folder / "second", SLIDES)
+    compare = ("compare", "--cores", "1", "--config", "compare={a: results, b: second}")
+    assert "1 of 1 steps (100%) done" in workspace.snakemake(*compare).stdout
+    assert "Nothing to be done" in workspace.snakemake(*compare).stdout
+    metrics = first / "evaluation" / "metrics.json"
+    metrics.write_text(metrics.read_text() + "\n")
+    assert "1 of 1 steps (100%) done" in workspace.snakemake(*compare).stdout
+
+
 def test_without_two_runs_it_says_what_to_set(workspace):
     run = workspace.snakemake("-n", "compare", check=False)
     assert "(two results folders: set compare.a and compare.b in the config)" in run.stdout
