@@ -19,7 +19,7 @@ from slidemill.reporting.palette import class_colour
 from slidemill.tiling.store import read_store, store_paths
 
 _SIDE_PX = 1000
-_AMBIGUOUS = "#eb7800"
+_AMBIGUOUS = "#f0e442"
 
 
 @click.command(help=__doc__)
@@ -39,17 +39,17 @@ def main(results: Path, slide_id: str, out: Path) -> None:
     factor = _SIDE_PX / max(height, width)
     picture = Image.fromarray(store.thumbnail).resize((round(width * factor), round(height * factor)))
     scale = picture.width / facts.width
-    pen = ImageDraw.Draw(picture, "RGBA")
+    pen = ImageDraw.Draw(picture)
     classes = tile_classes(labels, config["classes"], rule).tolist()
     for (x, y), number in zip(store.coordinates.tolist(), classes, strict=True):
         colour = _AMBIGUOUS if number == NO_LABEL else class_colour(number)
         corners = (np.array([x, y, x + labels.tile_extent, y + labels.tile_extent]) * scale + [1, 1, -1, -1]).tolist()
-        pen.rectangle(corners, outline=colour, fill=f"{colour}30", width=2)
+        pen.rectangle(corners, outline=colour, width=3)
     for area in read_outlines(results / "outlines" / f"{slide_id}.geojson", viewer_origin(facts)).values():
         for part in shapely.get_parts(area):
             for ring in (part.exterior, *part.interiors):
                 pen.line((shapely.get_coordinates(ring) * scale).ravel().tolist(), fill="black", width=4)
-    picture.save(out, optimize=True)
+    picture.quantize(128).save(out, optimize=True)
 
 
 if __name__ == "__main__":

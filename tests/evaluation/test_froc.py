@@ -148,6 +148,9 @@ class TestCurve:
         assert score_interval(self.SLIDES[:2], draws=10, seed=1) is not None
         assert score_interval(self.SLIDES[:1], draws=10, seed=1) is None
 
+    def test_draws_that_all_agree_are_no_interval(self):
+        assert score_interval([hits([0.9], [])] * 3 + [hits([], [])] * 3, draws=10, seed=1) is None
+
 
 class TestDetections:
     COORDINATES = np.array([[x, y] for y in range(0, 500, 100) for x in range(0, 500, 100)])

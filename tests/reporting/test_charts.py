@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slidemill.reporting.charts import nice_ticks, training_charts
-from slidemill.reporting.result_charts import roc_chart
+from slidemill.reporting.result_charts import froc_chart, roc_chart
 
 
 @given(highest=st.floats(1e-6, 1e6))
@@ -83,3 +83,23 @@ def test_strengths_of_a_penalty_stand_in_equal_steps_of_powers_of_ten():
     assert second - first == pytest.approx(third - second)
     assert first < second
     assert [x for x, _ in loss.lines[0].points] == pytest.approx([first, second, third])
+
+
+@pytest.mark.parametrize(
+    ("false_positives", "sensitivity", "last", "points"),
+    [
+        ([0, 0, 0], [0, 0.5, 1], 1, 4),  # nothing false: on to the right end, as high as it is
+        ([0, 0.5, 2, 9], [0, 0.25, 0.5, 1], 0.9, 4),  # what lies beyond the right end is not drawn
+        ([0, 8], [0, 0.75], 0.75, 2),
+    ],
+)
+def test_a_froc_curve_ends_at_the_highest_number_of_false_positives(false_positives, sensitivity, last, points):
+    curve = {"false_positives": false_positives, "sensitivity": sensitivity}
+    variants = {"interpolated": {"sensitivity": [0.1, last]}}
+    chart = froc_chart({"class": "tumour", "targets": [1, 8], "curve": curve, "variants": variants})
+    (line,) = chart.lines
+    assert len(line.points) == points
+    x, y = line.points[-1]
+    assert x == chart.area.right
+    assert y == pytest.approx(chart.area.bottom - last * (chart.area.bottom - chart.area.top))
+    assert [label for _, label in chart.x_ticks] == ["0", "1", "8"]

@@ -120,7 +120,8 @@ def score_interval(
     """A 95% interval of the score from draws of slides with replacement (percentiles).
 
     Slides with and without lesions are drawn apart, so that each draw has both; None with fewer than two slides of
-    either kind, or no slide without lesions at all and fewer than two with.
+    either kind, or no slide without lesions at all and fewer than two with; and where all draws agree, as when all
+    lesions are found before any false positive, which says nothing of other slides.
     """
     kinds = [[s for s in slides if len(s.lesion_scores)], [s for s in slides if not len(s.lesion_scores)]]
     if len(kinds[0]) < 2 or len(kinds[1]) == 1:
@@ -131,4 +132,4 @@ def score_interval(
         drawn = [kind[place] for kind in kinds if kind for place in random.integers(len(kind), size=len(kind))]
         scores.append(score_of(drawn, targets, variant))
     lower, upper = np.percentile(scores, [2.5, 97.5])
-    return float(lower), float(upper)
+    return (float(lower), float(upper)) if lower < upper else None

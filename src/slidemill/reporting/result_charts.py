@@ -56,10 +56,13 @@ def froc_chart(froc: Mapping[str, Any]) -> Chart:
     curve = froc["curve"]
     x, y = scales(SQUARE, (0, highest), (0, 1))
     points = [
-        (min(false, highest), sensitivity)
+        (false, sensitivity)
         for false, sensitivity in zip(curve["false_positives"], curve["sensitivity"], strict=True)
-        if false <= highest
+        if false < highest
     ]
+    # To the right end, where sensitivity is read off as well: on the way to the next point, or as high as the last.
+    has_dots = len(points) < 30
+    points.append((highest, froc["variants"]["interpolated"]["sensitivity"][-1]))
     return Chart(
         title="FROC curve",
         description=f"share of the lesions of {froc['class']} that are found, over false positives a slide",
@@ -68,7 +71,7 @@ def froc_chart(froc: Mapping[str, Any]) -> Chart:
         y_label="lesions found",
         x_ticks=x.ticks([0, *(target for target in froc["targets"] if target >= highest / 8)]),
         y_ticks=y.ticks(_FIFTHS),
-        lines=[Line(froc["class"], "validation", placed(x, y, *zip(*points, strict=True)), has_dots=len(points) < 30)],
+        lines=[Line(froc["class"], "validation", placed(x, y, *zip(*points, strict=True)), has_dots=has_dots)],
     )
 
 
