@@ -52,7 +52,7 @@ def learning(model):
 def scoring(model):
     def scores_of(inputs, labels):
         logits = logits_model(model)(inputs[0])
-        return tally(logits, labels), tf.nn.softmax(logits)
+        return tally(logits, tf.maximum(labels, 0)), tf.nn.softmax(logits)
 
     return Scoring(scores_of, ((tf.TensorSpec((None, 4)),), tf.TensorSpec((None,), tf.int64)))
 
@@ -145,3 +145,16 @@ def test_an_epoch_goes_on_where_it_stopped(alone, batch):
     assert seen == [2, 2]
     assert row.epoch == 2
     assert row.learning_rate == pytest.approx(epoch.schedule.at(3))
+
+
+def test_what_fills_a_place_is_no_example(alone, batch):
+    """It is neither ranked nor named when something is wrong."""
+    (numbers,), labels, slides = batch
+    filled = Batch((numbers,), tf.where(tf.range(10) < 4, labels, -1), slides)
+    epoch = loop([batch] * 2, [filled])
+    row = epoch.run(start_of(0))
+    _, scores = epoch.validation_step((numbers[:4],), labels[:4])
+    assert row.validation_auc == pytest.approx(macro_auc(scores.numpy(), labels[:4].numpy()))
+    epoch.model.trainable_variables[-1].assign([math.nan, math.nan])
+    with pytest.raises(DivergedError, match=r"of the slides: s0, s1, s2, s3\. Look"):
+        epoch._validate(start_of(0))

@@ -14,8 +14,9 @@ import pytest
 
 from slidemill.classifier.models import build_model
 from slidemill.training import tracking
-from slidemill.training.description import ModelDescription
+from slidemill.training.description import EncoderDescription, ModelDescription
 from slidemill.training.history import EpochRow, StepRow
+from slidemill.training.mlflow_model import _signature
 from slidemill.training.mlflow_run import TrackedRun
 from slidemill.training.model_file import save_model
 from slidemill.training.preemption import PreemptedError
@@ -262,3 +263,12 @@ def test_where_a_training_is_tracked(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
     assert tracking_uri("auto", tmp_path) == "http://localhost:5000"
     assert tracking_uri(None, tmp_path) is None
+
+
+def test_the_signature_of_a_model_of_bags_names_its_inputs():
+    encoder = EncoderDescription("drawn", "ab", 12, {"mean": [], "std": []}, "average")
+    described = ModelDescription("mean", ("A", "B"), 256, 0.5, 224, "resize", "ab", {}, "mil", encoder)
+    signature = _signature(described)
+    shapes = {column["name"]: tuple(column["tensor-spec"]["shape"]) for column in signature.inputs.to_dict()}
+    assert shapes == {"tiles": (-1, -1, 12), "mask": (-1, -1)}
+    assert [column["name"] for column in signature.outputs.to_dict()] == ["scores", "attention"]
