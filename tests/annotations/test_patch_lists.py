@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slidemill.annotations.patch_lists import PatchListError, read_patch_lists
+from slidemill.annotations.place import AnnotatedSlide
+from slidemill.annotations.reading import read_annotations
+from slidemill.annotations.shares import class_areas
 
 CLASSES = ("normal", "tumour")
 SLIDES = ["tumor_024", "tumor_025"]
@@ -138,3 +142,13 @@ def test_the_published_lists(shared):
     assert counts.tolist() == [500, 500]
     assert found.remarks == ()
     assert found.slides["tumor_102"].class_counts(2).tolist() == [77, 49]
+
+
+def test_middles_of_the_published_tumour_patches_lie_in_the_published_outlines(shared):
+    found = read_patch_lists({"tumour": [shared / "ncrf/tumor_valid_500.txt"]}, ["tumor_110"], CLASSES)
+    slide = AnnotatedSlide(200_000, 250_000, 0.243)
+    regions = read_annotations(shared / "ncrf/Tumor_110.json", slide).regions
+    area = class_areas(regions, {"tumour": ["positive"]}, ["negative"])["tumour"]
+    x, y = found.slides["tumor_110"].centres.T
+    assert len(x) == 51
+    assert shapely.contains_xy(area, x, y).all()
