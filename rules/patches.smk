@@ -71,7 +71,7 @@ if IS_PATCHED and TRAINED_MODEL is None:
             file=slide_path,
             content=slide_content,
             slide=sheet_options,
-            tiling=tiling_options(OWN_TILES if PROBED_FEATURES else {}),
+            tiling=tiling_options(OWN_TILES if TAKEN_FEATURES else {}),
             patches=patch_options,
             patches_content=patch_content,
             classes=class_options(),
