@@ -10,7 +10,7 @@ from tifffile import TiffFile
 from slidemill.evaluation.top_tiles import read_top_tiles
 from slidemill.inference.store import read_predictions, write_predictions
 from slidemill.reporting.geojson import write_geojson
-from slidemill.reporting.heatmap import slide_panels
+from slidemill.reporting.heatmap import _meaning, slide_panels
 from slidemill.reporting.layers import attention_colours, attention_ranks, layer_count, layers_of
 from slidemill.reporting.pyramid import write_pyramid
 from slidemill.reporting.report import write_report
@@ -56,6 +56,13 @@ def test_heatmap_and_pyramid_have_all_layers(tmp_path):
     write_pyramid(tmp_path / "s.ome.tiff", FakeReader(), FACTS, predictions, Mpp(4.0))
     with TiffFile(tmp_path / "s.ome.tiff") as file:
         assert [series.name for series in file.series] == OF_ATTENTION
+
+
+def test_the_legend_says_what_the_ends_of_the_colours_are():
+    both, attention = (layers_of(predictions_of(replace(SLIDE, scores_tiles=scored))) for scored in (True, False))
+    assert _meaning(layers_of(predictions_of(FakeSlide("s", "LUAD", "test")))) == "score of the class"
+    assert _meaning(attention) == "rank; attention 1/8 to 8"
+    assert _meaning(both) == "score; rank; attention 1/8 to 8"
 
 
 def test_geojson_measures_attention_and_names_no_class_without_scores(tmp_path):

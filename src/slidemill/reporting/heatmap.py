@@ -121,10 +121,11 @@ def _legend(slide: SlideFacts, width: int, layers: Sequence[Layer]) -> Legend:
 
 
 def _meaning(layers: Sequence[Layer]) -> str:
-    kinds = ["score of the class"] if any(layer.of_class for layer in layers) else []
-    if not all(layer.of_class for layer in layers):
-        kinds.append("rank; attention: an eighth of the average to 8 times, the average in the middle")
-    return "; ".join(kinds)
+    """What the ends of the colour bar are; short, because figures may be narrow."""
+    if all(layer.of_class for layer in layers):
+        return "score of the class"
+    scores = ["score"] if any(layer.of_class for layer in layers) else []
+    return "; ".join([*scores, "rank", "attention 1/8 to 8"])
 
 
 def _length_text(length: Microns) -> str:
