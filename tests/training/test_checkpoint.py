@@ -23,6 +23,7 @@ OTHERS = {
     "precision": "float16",
     "compression": "fp16",
     "label_smoothing": 0.5,
+    "weight_decay": 0.5,
     "decay_factor": 0.5,
     "frozen_epochs": 3,
 }
