@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from slidemill.annotations.store import TileLabels, labels_path, write_labels
 from slidemill.evaluation.against_annotations import JudgedTiles, auc_against_annotations
 from slidemill.evaluation.aggregate import Aggregation
 from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
+from slidemill.evaluation.hard_negatives import find_hard_negatives
 from slidemill.evaluation.scored_split import TileTruth
 from slidemill.inference.store import Predictions, predictions_path, write_predictions
+from slidemill.sampling import read_hard_tiles
 from slidemill.splits.table import SplitRow, write_splits
 from slidemill.tiling.store import StoreSummary, TileStore, store_paths, write_store
 from slidemill.units import SlidePixels
@@ -96,7 +99,10 @@ def folder(tmp_path):
             ),
         )
         summary = StoreSummary(slide_id, slide_id, "usable", "", (), 4, 4, SlidePixels(64), {}, None, {})
-        write_store(store_paths(tmp_path / "tiles", slide_id)[1], TileStore(summary, coordinates=CORNERS))
+        write_store(
+            store_paths(tmp_path / "tiles", slide_id)[1],
+            TileStore(summary, coordinates=CORNERS, quality=np.zeros(4, np.uint8)),
+        )
         coverage = np.array(shares, np.float32)[:, np.newaxis]
         if slide_id != "v":
             labels = TileLabels(slide_id, ("tumour",), CORNERS, coverage, SlidePixels(64), True, {}, "", ())
@@ -144,3 +150,28 @@ def test_labels_of_other_tiles_are_an_error(folder):
     write_labels(labels_path(folder / "labels", "t"), labels)
     with pytest.raises(StaleLabelsError):
         evaluated(folder, "annotations")
+
+
+def test_hard_negatives_are_tiles_of_the_rest_that_are_taken_for_something_else(folder):
+    labels = DecidedLabels(folder / "labels", CLASSES, LabelRule(0.5, "normal"))
+    find_hard_negatives(["t", "n"], folder, labels, folder / "hard.tsv")
+    assert (folder / "hard.tsv").read_text().splitlines() == [
+        "slide_id\tx\ty\tpredicted\tscore",
+        "n\t192\t0\ttumour\t0.8",
+        "t\t128\t0\ttumour\t0.7",  # not its tumour, nor the tile that is ambiguous
+    ]
+    listed = read_hard_tiles(folder / "hard.tsv", folder / "tiles")
+    assert listed.of_slide("t").tolist() == [2]
+    find_hard_negatives(["n"], folder, replace(labels, rule=LabelRule(0.5, "tumour")), folder / "hard.tsv")
+    assert len((folder / "hard.tsv").read_text().splitlines()) == 1 + 3
+
+
+def test_a_slide_that_was_set_aside_has_no_hard_negatives(folder):
+    nothing = np.zeros((0, 2))
+    write_predictions(
+        predictions_path(folder, "n"),
+        Predictions("n", "n", CLASSES, nothing.astype(np.int64), nothing, SlidePixels(0), "no tissue", "m"),
+    )
+    labels = DecidedLabels(folder / "labels", CLASSES, LabelRule(0.5, "normal"))
+    find_hard_negatives(["n"], folder, labels, folder / "hard.tsv")
+    assert len((folder / "hard.tsv").read_text().splitlines()) == 1
