@@ -58,6 +58,14 @@ if TRAINED_MODEL is None and not SHEET_TO_SELECT:
     include: "rules/split.smk"
     include: "rules/label.smk"
 
+    if IS_PATCHED:
+
+        include: "rules/tile_patches.smk"
+
+    if slide_classifiers():
+
+        include: "rules/fit_slide_classifier.smk"
+
     if METHOD == "probe":
 
         include: "rules/probe.smk"
