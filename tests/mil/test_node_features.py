@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from slidemill.features.checks import FeaturesMismatchError
 from slidemill.mil import node_features as module
 from slidemill.mil.node_features import features_sha256, node_features
 from slidemill.mil.tile_values import FeatureFiles, MappedTiles
@@ -39,9 +40,13 @@ def source(slides):
     return FeatureFiles(ROWS, slides.features, slides.tiles).like_the_first()
 
 
-def test_what_fits_is_held_in_one_file_that_leaves_no_name_behind(slides, tmp_path):
+@pytest.mark.parametrize(("part_bytes", "parts"), [(1, 2), (10**9, 1)])
+def test_what_fits_is_held_in_one_file_that_leaves_no_name_behind(slides, tmp_path, monkeypatch, part_bytes, parts):
     (tmp_path / "scratch").mkdir()
-    mapped = node_features(source(slides), tmp_path / "scratch")
+    told = []
+    monkeypatch.setattr(module, "_PART_BYTES", part_bytes)
+    mapped = node_features(source(slides), tmp_path / "scratch", lambda: told.append(1))
+    assert len(told) == parts
     assert isinstance(mapped, MappedTiles)
     assert not list((tmp_path / "scratch").iterdir())
     for place in range(2):
@@ -50,9 +55,17 @@ def test_what_fits_is_held_in_one_file_that_leaves_no_name_behind(slides, tmp_pa
 
 def test_what_does_not_fit_is_read_slide_by_slide(slides, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SHARE_OF_MEMORY", 0.0)
-    found = node_features(source(slides), tmp_path)
+    found = node_features(source(slides), tmp_path, lambda: None)
     assert isinstance(found, FeatureFiles)
     assert found.of_slide(1).shape == (7, DIMENSION)
+
+
+def test_what_cannot_be_read_leaves_no_file_behind(slides, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    write_slide(slides, "b", np.full((7, DIMENSION), np.nan))
+    with pytest.raises(FeaturesMismatchError, match="slide b: the features of tile 0"):
+        node_features(source(slides), tmp_path / "scratch", lambda: None)
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_whatever_is_learned_from_changes_the_hash(slides):

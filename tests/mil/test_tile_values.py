@@ -6,7 +6,7 @@ import pytest
 from slidemill.features.checks import FeaturesMismatchError
 from slidemill.mil.bags import bags_of
 from slidemill.mil.batches import whole_bags
-from slidemill.mil.tile_values import FeatureFiles, MappedTiles, mapped_bytes, write_tiles
+from slidemill.mil.tile_values import FeatureFiles, MappedTiles, append_tiles, mapped_bytes
 
 from ..probe.conftest import DIMENSION, PEN_MARKS, DrawnSlides, write_slide
 from .conftest import CLASSES, row
@@ -28,7 +28,8 @@ def files(folder, **features):
 def test_one_file_holds_what_the_files_of_the_slides_hold(tmp_path):
     own = {"a": drawn(5, 1), "b": drawn(1, 2), "c": drawn(30, 3)}
     rows, source = files(tmp_path, **own)
-    write_tiles(tmp_path / "train.f16", source, DIMENSION)
+    for places in (range(2), range(2, 3)):
+        append_tiles(tmp_path / "train.f16", source, places, DIMENSION)
     mapped = MappedTiles.open(tmp_path / "train.f16", rows, DIMENSION)
     chosen = np.array([0, 7, 29])
     for place, features in enumerate(own.values()):

@@ -51,7 +51,7 @@ def train_classifier(
         WeightsError: the weights file does not fit the architecture.
         SlidemillError: as `train`.
     """
-    train(lambda: TileClassifier.of(plan_file, parameters, setup, fifo_folder), outputs, parameters, setup)
+    train(lambda _: TileClassifier.of(plan_file, parameters, setup, fifo_folder), outputs, parameters, setup)
 
 
 @dataclass(frozen=True)

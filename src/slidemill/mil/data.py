@@ -14,6 +14,7 @@ from slidemill.mil.tile_values import FeatureFiles, TileValues
 from slidemill.splits import Split, read_splits
 from slidemill.tiling.quality import QualityFlag
 from slidemill.training import ranks
+from slidemill.training.method import Moves
 
 FORMAT = "slidemill mil 1"
 
@@ -75,8 +76,13 @@ class MilData:
     sha256: str
 
     @classmethod
-    def read(cls, inputs: MilInputs, *, bag: BagOf) -> "MilData":
+    def read(cls, inputs: MilInputs, *, bag: BagOf, moves: Moves) -> "MilData":
         """Read the splits, and make the features ready on this machine; called on all ranks together.
+
+        Args:
+            inputs: files to read.
+            bag: what is one.
+            moves: called while this takes long.
 
         Raises:
             BagError: a split has no slide with tiles, or slides of a patient differ in their label.
@@ -89,7 +95,8 @@ class MilData:
         }
         files = FeatureFiles(bags["train"].slides, inputs.features, inputs.tiles, inputs.exclude).like_the_first()
         train, validation = (
-            BagSet(own, node_features(replace(files, slides=own.slides), inputs.node_folder)) for own in bags.values()
+            BagSet(own, node_features(replace(files, slides=own.slides), inputs.node_folder, moves))
+            for own in bags.values()
         )
         sha256 = features_sha256(rows, inputs.features, inputs.exclude) if ranks.is_first() else ""
         return cls(train, validation, files.summary(), ranks.broadcast_object(sha256))

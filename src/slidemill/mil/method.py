@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slidemill.atomic import write_text
 from slidemill.features.checks import encoder_facts
 from slidemill.mil.bags import Bags
@@ -15,12 +17,13 @@ from slidemill.mil.data import BagSet, MilData, MilInputs
 from slidemill.mil.model import feature_bag_model
 from slidemill.mil.step import bag_learning, bag_scoring
 from slidemill.mil.tile_networks import FeatureStatistics
+from slidemill.mil.tile_values import TileValues
 from slidemill.mil.training_parameters import MilParameters
 from slidemill.training import ranks
 from slidemill.training.backend import keras, tf
 from slidemill.training.description import EncoderDescription, ModelDescription
 from slidemill.training.loss import class_weights
-from slidemill.training.method import Batch, Learning, Scoring
+from slidemill.training.method import Batch, Learning, Moves, Scoring
 from slidemill.training.parameters import Precision, RankSetup, TrainingOutputs
 from slidemill.training.session import train
 from slidemill.training.software import software
@@ -44,7 +47,7 @@ def train_mil(
         ZarrZipError: a file is missing or damaged.
         SlidemillError: as `train`.
     """
-    train(lambda: MilMethod.of(inputs, facts, parameters, setup), outputs, parameters, setup)
+    train(lambda moves: MilMethod.of(inputs, facts, parameters, setup, moves), outputs, parameters, setup)
 
 
 @dataclass(frozen=True)
@@ -56,28 +59,32 @@ class MilMethod:
         parameters: how to train.
         threads: CPU threads of this rank.
         data: what is learned from.
+        moves: called while features are looked through.
     """
 
     facts: Path
     parameters: MilParameters
     threads: int
     data: MilData
+    moves: Moves
     examples: str = "bags"
     weights_sha256: str = ""
     batches_per_step: int = 1  # all ranks share one
 
     @classmethod
-    def of(cls, inputs: MilInputs, facts: Path, parameters: MilParameters, setup: RankSetup) -> "MilMethod":
+    def of(
+        cls, inputs: MilInputs, facts: Path, parameters: MilParameters, setup: RankSetup, moves: Moves
+    ) -> "MilMethod":
         """Read what is to be learned from, and let rank 0 write what that is.
 
         Raises:
             SlidemillError: as `train_mil`.
         """
-        data = MilData.read(inputs, bag=parameters.bag)
+        data = MilData.read(inputs, bag=parameters.bag, moves=moves)
         if ranks.is_first():
             document = data.facts(inputs.exclude) | {"parameters": asdict(parameters)}
             write_text(facts, json.dumps(document, indent=1) + "\n")
-        return cls(facts, parameters, setup.threads, data)
+        return cls(facts, parameters, setup.threads, data, moves)
 
     @property
     def name(self) -> str:
@@ -188,7 +195,21 @@ class MilMethod:
 
     @cached_property
     def _statistics(self) -> FeatureStatistics:
-        return FeatureStatistics.of(self.data.train.values, [row.tile_count for row in self.data.train.bags.slides])
+        return FeatureStatistics.of(
+            _Told(self.data.train.values, self.moves), [row.tile_count for row in self.data.train.bags.slides]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Values of tiles, whose reading is told."""
+
+    values: TileValues
+    moves: Moves
+
+    def of_slide(self, place: int, chosen: np.ndarray | None = None) -> np.ndarray:
+        self.moves()
+        return self.values.of_slide(place, chosen)
 
 
 @dataclass(frozen=True, slots=True)

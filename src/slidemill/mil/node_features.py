@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,10 +14,11 @@ import psutil
 
 from slidemill.features.store import features_path
 from slidemill.machine import machine_trouble
-from slidemill.mil.tile_values import FeatureFiles, MappedTiles, TileValues, mapped_bytes, write_tiles
+from slidemill.mil.tile_values import FeatureFiles, MappedTiles, TileValues, append_tiles, mapped_bytes
 from slidemill.splits import SplitRow
 from slidemill.tiling.quality import QualityFlag
 from slidemill.training import ranks
+from slidemill.training.method import Moves
 from slidemill.zarr_zip import ZarrZipError
 
 _log = logging.getLogger(__name__)
@@ -25,9 +26,10 @@ _log = logging.getLogger(__name__)
 # Of the memory, and of the disk for temporary files, that nothing uses when a training starts.
 _SHARE_OF_MEMORY = 0.5
 _SHARE_OF_DISK = 0.8
+_PART_BYTES = 1_000_000_000
 
 
-def node_features(source: FeatureFiles, folder: Path | None) -> TileValues:
+def node_features(source: FeatureFiles, folder: Path | None, moves: Moves) -> TileValues:
     """The features of slides; called on all ranks together.
 
     Where they fit into half of the memory and most of the disk that is free, one rank of each machine writes them to
@@ -37,6 +39,7 @@ def node_features(source: FeatureFiles, folder: Path | None) -> TileValues:
     Args:
         source: the slides, on all ranks the same.
         folder: for the file; None for the machine's folder for temporary files.
+        moves: called while the file is written.
 
     Raises:
         FeaturesMismatchError, ZarrZipError: as `FeatureFiles.of_slide`; on the rank that reads them.
@@ -51,13 +54,17 @@ def node_features(source: FeatureFiles, folder: Path | None) -> TileValues:
         return source
     first = ranks.local_rank() == 0
     path = place / f"slidemill-features-{ranks.broadcast_object(uuid4().hex)}"
-    if first:
-        write_tiles(path, source, dimension)
-    ranks.gathered_objects(None)
-    mapped = MappedTiles.open(path, source.slides, dimension)
-    ranks.gathered_objects(None)
-    if first:
-        path.unlink()
+    try:
+        for part in _parts(source.slides, dimension):
+            if first:
+                append_tiles(path, source, part, dimension)
+            ranks.gathered_objects(None)  # so that others wait for a part and not for all, as if they hung
+            moves()
+        mapped = MappedTiles.open(path, source.slides, dimension)
+        ranks.gathered_objects(None)
+    finally:
+        if first:
+            path.unlink(missing_ok=True)
     return mapped
 
 
@@ -75,6 +82,17 @@ def features_sha256(rows: Iterable[SplitRow], folder: Path, exclude: Collection[
         entries = _checksums(features_path(folder, row.slide_id)) if row.tile_count else []
         digest.update(json.dumps([facts, entries]).encode())
     return digest.hexdigest()
+
+
+def _parts(slides: Sequence[SplitRow], dimension: int) -> list[range]:
+    """Places of slides whose features together have at least `_PART_BYTES`, but for the last."""
+    parts, start, size = [], 0, 0
+    for place, row in enumerate(slides, 1):
+        size += mapped_bytes([row], dimension)
+        if size >= _PART_BYTES or place == len(slides):
+            parts.append(range(start, place))
+            start, size = place, 0
+    return parts
 
 
 def _checksums(path: Path) -> list[tuple[str, int, int]]:

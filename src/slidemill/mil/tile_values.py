@@ -5,14 +5,13 @@ of a split to one file, and all ranks of the machine map it: the pages are in me
 which can also give them up. A file is laid out by the rows of splits.tsv, so that any rank knows the place of a slide.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from slidemill.atomic import atomic_path
 from slidemill.features.checks import FeaturesMismatchError, encoder_facts, refuse_other_encoder, refuse_other_tiles
 from slidemill.features.store import FeatureStore, FeatureSummary, features_path, read_feature_summary, read_features
 from slidemill.splits.table import SplitRow
@@ -122,25 +121,25 @@ class MappedTiles:
 
     @classmethod
     def open(cls, path: Path, slides: Sequence[SplitRow], dimension: int) -> "MappedTiles":
-        """Map a file that `write_tiles` wrote for these slides."""
+        """Map a file that `append_tiles` wrote of all these slides."""
         starts = _starts(slides)
         return cls(np.memmap(path, np.float16, mode="r", shape=(int(starts[-1]), dimension)), starts)
 
 
-def write_tiles(path: Path, source: FeatureFiles, dimension: int) -> None:
-    """Write the features of slides to one file, atomically; memory holds those of one slide.
+def append_tiles(path: Path, source: FeatureFiles, places: Iterable[int], dimension: int) -> None:
+    """Write the features of slides behind those that a file has; memory holds those of one slide.
 
     Raises:
         FeaturesMismatchError, ZarrZipError: as `FeatureFiles.of_slide`.
     """
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with path.open("ab") as file:
         # Not through a map: a disk that is full then is an error, and not the end of the process.
-        for place in range(len(source.slides)):
+        for place in places:
             file.write(np.ascontiguousarray(source.of_slide(place), np.float16).reshape(-1, dimension).data)
 
 
 def mapped_bytes(slides: Sequence[SplitRow], dimension: int) -> int:
-    """Size of the file that `write_tiles` writes."""
+    """Size of the file that `append_tiles` writes of all of them."""
     return int(_starts(slides)[-1]) * dimension * np.dtype(np.float16).itemsize
 
 

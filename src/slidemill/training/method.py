@@ -60,6 +60,10 @@ class Scoring:
     signature: Signature
 
 
+# To be called from time to time by what takes long and is no step; else the rank is taken to hang.
+Moves = Callable[[], None]
+
+
 class Method(Protocol):
     """What learns on this rank, and from what; made when the ranks are connected."""
 

@@ -10,7 +10,7 @@ from slidemill.training.backend import configure, tf
 from slidemill.training.checkpoint import choose_checkpoint, fingerprint, load_checkpoint, save_checkpoint
 from slidemill.training.history import EpochRow, best_epoch, is_exhausted, write_history
 from slidemill.training.loop import EpochLoop, Position, Signals
-from slidemill.training.method import Learning, Method
+from slidemill.training.method import Learning, Method, Moves
 from slidemill.training.mlflow_run import TrackedRun
 from slidemill.training.model_file import save_model
 from slidemill.training.parameters import RankSetup, TrainingOutputs, TrainingParameters
@@ -28,7 +28,7 @@ _EPOCH_LINE = "epoch %d/%d: train loss %.4f, accuracy %.4f; validation loss %.4f
 
 
 def train(
-    method: Callable[[], Method], outputs: TrainingOutputs, parameters: TrainingParameters, setup: RankSetup
+    method: Callable[[Moves], Method], outputs: TrainingOutputs, parameters: TrainingParameters, setup: RankSetup
 ) -> None:
     """Train on this rank together with the other ranks; rank 0 writes the model and its history.
 
@@ -37,7 +37,7 @@ def train(
     last finished epoch.
 
     Args:
-        method: makes what learns, when the ranks are connected.
+        method: makes what learns, when the ranks are connected; what it is given it calls while that takes long.
         outputs: files to write.
         parameters: how to train.
         setup: how this rank runs.
@@ -57,7 +57,7 @@ def train(
     tf.config.experimental.enable_op_determinism()
     with Tracker(setup.tracking if ranks.is_first() else None) as tracker:
         with Watchdog(parameters.stall_seconds) as watchdog, ranks.exchange():
-            training = _Training.of(method(), outputs, parameters, stop, watchdog, tracker)
+            training = _Training.of(method(watchdog.report), outputs, parameters, stop, watchdog, tracker)
             training.resume()
             training.run()
         if ranks.is_first():
