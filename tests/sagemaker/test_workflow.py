@@ -22,6 +22,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CHANGES = {"ranks": {"nodes": 2, "per_node": 2}}
 STORES = ("tiles/*", "splits.tsv", "shards/*.*")
+PROBE = ("results/experiments/probe/evaluation/slides.tsv", "--config", "method=probe", "experiment=probe")
+OF_PROBE = (
+    "features/*/*",
+    *(f"experiments/probe/{name}" for name in ("splits.tsv", "model/*", "evaluation/slides.tsv")),
+)
 
 
 @dataclass
@@ -103,6 +108,7 @@ def checkout(sagemaker, tmp_path_factory) -> Checkout:
     checkout.edit_profile(r"^default-storage-prefix:.*", f"default-storage-prefix: {checkout.prefix}")
     checkout.edit_profile(r"group-components:.*", "group-components: [slides=5, pictures=10]")
     checkout.edit_profile(r"^executor:", "seconds-between-status-checks: 2\nexecutor:")
+    checkout.edit_profile(r"^  extract_features: 16", "  extract_features: 2")
     return checkout
 
 
@@ -129,11 +135,16 @@ def test_jobs_are_few_and_done(checkout, finished):
     assert len(requests) <= 9
 
 
-def test_stores_splits_and_shards_are_those_of_one_machine(checkout, finished, tmp_path):
-    workspace = Workspace(tmp_path)
+@pytest.fixture(scope="module")
+def on_one_machine(tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("one-machine"))
     workspace.write(**CHANGES)
     workspace.snakemake("--cores", "2", "results/shards/plan.json")
-    expected = workspace.contents(*STORES)
+    return workspace
+
+
+def test_stores_splits_and_shards_are_those_of_one_machine(checkout, finished, on_one_machine):
+    expected = on_one_machine.contents(*STORES)
     assert len(expected) == 2 * 10 + 1 + 1 + 2 * 4
     assert {name: checkout.read(name) for name in expected} == expected
 
@@ -160,6 +171,18 @@ def test_shards_come_by_a_channel_to_both_hosts(checkout, finished):
 
 def test_a_second_run_does_nothing(checkout, finished):
     assert "Nothing to be done" in checkout.snakemake()
+
+
+def test_a_probe_is_that_of_one_machine(checkout, finished, on_one_machine):
+    output = checkout.snakemake(*PROBE)
+    assert set(re.findall(r"^(?:local)?rule (\w+):", output, re.M)) == {
+        *("keep_sheet", "assign_splits", "extract_features_0", "extract_features_1", "fit_probe"),
+        *("predict_slides_0", "evaluate"),
+    }
+    on_one_machine.snakemake(*PROBE, "--cores", "2")
+    expected = on_one_machine.contents(*OF_PROBE)
+    assert len(expected) == 10 + 1 + 3 + 1
+    assert {name: checkout.read(name) for name in expected} == expected
 
 
 def test_training_by_fifos(checkout, finished):
