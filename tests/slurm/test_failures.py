@@ -1,12 +1,13 @@
 """What a cluster does to jobs, and what comes of the run."""
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -60,10 +61,15 @@ def epochs_done(checkout):
     return len(re.findall(rf"epoch \d+/{EPOCHS}:", rank_log(checkout)))
 
 
+def running(cluster, rule):
+    """The id of the job that runs a rule, alone or in a group."""
+    jobs = cluster.ask("squeue", "--noheader", "--states=running", "--format=%i %k").splitlines()
+    return next((job.split()[0] for job in jobs if rule in job), None)
+
+
 def train_job(cluster):
     """The id of the training that runs."""
-    jobs = cluster.ask("squeue", "--noheader", "--states=running", "--format=%i %k").splitlines()
-    return next((job.split()[0] for job in jobs if job.endswith("rule_train")), None)
+    return running(cluster, "rule_train")
 
 
 def finished_after(process):
@@ -99,13 +105,21 @@ def test_a_cancelled_training_goes_on_in_another_job(cluster, training):
 
 def test_a_slide_that_needs_more_time_gets_it(cluster, checkout, tmp_path):
     mended = inject(checkout, tmp_path, "time.sleep(600)")
-    # SLURM counts in minutes, and the limits of the jobs of a group are added up.
-    limits = ("--set-resources", "tile_slide:runtime=1", "synthesize_slide:runtime=0")
-    process = checkout.start("results/tiles/LUAD-1.tfrecord", *limits)
+    process = checkout.start("results/tiles/LUAD-1.tfrecord")
     wait_for(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
     mended.touch()
+    (limit,) = time_limits(cluster, "running")
+    # As if its time were over: SLURM counts in minutes, and looks for jobs that are late each half minute.
+    assert cluster.update(f"jobid={running(cluster, 'tile_slide')}", "endtime=now")
     output = finished_after(process)
     assert "DUE TO TIME LIMIT" in output
+    assert time_limits(cluster, "all")[-1] == 2 * limit
+
+
+def time_limits(cluster, states):
+    """Of the jobs in some states, from the first to the last: how many seconds they may run."""
+    limits = cluster.ask("squeue", "--noheader", f"--states={states}", "--sort=i", "--format=%l").split()
+    return [sum(int(part) * 60**place for place, part in enumerate(limit.split(":")[::-1])) for limit in limits]
 
 
 def read(path):
@@ -139,12 +153,26 @@ def test_ctrl_c_cancels_the_jobs(cluster, checkout, tmp_path):
 
 
 def test_a_controller_that_is_away_is_waited_for(cluster, checkout):
-    checkout.environment["SLIDEMILL_SBATCH_PAUSE"] = "1"
+    pause = "1.25"
+    checkout.environment["SLIDEMILL_SBATCH_PAUSE"] = pause
     cluster.end("slurmctld")
-    process = checkout.start("results/config.json", "--retries", "0")
-    time.sleep(15)  # sbatch takes nine seconds to give up
-    subprocess.run(["slurmctld"], check=True)
-    assert "submission failed" not in finished_after(process)
+    try:
+        process = checkout.start("results/slides/LUAD-1.svs", "--retries", "0")
+        # sbatch itself has given up, after nine seconds.
+        wait_for(lambda: ["sleep", pause] in commands(), "the next try is waited for")
+    finally:
+        subprocess.run(["slurmctld"], check=True)
+    finished_after(process)
+    assert (checkout.folder / "results/slides/LUAD-1.svs").exists()
+
+
+def commands():
+    """The command lines of all processes."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            found.append(file.read_text(errors="replace").rstrip("\0").split("\0"))
+    return found
 
 
 @pytest.mark.parametrize("script", ["shard_tiles.py", "train.py"])
