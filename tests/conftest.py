@@ -25,14 +25,16 @@ settings.load_profile("slidemill")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
-# What tests of these files set up together is there once: a cluster, a service, a finished run. The longest come first,
-# so that no process of `pytest -n` is left alone with them at the end.
-GROUPS = ("slurm/", "sagemaker/", "sagemaker_plugin/test_workflows.py", "workflow/")
+# What tests of these files set up together is there once: a cluster, a service, a finished run.
+GROUPS = ("slurm/", "workflow/", "sagemaker/", "sagemaker_plugin/test_workflows.py")
+# The longest come first, so that no process of `pytest -n` is left alone with them at the end; and one that waits for
+# others (SLURM, SageMaker) comes beside one that computes.
+LONG = (*GROUPS, "classifier/test_session.py", "classifier/test_failures.py", "classifier/test_architectures.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the groups first."""
-    places = {group: place for place, group in enumerate(GROUPS)}
+    """Put the longest first."""
+    places = {group: place for place, group in enumerate(LONG)}
     items.sort(key=lambda item: places.get(_group(item.nodeid), len(places)))
 
 
@@ -123,6 +125,6 @@ def python_on_ranks():
         launcher = [mpirun, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
         command = [*launcher, sys.executable, *map(str, arguments)]
         own = os.environ | as_root | (environment or {})
-        return subprocess.run(command, env=own, capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(command, env=own, capture_output=True, text=True, timeout=800, check=False)
 
     return run

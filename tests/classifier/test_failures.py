@@ -12,18 +12,21 @@ import pytest
 pytestmark = pytest.mark.slow
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+TRAIN = SCRIPTS / "train.py"
+IMPATIENT = Path(__file__).with_name("impatient_program.py")
 MPIRUN = Path(sys.executable).parent / "mpirun"
-STALL_SECONDS = 45
+STALL_SECONDS = 120  # also for what is compiled on a busy machine; IMPATIENT then waits for a shorter time
 
 
-@pytest.fixture(params=[[MPIRUN]], ids=["mpirun"])
+@pytest.fixture(params=[([MPIRUN], TRAIN)], ids=["mpirun"])
 def training(shard_plan, tmp_path, request):
     """A training on 2 ranks that would go on for long, and the process ids of its ranks, once it has begun."""
+    launcher, program = request.param
     options = "--architecture small_cnn --input-size 32 --epochs 100000 --batch-size 16 --learning-rate 0.001 --seed 1"
     files = ["--plan", shard_plan, "--model", tmp_path / "model", "--history", tmp_path / "history"]
     files += ["--checkpoint", tmp_path / "checkpoint", "--log-folder", tmp_path / "logs"]
-    command = [*request.param, "--oversubscribe", "--bind-to", "none", "-n", "2"]
-    command += [sys.executable, SCRIPTS / "train.py", *files]
+    command = [*launcher, "--oversubscribe", "--bind-to", "none", "-n", "2"]
+    command += [sys.executable, program, *files]
     command += ["--expect-ranks", "2", "--stall-seconds", str(STALL_SECONDS)]
     as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     with (tmp_path / "log").open("w") as log:
@@ -34,17 +37,22 @@ def training(shard_plan, tmp_path, request):
             stdout=log,
             start_new_session=True,
         )
-    while not (tmp_path / "checkpoint").exists():
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        time.sleep(0.1)
-    yield process, ranks_of(process.pid), tmp_path / "log"
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    try:
+        while not (tmp_path / "checkpoint").exists():
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        yield process, ranks_of(process.pid), tmp_path / "log"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 through_our_launcher = pytest.mark.parametrize(
-    "training", [[sys.executable, SCRIPTS / "mpirun.py"]], ids=["scripts/mpirun.py"], indirect=True
+    "training", [([sys.executable, SCRIPTS / "mpirun.py"], TRAIN)], ids=["scripts/mpirun.py"], indirect=True
+)
+that_soon_loses_patience = pytest.mark.parametrize(
+    "training", [([MPIRUN], IMPATIENT)], ids=["impatient_program.py"], indirect=True
 )
 
 
@@ -73,16 +81,17 @@ def is_running(pid):
 def test_a_rank_that_is_killed_ends_the_job(training):
     process, ranks, _ = training
     os.kill(ranks[1], signal.SIGKILL)
-    assert process.wait(timeout=60) != 0
+    assert process.wait(timeout=STALL_SECONDS) != 0
     assert not any(map(is_running, ranks))
 
 
+@that_soon_loses_patience
 @pytest.mark.parametrize("hanging", [0, 1])
 def test_a_rank_that_hangs_ends_the_job(training, hanging):
     """Also rank 0, which keeps Horovod's own watch."""
     process, ranks, log = training
     os.kill(ranks[hanging], signal.SIGSTOP)
-    assert process.wait(timeout=10 * STALL_SECONDS) != 0
+    assert process.wait(timeout=4 * STALL_SECONDS) != 0
     assert not any(map(is_running, ranks))
     text = log.read_text()
     assert "nothing moved for" in text or "a rank ended or hangs" in text
@@ -92,7 +101,7 @@ def test_a_rank_that_hangs_ends_the_job(training, hanging):
 def test_sigterm_to_mpirun_ends_all_ranks(training):
     process, ranks, _ = training
     os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(timeout=60) != 0
+    assert process.wait(timeout=STALL_SECONDS) != 0
     assert not any(map(is_running, ranks))
 
 
@@ -100,7 +109,7 @@ def test_sigterm_to_mpirun_ends_all_ranks(training):
 def test_sigterm_to_the_job_lets_the_ranks_save(training):
     process, ranks, log = training
     os.killpg(process.pid, signal.SIGTERM)
-    assert process.wait(timeout=60) == 75
+    assert process.wait(timeout=STALL_SECONDS) == 75
     assert not any(map(is_running, ranks))
     assert "stopped by a signal; saved after step" in log.read_text()
 
@@ -109,11 +118,11 @@ def test_sigterm_to_the_job_lets_the_ranks_save(training):
 def test_a_launcher_that_is_killed_leaves_no_rank_behind(training):
     process, ranks, _ = training
     os.kill(process.pid, signal.SIGKILL)
-    assert process.wait(timeout=60) != 0
+    assert process.wait(timeout=STALL_SECONDS) != 0
     wait_until(lambda: not any(map(is_running, ranks)))
 
 
-def wait_until(reached, seconds=30):
+def wait_until(reached, seconds=STALL_SECONDS):
     deadline = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < deadline

@@ -113,15 +113,24 @@ def test_only_the_named_outputs_are_left(trained):
     assert sorted(path.name for path in trained.iterdir()) == ["checkpoint.npz", "history.tsv", "model.keras"]
 
 
+@pytest.fixture(scope="module")
+def killed(python_on_ranks, shard_plan, tmp_path_factory):
+    """The outputs of a training that was killed inside its third epoch, and where it was tracked."""
+    folder, mlflow = tmp_path_factory.mktemp("killed") / "outputs", tmp_path_factory.mktemp("mlflow")
+    folder.mkdir()
+    often = arguments(shard_plan, folder, checkpoint_steps=2, tracking=mlflow)
+    ended = python_on_ranks(2, PROGRAMS / "killed_program.py", *often, environment={"KILLED_AT_STEP": "4"})
+    assert ended.returncode != 0
+    assert sorted(path.name for path in folder.iterdir()) == ["checkpoint.npz", "checkpoint.npz.step"]
+    return folder, mlflow
+
+
 def test_a_training_killed_inside_an_epoch_goes_on_to_the_same_end(
-    trained, python_on_ranks, shard_plan, tmp_path, tmp_path_factory, monkeypatch
+    trained, killed, python_on_ranks, shard_plan, tmp_path, monkeypatch
 ):
-    mlflow = tmp_path_factory.mktemp("mlflow")
-    often = arguments(shard_plan, tmp_path, checkpoint_steps=2, tracking=mlflow)
-    killed = python_on_ranks(2, PROGRAMS / "killed_program.py", *often, environment={"KILLED_AT_STEP": "4"})
-    assert killed.returncode != 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "checkpoint.npz.step"]
-    finished = python_on_ranks(2, SCRIPT, *often)
+    outputs, mlflow = killed
+    shutil.copytree(outputs, tmp_path, dirs_exist_ok=True)
+    finished = python_on_ranks(2, SCRIPT, *arguments(shard_plan, tmp_path, checkpoint_steps=2, tracking=mlflow))
     assert finished.returncode == 0, finished.stderr
     assert "going on after epoch 2 and 4 steps" in finished.stderr
     assert_same_training(tmp_path, trained)
@@ -129,9 +138,10 @@ def test_a_training_killed_inside_an_epoch_goes_on_to_the_same_end(
     assert tracked_losses(mlflow) == [pytest.approx(float(row["train_loss"]), rel=1e-4) for row in history(tmp_path)]
 
 
-def test_on_another_number_of_ranks_it_goes_on_from_the_last_epoch(trained, python_on_ranks, shard_plan, tmp_path):
-    often = arguments(shard_plan, tmp_path, checkpoint_steps=2)
-    python_on_ranks(2, PROGRAMS / "killed_program.py", *often, environment={"KILLED_AT_STEP": "4"})
+def test_on_another_number_of_ranks_it_goes_on_from_the_last_epoch(
+    trained, killed, python_on_ranks, shard_plan, tmp_path
+):
+    shutil.copytree(killed[0], tmp_path, dirs_exist_ok=True)
     # One rank with twice the batch and twice the learning rate of one learns from as many tiles a step.
     alone = arguments(shard_plan, tmp_path, ranks=1)
     finished = python_on_ranks(1, SCRIPT, *alone)

@@ -107,7 +107,7 @@ def checkout(sagemaker, tmp_path_factory) -> Checkout:
     checkout.configure()
     checkout.edit_profile(r"^default-storage-prefix:.*", f"default-storage-prefix: {checkout.prefix}")
     checkout.edit_profile(r"group-components:.*", "group-components: [slides=5, pictures=10]")
-    checkout.edit_profile(r"^executor:", "seconds-between-status-checks: 2\nexecutor:")
+    checkout.edit_profile(r"^executor:", "seconds-between-status-checks: 1\nexecutor:")
     checkout.edit_profile(r"^  extract_features: 16", "  extract_features: 2")
     return checkout
 

@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import IMAGE, ROLE
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 WORKFLOW = Path(__file__).with_name("workflow")
 LONG = ("--config", "seconds=250")  # for a job that is not to end by itself
 ENDED = ("Completed", "Failed", "Stopped")
@@ -24,7 +24,7 @@ class Run:
     """A working folder with the workflow, and a place of its own in S3."""
 
     def __init__(self, folder, standin):
-        self.folder, self.standin = folder, standin
+        self.folder, self.standin, self._started = folder, standin, []
         self.prefix = f"s3://slidemill-test/{uuid.uuid4().hex}"
         self.name = f"t{uuid.uuid4().hex[:8]}"  # begins the names of its jobs
         shutil.copytree(WORKFLOW, folder, dirs_exist_ok=True)
@@ -38,12 +38,20 @@ class Run:
             "--sagemaker-role", ROLE, "--sagemaker-image", IMAGE, "--sagemaker-job-name-prefix", self.name,
             "--seconds-between-status-checks", "1", *arguments,
         ]  # fmt: skip
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, cwd=self.folder, env=os.environ | self.standin.environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             # Tests that run in the background of a shell inherit that Ctrl-C is ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    def stop(self):
+        """End what a test that failed has left running, and close what it has left open."""
+        for process in self._started:
+            with process:
+                process.kill()
 
     def run(self, *arguments):
         process = self.start(*arguments)
@@ -68,6 +76,20 @@ class Run:
                     return name
             time.sleep(0.2)
 
+    def read_until(self, process, text):
+        """What the process prints, up to the line with this text."""
+        output = ""
+        for line in process.stdout:
+            output += line
+            if text in line:
+                return output
+        raise AssertionError(f"'{text}' is not in what it printed: {output}")
+
+    def let_end(self, name):
+        """Let a job of the rule `slow` end."""
+        (host,) = self.standin.folder.glob(f"hosts/{name}/*/algo-1")
+        (host / "ml" / "enough").touch()
+
     def _lines(self, name):
         try:
             return self.standin.log_lines("Training", name)
@@ -77,7 +99,9 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path, standin):
-    return Run(tmp_path, standin)
+    run = Run(tmp_path, standin)
+    yield run
+    run.stop()
 
 
 def test_groups_channels_and_ranks_on_two_hosts(run):
@@ -120,8 +144,8 @@ def test_a_host_that_breaks_ends_the_job(run):
 
 def test_a_spot_interruption_costs_no_finished_step(run):
     process = run.start("steps.txt", "--config", "retries=2")
-    name = run.wait_for_line("rank 1 starts at 0")
-    time.sleep(2)
+    for rank in range(2):  # both listen to SIGTERM
+        name = run.wait_for_line(f"rank {rank} starts at 0")
     run.standin.interrupt(name)
     output = process.communicate()[0]
     assert process.returncode == 0, output
@@ -153,14 +177,16 @@ def test_ctrl_c_leaves_nothing_running(run):
 
 
 def test_a_killed_snakemake_finds_its_job_again(run):
-    process = run.start("slow.txt")
+    process = run.start("slow.txt", *LONG)
     name = run.wait_for_line("begun")
     process.kill()
     process.communicate()
     assert run.run("--unlock")[0] == 0
-    code, output = run.run("slow.txt", "--rerun-incomplete")
-    assert code == 0, output
-    assert f"Waiting for training/{name} of an earlier run" in output
+    process = run.start("slow.txt", "--rerun-incomplete", *LONG)
+    output = run.read_until(process, f"Waiting for training/{name} of an earlier run")
+    run.let_end(name)
+    output += process.communicate()[0]
+    assert process.returncode == 0, output
     assert list(run.jobs()) == [name]
 
 

@@ -152,6 +152,7 @@ class Cluster:
             file = self.folder / f"{name}.conf"
             file.write_text(text.format(**values))
             link = CONFIGURED / file.name
+            link.unlink(missing_ok=True)  # of a cluster that was killed
             link.symlink_to(file)
             self._links.append(link)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from ..workflow.conftest import REPOSITORY, Workspace
+from ..workflow.conftest import finished as on_one_machine  # noqa: F401 - a fixture
 from .cluster import Cluster, missing
 
-SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+SNAKEMAKE = (sys.executable, str(Path(__file__).with_name("asking_often.py")))
 CHECKOUT = (
     "Snakefile",
     "config.yaml",
@@ -46,7 +47,7 @@ class Checkout(Workspace):
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `snakemake --profile slurm`."""
         process = subprocess.Popen(
-            [str(SNAKEMAKE), "--profile", "slurm", "--configfile", "my_config.yaml", *SMALL, *arguments],
+            [*SNAKEMAKE, "--profile", "slurm", "--configfile", "my_config.yaml", *SMALL, *arguments],
             cwd=self.folder,
             env=os.environ | self.environment,
             stdout=subprocess.PIPE,

@@ -7,21 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ..workflow.conftest import REPOSITORY, Workspace
+from ..workflow.conftest import REPOSITORY
+from .cluster import wait_for
 
 pytestmark = pytest.mark.slow
 
 SAME_BYTES = ("tiles/*", "splits.tsv", "shards/*")
 # Two ranks add up gradients in another order than two ranks elsewhere only if MPI chooses another algorithm.
 TOLERANCE = 1e-4
-
-
-@pytest.fixture(scope="module")
-def on_one_machine(tmp_path_factory):
-    workspace = Workspace(tmp_path_factory.mktemp("one-machine"))
-    workspace.write(ranks={"nodes": 1, "per_node": 2})
-    workspace.snakemake("results/model/model.keras", "--cores", "2")
-    return workspace
 
 
 def test_tiles_splits_and_shards_are_those_of_one_machine(on_slurm, on_one_machine):
@@ -75,7 +68,8 @@ def test_mpirun_reaches_all_nodes_too(cluster, tmp_path):
     # As in Snakemake's jobs: of SLURM's variables only the number of the job is left.
     kept = f"HOME=$HOME PATH={Path(sys.executable).parent}:$PATH SLURM_JOB_ID=$SLURM_JOB_ID OMPI_ALLOW_RUN_AS_ROOT=1"
     job = f"env -i {kept} OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 {launcher} -n 2 {doctor}"
-    options = ["--wait", "--nodes=2", "--ntasks-per-node=1", "--mem=4000", f"--output={tmp_path}/log"]
-    cluster.ask("sbatch", *options, f"--wrap={job}")
+    options = ["--parsable", "--nodes=2", "--ntasks-per-node=1", "--mem=4000", f"--output={tmp_path}/log"]
+    number = cluster.ask("sbatch", *options, f"--wrap={job}").strip()
+    wait_for(lambda: not cluster.ask("squeue", "--noheader", f"--jobs={number}"), "the job has ended")
     output = (tmp_path / "log").read_text()
     assert re.findall(r"^rank (\d): .* local rank (\d)", output, re.M) == [("0", "0"), ("1", "1")], output

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from .conftest import REPOSITORY, SNAKEMAKE, check_out
+from ..workflow.conftest import SNAKEMAKE
+from .conftest import REPOSITORY, check_out
 
 LISTS = REPOSITORY.parent / "shared" / "gdc"
 

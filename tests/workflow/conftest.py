@@ -1,21 +1,26 @@
 """A tiny cohort, and Snakemake run on it as a user would."""
 
 import contextlib
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
 
+from .dry_runs import DryRuns
+
 REPOSITORY = Path(__file__).parents[2]
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+DRY_RUNS = DryRuns()
 
 CONFIG: dict[str, object] = {
     "slides": "slides.tsv",
@@ -64,62 +69,68 @@ class Workspace:
 
     def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end; its output and errors are in `stdout`."""
-        run = subprocess.run(
-            self._command(arguments),
-            env=os.environ | self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        command, environment = self._command(arguments), os.environ | self.environment
+        if "-n" in arguments:
+            run = DRY_RUNS.run(command[1:], environment)
+        else:
+            run = subprocess.run(
+                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            )
         assert run.returncode == 0 or not check, run.stdout
         return run
 
+    def go_on_from(self, other: "Workspace", *names: str) -> None:
+        """Take over the sheet, what was made of it (`names`, such as results/tiles) and what Snakemake remembers."""
+        for name in ("slides.tsv", ".snakemake", *names):
+            source, target = other.folder / name, self.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.rmtree(target, ignore_errors=True)
+                shutil.copytree(source, target)
+            else:
+                shutil.copy2(source, target)
+
     def kill_when(self, reached: Callable[[], bool], *arguments: str) -> None:
         """Start Snakemake and kill it with all its children as soon as `reached` says so."""
-        process = subprocess.Popen(
-            self._command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        while not reached():
-            assert process.poll() is None, "Snakemake ended before it could be killed"
-            time.sleep(0.02)
-        # The parent first, so that it starts no more of them; one may end by itself before its turn comes.
-        os.kill(process.pid, signal.SIGKILL)
-        for pid in _session_members(process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        with self._started(arguments) as (process, log):
+            _wait_for(reached, process, log)
+            _kill_session(process)
+            assert process.wait() == -signal.SIGKILL
 
     def kill_alone_when(self, reached: Callable[[], bool], *arguments: str) -> None:
         """Start Snakemake and kill it, and none of its children, as soon as `reached` says so; wait for their end."""
-        process = subprocess.Popen(
-            self._command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        while not reached():
-            assert process.poll() is None, "Snakemake ended before it could be killed"
-            time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        deadline = time.monotonic() + 120
-        while left := _session_members(process.pid):
-            assert time.monotonic() < deadline, f"jobs go on without their Snakemake: {left}"
-            time.sleep(0.1)
+        with self._started(arguments) as (process, log):
+            _wait_for(reached, process, log)
+            process.kill()
+            process.wait()
+            deadline = time.monotonic() + 120
+            while left := _session_members(process.pid):
+                assert time.monotonic() < deadline, f"jobs go on without their Snakemake: {left}"
+                time.sleep(0.1)
 
     def signal_when(
         self, reached: Callable[[], bool], number: int, program: str, *arguments: str
     ) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end, and send a signal to the one program of this name as soon as `reached` says so."""
+        with self._started(arguments) as (process, log):
+            _wait_for(reached, process, log)
+            (pid,) = (pid for pid in _session_members(process.pid) if _runs(pid, program))
+            os.kill(pid, number)
+            return subprocess.CompletedProcess(process.args, process.wait(), log.read_text())
+
+    @contextlib.contextmanager
+    def _started(self, arguments: tuple[str, ...]) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+        """Snakemake in a session of its own, which ends with the test, and the file with what it prints."""
         log = self.folder / "snakemake.log"
         with log.open("w") as output:
             process = subprocess.Popen(
                 self._command(arguments), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
-        while not reached():
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.02)
-        (pid,) = (pid for pid in _session_members(process.pid) if _runs(pid, program))
-        os.kill(pid, number)
-        return subprocess.CompletedProcess(process.args, process.wait(), log.read_text())
+        try:
+            yield process, log
+        finally:
+            _kill_session(process)
+            process.wait()
 
     def contents(self, *patterns: str) -> dict[str, bytes]:
         """The files under results/ that match, by name."""
@@ -130,6 +141,20 @@ class Workspace:
             for path in sorted(results.glob(pattern))
             if path.is_file()
         }
+
+
+def _wait_for(reached: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    while not reached():
+        assert process.poll() is None, f"Snakemake ended too early: {log.read_text()}"
+        time.sleep(0.02)
+
+
+def _kill_session(leader: subprocess.Popen[bytes]) -> None:
+    """Kill the leader of a session, if it still runs, and all others in it."""
+    leader.kill()  # first, so that it starts no more of them
+    for pid in _session_members(leader.pid):
+        with contextlib.suppress(ProcessLookupError):  # ended by itself before its turn came
+            os.kill(pid, signal.SIGKILL)
 
 
 def _session_members(session: int) -> list[int]:
@@ -162,8 +187,18 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The tiny cohort, run to the report once for all tests, which leave it as it is."""
-    workspace = Workspace(tmp_path_factory.mktemp("finished"))
-    workspace.write()
-    workspace.printed = workspace.snakemake("--cores", "2").stdout
+    """The tiny cohort, run to the report once for all tests, which leave it as it is; also for those that run in other
+    processes of `pytest -n`."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    workspace, printed = Workspace(shared / "finished"), shared / "finished.txt"
+    with (shared / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            workspace.folder.mkdir()
+            workspace.write()
+            text = workspace.snakemake("--cores", "2").stdout
+            printed.write_text(text, encoding="utf-8")
+    workspace.printed = printed.read_text(encoding="utf-8")
     return workspace

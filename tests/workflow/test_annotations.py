@@ -4,7 +4,6 @@ import csv
 import html
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -154,10 +153,7 @@ def test_what_is_annotated_in_part_is_told_to_those_who_label_and_look_for_lesio
 
 def test_a_corrected_annotation_labels_its_slide_again(labelled, tmp_path):
     copy = Workspace(tmp_path)
-    for name in ("results", ".snakemake"):
-        shutil.copytree(labelled.folder / name, copy.folder / name)
-    for name in ("slides.tsv", "my_config.yaml"):
-        shutil.copy2(labelled.folder / name, copy.folder / name)
+    copy.go_on_from(labelled, "results", "my_config.yaml")
     (copy.folder / "results/slides/T1.xml").write_text(
         '<ASAP_Annotations><Annotations><Annotation Type="Polygon" PartOfGroup="lesion"><Coordinates>'
         '<Coordinate Order="0" X="0" Y="0"/><Coordinate Order="1" X="2400" Y="0"/>'

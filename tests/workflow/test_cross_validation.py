@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 
 import pytest
 
@@ -17,9 +16,7 @@ def cross_validated(finished, tmp_path_factory):
     """The run without folds, gone on with as a cross-validation."""
     workspace = type(finished)(tmp_path_factory.mktemp("folds"))
     workspace.write(split={"folds": FOLDS}, training={"input_size": 64, "epochs": 1, "batch_size": 4})
-    for name in ("results/slides", "results/tiles", ".snakemake"):
-        shutil.copytree(finished.folder / name, workspace.folder / name)
-    shutil.copy2(finished.folder / "slides.tsv", workspace.folder / "slides.tsv")
+    workspace.go_on_from(finished, "results/slides", "results/tiles")
     workspace.output = workspace.snakemake("--cores", "2").stdout
     return workspace
 

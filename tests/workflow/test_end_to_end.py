@@ -2,8 +2,8 @@
 
 import csv
 import json
+import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -56,32 +56,34 @@ def test_a_second_run_does_nothing(finished):
     assert "Nothing to be done" in finished.snakemake("--cores", "2").stdout
 
 
-def test_another_run_gives_the_same_stores_splits_and_shards_also_without_a_home(finished, workspace, monkeypatch):
-    monkeypatch.delenv("HOME")  # as in containers and services; Open MPI does not start without
-    workspace.snakemake("--cores", "1", "results/shards/plan.json")
-    assert workspace.contents(*STORES) == finished.contents(*STORES)
-    assert len(workspace.contents(*STORES)) == 2 * 10 + 1 + 5
-
-
-def test_tiles_splits_shards_and_report_never_import_tensorflow(finished, workspace, tmp_path_factory):
+@pytest.fixture
+def poisoned(workspace, tmp_path_factory):
+    """A workspace in which TensorFlow cannot be imported."""
     poison = tmp_path_factory.mktemp("poison")
     (poison / "tensorflow.py").write_text("raise RuntimeError('TensorFlow was imported')\n")
-    workspace.environment["PYTHONPATH"] = str(poison)
-    workspace.snakemake("--cores", "2", "results/shards/plan.json")
-    train = workspace.snakemake("--cores", "2", "results/model/model.keras", check=False)
+    workspace.environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(poison), os.getenv("PYTHONPATH")]))
+    return workspace
+
+
+def test_another_run_gives_the_same_stores_splits_and_shards_also_without_a_home(finished, poisoned, monkeypatch):
+    """And without TensorFlow."""
+    monkeypatch.delenv("HOME")  # as in containers and services; Open MPI does not start without
+    poisoned.snakemake("--cores", "1", "results/shards/plan.json")
+    assert poisoned.contents(*STORES) == finished.contents(*STORES)
+    assert len(poisoned.contents(*STORES)) == 2 * 10 + 1 + 5
+    train = poisoned.snakemake("--cores", "2", "results/model/model.keras", check=False)
     assert "TensorFlow was imported" in train.stdout  # the poison works
-    for name in ("results", "logs", ".snakemake"):
-        shutil.rmtree(workspace.folder / name)
-        shutil.copytree(finished.folder / name, workspace.folder / name)
-    shutil.copy2(finished.folder / "slides.tsv", workspace.folder / "slides.tsv")
-    run = workspace.snakemake("--cores", "2", "--forcerun", "evaluate", "heatmap")
+
+
+def test_results_and_report_never_import_tensorflow(finished, poisoned):
+    poisoned.go_on_from(finished, "results", "logs")
+    run = poisoned.snakemake("--cores", "2", "--forcerun", "evaluate", "heatmap")
     assert set(re.findall(r"^(?:local)?rule (\w+):", run.stdout, re.M)) >= {"evaluate", "heatmap", "report"}
     assert "rule train:" not in run.stdout
 
 
 def test_a_corrected_label_cuts_no_tiles_again(finished, workspace):
-    for name in ("results", ".snakemake"):
-        shutil.copytree(finished.folder / name, workspace.folder / name)
+    workspace.go_on_from(finished, "results")
     sheet = (finished.folder / "slides.tsv").read_text()
     (workspace.folder / "slides.tsv").write_text(sheet.replace("\tLUAD\tnone", "\tLUSC\tnone"))
     planned = set(re.findall(r"^(?:local)?rule (\w+):", workspace.snakemake("-n").stdout, re.M))

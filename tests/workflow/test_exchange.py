@@ -32,7 +32,8 @@ def foreign(workspace):
 
 
 @pytest.mark.slow
-def test_a_probe_on_the_features_of_another_tool_and_the_way_back(workspace, foreign):
+def test_a_probe_on_the_features_of_another_tool_and_the_way_back(finished, workspace, foreign):
+    workspace.go_on_from(finished, "results/slides")
     workspace.snakemake("--cores", "2")
     results = workspace.folder / "results"
     assert (results / "report.html").exists()

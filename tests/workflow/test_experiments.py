@@ -1,7 +1,6 @@
 """Two configs in one folder: each experiment has results of its own, and what both need is made once."""
 
 import re
-import shutil
 
 import pytest
 
@@ -39,9 +38,7 @@ def test_the_name_cannot_leave_the_folder(workspace, name):
 
 @pytest.mark.slow
 def test_an_experiment_changes_nothing_of_what_was_there(finished, workspace):
-    for name in ("results", "logs", ".snakemake"):
-        shutil.copytree(finished.folder / name, workspace.folder / name)
-    shutil.copy2(finished.folder / "slides.tsv", workspace.folder / "slides.tsv")
+    workspace.go_on_from(finished, "results", "logs")
     before = workspace.contents(*PLAIN)
     run = workspace.snakemake("--cores", "2", "--config", "experiment=again")
     jobs = set(re.findall(r"^(?:local)?rule (\w+):", run.stdout, re.M))

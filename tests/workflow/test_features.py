@@ -13,8 +13,9 @@ from .conftest import REPOSITORY, TINY_SHEET
 
 
 @pytest.mark.slow
-def test_every_slide_of_the_sheet_has_features(workspace):
-    workspace.write(features={"slides_per_job": 4})
+def test_every_slide_of_the_sheet_has_features(finished, workspace):
+    workspace.go_on_from(finished, "results/slides", "results/tiles")
+    workspace.write_config(features={"slides_per_job": 4})
     workspace.snakemake("features", "--cores", "2")
     folder = workspace.folder / "results"
     for slide_id, *_ in TINY_SHEET:

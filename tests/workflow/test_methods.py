@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -108,9 +107,7 @@ def probed(finished, tmp_path_factory):
     """The tiny cohort by a probe on tiles of its encoder's own, in the folder of a run by tiles, on two threads."""
     workspace = type(finished)(tmp_path_factory.mktemp("probed"))
     workspace.write(method="probe", experiment="probe", features=OWN)
-    for name in ("results", "logs", ".snakemake"):
-        shutil.copytree(finished.folder / name, workspace.folder / name)
-    shutil.copy2(finished.folder / "slides.tsv", workspace.folder / "slides.tsv")
+    workspace.go_on_from(finished, "results", "logs")
     workspace.output = workspace.snakemake("--cores", "2").stdout
     return workspace
 
