@@ -165,3 +165,27 @@ def test_new_slides_are_scored_by_the_probe_with_its_encoder(probed, workspace, 
         (row,) = csv.DictReader(file, delimiter="\t")
     assert row["predicted"] in read_description(model).classes
     assert int(row["tile_count"]) > 0
+
+
+@pytest.mark.slow
+def test_a_model_of_bags_takes_the_features_that_are_there_and_scores_new_slides(probed, workspace, draw_slide):
+    """Of the same cohort, in a folder of its own; with a training of few steps."""
+    own = type(workspace)(workspace.folder / "bagged")
+    own.folder.mkdir(exist_ok=True)
+    own.write(method="mil", experiment="mil", features=OWN, mil={"epochs": 2, "hidden": [16], "pooling": "additive"})
+    for name in ("results", "logs", ".snakemake"):
+        shutil.copytree(probed.folder / name, own.folder / name)
+    shutil.copy2(probed.folder / "slides.tsv", own.folder / "slides.tsv")
+    told = own.snakemake("--cores", "2").stdout
+    assert "train" in jobs(told)
+    assert not {"extract_features_0", "tile_slide", "fit_probe"} & jobs(told)
+    assert own.contents("experiments/mil/heatmaps/*")
+    assert own.contents("experiments/mil/report.html")
+    model = own.folder / "results/experiments/mil/model/model.keras"
+    slide = draw_slide("glands 20x 0.9x0.8mm")
+    (workspace.folder / "new.tsv").write_text(f"slide_id\tpatient_id\tpath\nnew\tP\t{slide}\n")
+    workspace.snakemake("score", "--cores", "2", "--config", "slides=new.tsv", f"model={model}")
+    (scores,) = workspace.folder.glob("results/scoring/**/scores.tsv")
+    with scores.open() as file:
+        (row,) = csv.DictReader(file, delimiter="\t")
+    assert row["predicted"] in read_description(model).classes
