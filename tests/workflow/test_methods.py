@@ -173,9 +173,7 @@ def test_a_model_of_bags_takes_the_features_that_are_there_and_scores_new_slides
     own = type(workspace)(workspace.folder / "bagged")
     own.folder.mkdir(exist_ok=True)
     own.write(method="mil", experiment="mil", features=OWN, mil={"epochs": 2, "hidden": [16], "pooling": "additive"})
-    for name in ("results", "logs", ".snakemake"):
-        shutil.copytree(probed.folder / name, own.folder / name)
-    shutil.copy2(probed.folder / "slides.tsv", own.folder / "slides.tsv")
+    own.go_on_from(probed, "results", "logs")
     told = own.snakemake("--cores", "2").stdout
     assert "train" in jobs(told)
     assert not {"extract_features_0", "tile_slide", "fit_probe"} & jobs(told)
