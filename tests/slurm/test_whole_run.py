@@ -10,13 +10,35 @@ import pytest
 from ..workflow.conftest import REPOSITORY
 from .cluster import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SAME_BYTES = ("tiles/*", "splits.tsv", "shards/*")
+PROBE = ("results/experiments/probe/evaluation/slides.tsv", "--config", "method=probe", "experiment=probe")
+OF_PROBE = (
+    "features/*/*",
+    *(f"experiments/probe/{name}" for name in ("splits.tsv", "model/*", "evaluation/slides.tsv")),
+)
 # Two ranks add up gradients in another order than two ranks elsewhere only if MPI chooses another algorithm.
 TOLERANCE = 1e-4
 
 
+<<<<<<< HEAD
+=======
+@pytest.fixture(scope="module")
+def on_one_machine(tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("one-machine"))
+    workspace.write(ranks={"nodes": 1, "per_node": 2})
+    workspace.snakemake("results/model/model.keras", "--cores", "2")
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def probed_on_slurm(on_slurm):
+    """The same cohort by a probe as well, on the tiles that are there; what it printed."""
+    return on_slurm.slurm(*PROBE)
+
+
+>>>>>>> 5bd4601 (Tests: the probe on SLURM is that of one machine, with a GPU for each batch of slides)
 def test_tiles_splits_and_shards_are_those_of_one_machine(on_slurm, on_one_machine):
     here = on_one_machine.contents(*SAME_BYTES)
     assert len(here) == 2 * 10 + 1 + 5
@@ -32,6 +54,20 @@ def test_the_model_is_that_of_one_machine(on_slurm, on_one_machine, one_thread):
     ]
     for there, here in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_allclose(there, here, atol=TOLERANCE)
+
+
+def test_a_probe_is_that_of_one_machine(probed_on_slurm, on_slurm, on_one_machine):
+    on_one_machine.snakemake(*PROBE, "--cores", "2")
+    here = on_one_machine.contents(*OF_PROBE)
+    assert len(here) == 10 + 1 + 3 + 1
+    assert on_slurm.contents(*OF_PROBE) == here
+
+
+def test_batches_of_slides_are_encoded_on_a_node_with_a_gpu_each(probed_on_slurm, cluster):
+    jobs = cluster.ask("squeue", "--states=all", "--noheader", "--format=%D %b %k")
+    encoding = re.findall(r"^1 gres:gpu:1 rule_(extract_features_\d)$", jobs, re.M)
+    assert sorted(encoding) == ["extract_features_0", "extract_features_1"]  # eight slides and two
+    assert not re.search("tile_slide|synthesize_slide", probed_on_slurm)
 
 
 def test_the_run_gives_every_output(on_slurm):
