@@ -22,23 +22,12 @@ OF_PROBE = (
 TOLERANCE = 1e-4
 
 
-<<<<<<< HEAD
-=======
-@pytest.fixture(scope="module")
-def on_one_machine(tmp_path_factory):
-    workspace = Workspace(tmp_path_factory.mktemp("one-machine"))
-    workspace.write(ranks={"nodes": 1, "per_node": 2})
-    workspace.snakemake("results/model/model.keras", "--cores", "2")
-    return workspace
-
-
 @pytest.fixture(scope="module")
 def probed_on_slurm(on_slurm):
     """The same cohort by a probe as well, on the tiles that are there; what it printed."""
     return on_slurm.slurm(*PROBE)
 
 
->>>>>>> 5bd4601 (Tests: the probe on SLURM is that of one machine, with a GPU for each batch of slides)
 def test_tiles_splits_and_shards_are_those_of_one_machine(on_slurm, on_one_machine):
     here = on_one_machine.contents(*SAME_BYTES)
     assert len(here) == 2 * 10 + 1 + 5
