@@ -28,10 +28,11 @@ BUFFER_MB = 64
 SCRIPT = Path(__file__).parents[1] / "scripts" / "shard_tiles.py"
 
 PEAK = """
-import atexit, re, runpy, sys
+import atexit, os, re, runpy, sys
 from pathlib import Path
 atexit.register(lambda: print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
 sys.argv = sys.argv[1:]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 

@@ -29,8 +29,8 @@ def run(main: Callable[[], None]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.raiseExceptions = False  # a log on a full disk has no room for the tracebacks of its own failure either
     signal.signal(signal.SIGTERM, _end)
-    end_with_starter()
     try:
+        end_with_starter()
         main()
     except SlidemillError as error:
         _end_all_ranks(str(error), error.exit_code)

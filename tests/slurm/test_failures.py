@@ -119,7 +119,13 @@ def test_a_slide_that_needs_more_time_gets_it(cluster, checkout, tmp_path):
 def time_limits(cluster, states):
     """Of the jobs in some states, from the first to the last: how many seconds they may run."""
     limits = cluster.ask("squeue", "--noheader", f"--states={states}", "--sort=i", "--format=%l").split()
-    return [sum(int(part) * 60**place for place, part in enumerate(limit.split(":")[::-1])) for limit in limits]
+    return [_seconds(limit) for limit in limits]
+
+
+def _seconds(limit):
+    """Of days-hours:minutes:seconds, of which the first are left out where they are zero."""
+    days, _, rest = limit.rpartition("-")
+    return int(days or 0) * 86400 + sum(int(part) * 60**place for place, part in enumerate(rest.split(":")[::-1]))
 
 
 def read(path):

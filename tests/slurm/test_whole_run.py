@@ -45,9 +45,10 @@ def test_the_model_is_that_of_one_machine(on_slurm, on_one_machine, one_thread):
         np.testing.assert_allclose(there, here, atol=TOLERANCE)
 
 
-def test_a_probe_is_that_of_one_machine(probed_on_slurm, on_slurm, on_one_machine):
-    on_one_machine.snakemake(*PROBE, "--cores", "2")
-    here = on_one_machine.contents(*OF_PROBE)
+def test_a_probe_is_that_of_one_machine(probed_on_slurm, on_slurm, on_one_machine, workspace):
+    workspace.go_on_from(on_one_machine, "results/slides", "results/tiles")
+    workspace.snakemake(*PROBE, "--cores", "2")
+    here = workspace.contents(*OF_PROBE)
     assert len(here) == 10 + 1 + 3 + 1
     assert on_slurm.contents(*OF_PROBE) == here
 

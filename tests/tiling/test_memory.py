@@ -20,9 +20,10 @@ ACROSS = 400  # source tiles along a side: 102,400 pixels
 BLOCK = 16  # source tiles along a side of a piece of tissue
 LONG, RATIONAL, LONG8 = 4, 5, 16
 MEASURED = """
-import runpy, sys
+import os, runpy, sys
 sys.argv = sys.argv[1:]
 try:
+    sys.path.insert(0, os.path.dirname(sys.argv[0]))
     runpy.run_path(sys.argv[0], run_name="__main__")
 finally:
     print(open("/proc/self/status").read())
