@@ -14,7 +14,7 @@ from slidemill.evaluation.aggregate import Aggregation
 from slidemill.evaluation.evaluate import EvaluationFiles, FoldFiles, evaluate
 from slidemill.evaluation.hard_negatives import find_hard_negatives
 from slidemill.evaluation.scored_split import TileTruth
-from slidemill.inference.store import Predictions, predictions_path, write_predictions
+from slidemill.inference.store import Predictions, predictions_path, read_predictions, write_predictions
 from slidemill.sampling import read_hard_tiles
 from slidemill.splits.table import SplitRow, write_splits
 from slidemill.tiling.store import StoreSummary, TileStore, store_paths, write_store
@@ -175,3 +175,18 @@ def test_a_slide_that_was_set_aside_has_no_hard_negatives(folder):
     labels = DecidedLabels(folder / "labels", CLASSES, LabelRule(0.5, "normal"))
     find_hard_negatives(["n"], folder, labels, folder / "hard.tsv")
     assert len((folder / "hard.tsv").read_text().splitlines()) == 1
+
+
+def test_attention_is_judged_by_annotations(folder):
+    """Of a model of bags that gives tiles no scores; slides weigh the same, however many tiles share the attention."""
+    for slide_id, attention in (("t", [0.3, 0.1, 0.4, 0.2]), ("n", [0.25] * 4), ("v", [0.25] * 4)):
+        own = read_predictions(predictions_path(folder, slide_id))
+        scores = np.zeros((0, 2), np.float32)
+        bag = replace(own, scores=scores, slide_scores=np.array([0.4, 0.6], np.float32), attention=np.array(attention))
+        write_predictions(predictions_path(folder, slide_id), bag)
+    metrics = evaluated(folder, "slide")
+    assert metrics["tile"]["count"] == 0
+    # The tumour tile has more of it than one of two normal ones; all tiles of the normal slide have the average, 1.
+    found = metrics["annotations"]["tumour"]
+    assert found["auc_within_slides"]["value"] == pytest.approx(0.5)
+    assert found["auc"]["value"] == pytest.approx(5 / 6)
