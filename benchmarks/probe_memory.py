@@ -95,7 +95,7 @@ def main(tiles: int, dimension: int, iterations: int, threads: int) -> None:
         folder = Path(name)
         write_cohort(folder, -(-tiles // TILES_OF_A_SLIDE), dimension)
         options = {"splits": folder / "splits.tsv", "tiles": folder / "tiles", "features": folder / "features"}
-        options |= {"l2": 0.1, "balance": "class", "max-iterations": iterations, "threads": threads}
+        options |= {"l2": 0.1, "balance": "class", "max-iterations": iterations, "threads": threads, "seed": 1}
         options |= {
             key: folder / file for key, file in (("model", "m.keras"), ("history", "h.tsv"), ("facts", "f.json"))
         }

@@ -117,9 +117,9 @@ def test_a_slide_that_needs_more_time_gets_it(cluster, checkout, tmp_path):
 
 
 def time_limits(cluster, states):
-    """Of the jobs in some states, from the first to the last: how many seconds they may run."""
-    limits = cluster.ask("squeue", "--noheader", f"--states={states}", "--sort=i", "--format=%l").split()
-    return [_seconds(limit) for limit in limits]
+    """Of the jobs in some states that cut tiles, from the first to the last: how many seconds they may run."""
+    jobs = cluster.ask("squeue", "--noheader", f"--states={states}", "--sort=i", "--format=%l %k").splitlines()
+    return [_seconds(job.split()[0]) for job in jobs if "tile_slide" in job]
 
 
 def _seconds(limit):
