@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 
 import slidemill.mil.model  # noqa: F401 - names the layers that the file is made of
-from slidemill.features.checks import FeaturesMismatchError, refuse_other_encoder
-from slidemill.features.store import read_features
-from slidemill.inference.feature_scoring import expected_facts
+from slidemill.features.checks import FeaturesMismatchError
+from slidemill.inference.feature_scoring import FeaturesOfModel
 from slidemill.inference.scorer import ScoredTiles
 from slidemill.training.backend import configure, tf
 from slidemill.training.description import ModelDescription
@@ -27,8 +26,7 @@ class BagScorer:
         """
         assert description.encoder is not None  # noqa: S101 - the description is of a model that takes features
         configure(threads)
-        self._model_file = model_file
-        self._expected = expected_facts(description, description.encoder)
+        self._features = FeaturesOfModel(model_file, description, description.encoder)
         self._class_count = len(description.classes)
         model = load_model(model_file)
         any_bag = {
@@ -51,10 +49,8 @@ class BagScorer:
             ZarrZipError: the file is missing or damaged.
             FeaturesMismatchError: the features are of another encoder than the model's, or not finite.
         """
-        own = read_features(source)
-        refuse_other_encoder(source, own.summary, self._expected, str(self._model_file))
-        used = is_used if len(is_used) == len(own.features) else np.ones(len(own.features), np.bool_)
-        features, coordinates = own.features[used], own.coordinates[used]
+        own = self._features.read(source, is_used)
+        features, coordinates = own.features, own.coordinates
         no_tiles = np.zeros((0, self._class_count), np.float32)
         if not len(features):
             return ScoredTiles(coordinates, no_tiles)

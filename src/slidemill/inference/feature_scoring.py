@@ -1,11 +1,12 @@
 """A loaded model that takes features, and the tiles that it scores; imports TensorFlow."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from slidemill.features.checks import refuse_other_encoder
-from slidemill.features.store import read_features
+from slidemill.features.store import FeatureStore, read_features
 from slidemill.inference.scorer import ScoredTiles
 from slidemill.training.backend import configure, tf
 from slidemill.training.description import EncoderDescription, ModelDescription
@@ -27,8 +28,7 @@ class FeatureScorer:
         """
         assert description.encoder is not None  # noqa: S101 - the description is of a model that takes features
         configure(threads)
-        self._model_file = model_file
-        self._expected = expected_facts(description, description.encoder)
+        self._features = FeaturesOfModel(model_file, description, description.encoder)
         self._class_count = len(description.classes)
         model = load_model(model_file)
         any_tiles = tf.TensorSpec((None, description.encoder.dimension), tf.float32)
@@ -45,17 +45,46 @@ class FeatureScorer:
             ZarrZipError: the file is missing or damaged.
             FeaturesMismatchError: the features are of another encoder than the model's.
         """
-        own = read_features(source)
-        refuse_other_encoder(source, own.summary, self._expected, str(self._model_file))
-        used = is_used if len(is_used) == len(own.features) else np.ones(len(own.features), np.bool_)
-        features = own.features[used]
+        own = self._features.read(source, is_used)
+        features = own.features
         starts = range(0, len(features), _TILES_AT_ONCE)
         parts = [self._scores_of(features[start : start + _TILES_AT_ONCE].astype(np.float32)) for start in starts]
         scores = [np.zeros((0, self._class_count), np.float32), *(part.numpy() for part in parts)]
-        return ScoredTiles(own.coordinates[used], np.concatenate(scores))
+        return ScoredTiles(own.coordinates, np.concatenate(scores))
 
 
-def expected_facts(description: ModelDescription, encoder: EncoderDescription) -> dict[str, object]:
+class FeaturesOfModel:
+    """The features that a model takes: those of its encoder."""
+
+    def __init__(self, model_file: Path, description: ModelDescription, encoder: EncoderDescription) -> None:
+        """Note what they have to be.
+
+        Args:
+            model_file: model.keras, to be named where they are not.
+            description: of the model.
+            encoder: the one of the description.
+        """
+        self._model_file = model_file
+        self._expected = _expected_facts(description, encoder)
+
+    def read(self, source: Path, is_used: np.ndarray) -> FeatureStore:
+        """The features of a slide's used tiles.
+
+        Args:
+            source: the features.
+            is_used: (tiles,) bool, which of its tiles to use; where it knows fewer or more tiles, all are used.
+
+        Raises:
+            ZarrZipError: the file is missing or damaged.
+            FeaturesMismatchError: the features are of another encoder than the model's.
+        """
+        own = read_features(source)
+        refuse_other_encoder(source, own.summary, self._expected, str(self._model_file))
+        used = is_used if len(is_used) == len(own.features) else np.ones(len(own.features), np.bool_)
+        return replace(own, features=own.features[used], coordinates=own.coordinates[used])
+
+
+def _expected_facts(description: ModelDescription, encoder: EncoderDescription) -> dict[str, object]:
     """What features have to say of themselves to be of the encoder of a model, see `refuse_other_encoder`."""
     return {
         "encoder": encoder.name,
