@@ -4,6 +4,7 @@ Before that it compiles, which may take a minute on a busy machine.
 """
 
 import runpy
+import sys
 from pathlib import Path
 
 from slidemill.training import session
@@ -26,4 +27,5 @@ class Impatient(Watchdog):
 
 
 session.Watchdog = Impatient
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # what a program there imports from beside it
 runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "train.py"), run_name="__main__")

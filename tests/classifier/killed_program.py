@@ -8,6 +8,7 @@ that trains, train.py without it.
 import os
 import runpy
 import signal
+import sys
 from pathlib import Path
 
 from slidemill.training import ranks, session
@@ -36,4 +37,5 @@ def terminate(training: session._Training, position: Position, stopping: int) ->
 session.save_checkpoint = save_and_die
 if TERMINATED_AT_STEP:
     session._Training._after_step = terminate
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # what a program there imports from beside it
 runpy.run_path(str(Path(__file__).parents[2] / "scripts" / os.environ.get("PROGRAM", "train.py")), run_name="__main__")

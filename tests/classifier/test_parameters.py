@@ -1,4 +1,7 @@
 import dataclasses
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,7 +51,9 @@ def test_the_config_has_all_parameters_and_the_script_no_others():
     schema = yaml.safe_load((REPOSITORY / "schemas/config.schema.yaml").read_text())["properties"]["training"]
     names = {field.name for field in dataclasses.fields(ClassifierParameters)} - {"seed"}
     assert set(training) == set(schema["properties"]) == set(schema["required"]) == names | {"tracking"}
-    script = (REPOSITORY / "scripts" / "train.py").read_text()
-    assert all(f'"--{name.replace("_", "-")}"' in script for name in names)
+    program = [sys.executable, REPOSITORY / "scripts" / "train.py", "--help"]
+    told = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"--[a-z-]+", told))
+    assert {f"--{name.replace('_', '-')}" for name in names} <= options
     for name, choices in ClassifierParameters.CHOICES.items():
         assert schema["properties"][name]["enum"] == list(choices)

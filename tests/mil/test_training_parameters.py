@@ -1,4 +1,7 @@
 import dataclasses
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,7 +52,9 @@ def test_the_config_has_all_parameters_and_the_script_no_others():
     assert own <= names
     shared = names - own - {"seed", "accumulation", "frozen_epochs", "ordered"}
     assert shared == set(FROM_TRAINING) <= set(config["training"])
-    script = (REPOSITORY / "scripts" / "train_mil.py").read_text()
-    assert all(f'"--{name.replace("_", "-")}"' in script for name in own | shared)
+    program = [sys.executable, REPOSITORY / "scripts" / "train_mil.py", "--help"]
+    told = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"--[a-z-]+", told))
+    assert {f"--{name.replace('_', '-')}" for name in own | shared} <= options
     for name in own & set(MilParameters.CHOICES):
         assert schema["properties"][name]["enum"] == list(MilParameters.CHOICES[name])
