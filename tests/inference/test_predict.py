@@ -12,7 +12,7 @@ import simplejpeg
 
 from slidemill.classifier.models import build_model
 from slidemill.classifier.tiles import TileShape, decode_tile, model_input
-from slidemill.inference import batch, scoring
+from slidemill.inference import batch, keras_tile_model, scoring
 from slidemill.inference.batch import SlidesFailedError, predict_batch
 from slidemill.inference.predict import SlideJob, StaleTilesError, TileMismatchError, predict_slides
 from slidemill.inference.scoring import RecordsError
@@ -125,7 +125,7 @@ def test_predictions_tell_slide_classes_and_model(model_file, tmp_path):
 
 def test_slides_of_one_call_share_one_model_and_give_the_same_as_alone(model_file, tmp_path, monkeypatch):
     loaded = []
-    monkeypatch.setattr(scoring, "load_model", lambda path: loaded.append(path) or load_model(path))
+    monkeypatch.setattr(keras_tile_model, "load_model", lambda path: loaded.append(path) or load_model(path))
     jobs = [
         slide(tmp_path, "s1", tiles=3),
         set_aside_slide(tmp_path, "bad", "no tissue"),

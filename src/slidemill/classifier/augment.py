@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from slidemill.classifier.stain import jitter_stains
-from slidemill.classifier.tiles import TileShape
+from slidemill.classifier.tile_shape import TileShape
 from slidemill.training.backend import tf
 
 # Of the random numbers of a tile, what each is for.

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from slidemill import seeds
 from slidemill.classifier.augment import draw, random_corner
 from slidemill.classifier.source import ShardDataError, Shards, interleaved
-from slidemill.classifier.tiles import TileShape, decode_tile
+from slidemill.classifier.tile_shape import TileShape
+from slidemill.classifier.tiles import decode_tile
 from slidemill.training.backend import tf
 from slidemill.training.method import Batch
 

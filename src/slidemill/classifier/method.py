@@ -13,7 +13,7 @@ from slidemill.classifier.parameters import ClassifierParameters
 from slidemill.classifier.plan import ShardPlan, ShardSet, read_plan
 from slidemill.classifier.source import FifoShards, FileShards, Shards
 from slidemill.classifier.step import StepOptions, tile_learning, tile_scoring
-from slidemill.classifier.tiles import TileShape
+from slidemill.classifier.tile_shape import TileShape
 from slidemill.classifier.weights import load_weights
 from slidemill.hashing import file_sha256
 from slidemill.training import ranks

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from slidemill.classifier.augment import Augmentation, augmented
-from slidemill.classifier.tiles import TileShape, model_input
+from slidemill.classifier.tile_shape import TileShape
+from slidemill.classifier.tiles import decoded_tiles, model_input
 from slidemill.training.backend import keras, tf
 from slidemill.training.head import learned_variables, logits_model
 from slidemill.training.loss import Loss, tally
@@ -51,4 +52,4 @@ def tile_scoring(model: keras.Model, shape: TileShape) -> Scoring:
         logits = logits_of(model_input(images, shape), training=False)
         return tally(logits, labels), tf.nn.softmax(logits)
 
-    return Scoring(scores_of, signature=((shape.decoded_tiles,), tf.TensorSpec((None,), tf.int64)))
+    return Scoring(scores_of, signature=((decoded_tiles(shape),), tf.TensorSpec((None,), tf.int64)))

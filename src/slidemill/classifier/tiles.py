@@ -1,45 +1,12 @@
 """From the bytes of a stored tile to the model's input."""
 
-from dataclasses import dataclass
-
+from slidemill.classifier.tile_shape import TileShape
 from slidemill.training.backend import tf
-from slidemill.training.description import InputFit
-from slidemill.units import TilePixels
-
-# Scales at which a JPEG can be decoded by leaving out its higher frequencies, which costs a fraction of the time.
-_JPEG_RATIOS = (8, 4, 2, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class TileShape:
-    """Sides of a tile.
-
-    Attributes:
-        stored: of the JPEG image.
-        model: of the model's input, pixels.
-        fit: whether the tile is resized to the model's input or a part of it is cut out.
-    """
-
-    stored: TilePixels
-    model: int
-    fit: InputFit = "resize"
-
-    @property
-    def jpeg_ratio(self) -> int:
-        """Of the scales at which the JPEG can be decoded, the smallest that is not below the model's input."""
-        if self.fit == "crop":
-            return 1
-        return next((ratio for ratio in _JPEG_RATIOS if self.stored >= ratio * self.model), 1)
-
-    @property
-    def decoded(self) -> int:
-        """Side of the decoded tile, pixels."""
-        return self.model if self.fit == "crop" else -(-self.stored // self.jpeg_ratio)
-
-    @property
-    def decoded_tiles(self) -> tf.TensorSpec:
-        """What batches of decoded tiles are, of any size."""
-        return tf.TensorSpec((None, self.decoded, self.decoded, 3), tf.uint8)
+def decoded_tiles(shape: TileShape) -> tf.TensorSpec:
+    """What batches of decoded tiles are, of any size."""
+    return tf.TensorSpec((None, shape.decoded, shape.decoded, 3), tf.uint8)
 
 
 def decode_tile(jpeg: tf.Tensor, shape: TileShape, *, corner: tf.Tensor | None = None) -> tf.Tensor:

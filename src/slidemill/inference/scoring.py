@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from slidemill.classifier.input import prefetched
-from slidemill.classifier.tiles import TileShape, decode_tile, model_input
+from slidemill.classifier.tiles import decode_tile
 from slidemill.errors import SlidemillError
 from slidemill.inference.scorer import ScoredTiles
-from slidemill.training.backend import configure, tf
+from slidemill.inference.tile_model import load_tile_model
+from slidemill.training.backend import tf
 from slidemill.training.description import ModelDescription
-from slidemill.training.model_file import load_model
-from slidemill.units import TilePixels
 
 _FEATURES = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string),
@@ -47,16 +46,10 @@ class RecordScorer:
             batch_size: tiles that are scored at once.
             threads: CPU threads for decoding and for the model.
         """
-        configure(threads)
+        self._model = load_tile_model(model_file, description, threads=threads)
         self._batch_size = batch_size
         self._threads = threads
-        self._shape = TileShape(TilePixels(description.tile_size_px), description.input_size_px, description.input_fit)
         self._class_count = len(description.classes)
-        model = load_model(model_file)
-        self._scores_of = tf.function(
-            lambda images: model(model_input(images, self._shape), training=False),
-            input_signature=[self._shape.decoded_tiles],
-        )
 
     def score(self, records: Path, is_used: np.ndarray) -> ScoredTiles:
         """Score tiles of a TFRecord file; beside the scores, memory holds a few batches.
@@ -80,9 +73,9 @@ class RecordScorer:
         used = numbered.filter(lambda number, _: number >= len(is_used) or tf.gather(is_used, number))
         tiles = used.map(lambda _, record: self._parsed(record), num_parallel_calls=self._threads)
         for images, coordinates in prefetched(tiles.batch(self._batch_size), self._threads):
-            yield coordinates.numpy(), self._scores_of(images).numpy()
+            yield coordinates.numpy(), self._model.scores(images.numpy())
 
     def _parsed(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = tf.io.parse_single_example(record, _FEATURES)
-        image = decode_tile(example["image/encoded"], self._shape)
+        image = decode_tile(example["image/encoded"], self._model.shape)
         return image, tf.stack([example["tile/x"], example["tile/y"]])

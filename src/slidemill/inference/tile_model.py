@@ -1,0 +1,58 @@
+"""A model of tiles in memory, whatever engine runs it; engines are imported when they are asked for."""
+
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from slidemill.classifier.tile_shape import TileShape
+from slidemill.training.description import ModelDescription
+from slidemill.units import TilePixels
+
+Engine = Literal["keras", "onnx"]
+
+
+class TileModel(Protocol):
+    """A model of tiles in memory, for one thread at a time.
+
+    Attributes:
+        description: of the model.
+        shape: sides of the tiles that it takes.
+    """
+
+    description: ModelDescription
+    shape: TileShape
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """Score decoded tiles.
+
+        Args:
+            images: (tiles, shape.decoded, shape.decoded, 3) uint8, RGB; at least one.
+
+        Returns:
+            (tiles, classes) float32, softmax scores.
+        """
+        ...
+
+
+def shape_of_tiles(description: ModelDescription) -> TileShape:
+    """Sides of the tiles that a model takes."""
+    return TileShape(TilePixels(description.tile_size_px), description.input_size_px, description.input_fit)
+
+
+def load_tile_model(
+    model_file: Path, description: ModelDescription, *, engine: Engine = "keras", threads: int
+) -> TileModel:
+    """Load a model of tiles.
+
+    Args:
+        model_file: the model, in the engine's format.
+        description: of the model, whose method is "tiles".
+        engine: what runs it.
+        threads: CPU threads.
+    """
+    if engine == "keras":
+        from slidemill.inference.keras_tile_model import KerasTileModel
+
+        return KerasTileModel(model_file, description, threads=threads)
+    raise ValueError(f"no engine {engine}")
