@@ -22,6 +22,7 @@ LAYERS = [
     {"inference"},
     {"evaluation"},
     {"reporting"},
+    {"serving"},
     {"config"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,71 @@
+"""The body of a request, read within limits."""
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+
+from slidemill.serving.admission import Reservation
+from slidemill.serving.refusals import RefusedError
+from slidemill.serving.settings import Limits
+
+# A client that is still sending when it is refused would see a broken connection and not the sentence.
+_DRAINED_BODIES = 4
+
+
+async def read_body(request: Request, reservation: Reservation, limits: Limits) -> bytes:
+    """Read a request's body.
+
+    Raises:
+        RefusedError: it is too long, comes too slowly, is compressed, or there is no room for it.
+        ClientDisconnect: the client has gone.
+    """
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise RefusedError(415, "compressed bodies are not taken; send it without Content-Encoding")
+    declared = _declared_bytes(request)
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            if declared is not None and declared > limits.body_bytes:
+                await _drain(request, limits)
+                raise _too_long(limits)
+            reservation.grow(declared or 0)
+            return await _read(request, reservation, limits)
+    except TimeoutError:
+        raise RefusedError(408, f"the body was not there after {limits.body_seconds:g} s") from None
+
+
+async def _read(request: Request, reservation: Reservation, limits: Limits) -> bytes:
+    parts: list[bytes] = []
+    count = 0
+    async for part in request.stream():
+        count += len(part)
+        if count > limits.body_bytes:
+            parts.clear()
+            await _drain(request, limits)
+            raise _too_long(limits)
+        reservation.grow(count)
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _drain(request: Request, limits: Limits) -> None:
+    if "expect" in request.headers:
+        return  # the client waits for a word before it sends
+    count = 0
+    async for part in request.stream():
+        count += len(part)
+        if count > _DRAINED_BODIES * limits.body_bytes:
+            return
+
+
+def _declared_bytes(request: Request) -> int | None:
+    declared = request.headers.get("content-length")
+    return int(declared) if declared is not None and declared.isdecimal() else None
+
+
+def _too_long(limits: Limits) -> RefusedError:
+    return RefusedError(
+        413, f"the body is longer than {limits.body_bytes} bytes; send fewer tiles at once, as JPEG and not as numbers"
+    )
+
+
+__all__ = ["ClientDisconnect", "read_body"]

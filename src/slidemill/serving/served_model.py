@@ -1,0 +1,109 @@
+"""A model of any method in memory, as a service uses it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from slidemill.hashing import file_sha256
+from slidemill.inference.tile_model import Engine, load_tile_model
+from slidemill.serving.tile_images import model_pixels
+from slidemill.training.description import ModelDescription, ModelFileError, read_description
+
+_LARGEST_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a model says of the tiles of one request.
+
+    Attributes:
+        scores: (tiles, classes) float32; None where the model scores bags of tiles only.
+        slide_scores: (classes,) float32, of all tiles as one bag, where the model scores bags; else None.
+        attention: (tiles,) float32, where the model gives it; else None.
+    """
+
+    scores: np.ndarray | None
+    slide_scores: np.ndarray | None = None
+    attention: np.ndarray | None = None
+
+
+class ServedModel(Protocol):
+    """A model in memory.
+
+    Attributes:
+        description: of the model.
+        sha256: of its file.
+        largest_batch: tiles that `rows` takes at once, a power of two.
+    """
+
+    description: ModelDescription
+    sha256: str
+    largest_batch: int
+
+    def pixels(self, image: bytes) -> np.ndarray:
+        """Decode a JPEG or PNG tile to what `rows` takes a batch of; on any thread.
+
+        Raises:
+            UnfitTileError: it is not a tile of the model's.
+        """
+        ...
+
+    def rows(self, images: np.ndarray) -> np.ndarray:
+        """Whatever the model knows of each tile alone: a row for each; on one thread at a time."""
+        ...
+
+    def scored(self, rows: np.ndarray) -> Scored:
+        """What it says of tiles by their rows; on any thread, at least one row."""
+        ...
+
+
+class PixelModel:
+    """A model that takes pixels; see `ServedModel`."""
+
+    largest_batch = _LARGEST_BATCH
+
+    def __init__(
+        self, model_file: Path, description: ModelDescription, *, engine: Engine = "keras", threads: int
+    ) -> None:
+        """Load the model."""
+        self.description = description
+        self.sha256 = file_sha256(model_file)
+        self._model = load_tile_model(model_file, description, engine=engine, threads=threads)
+
+    def pixels(self, image: bytes) -> np.ndarray:
+        """Decode a tile."""
+        return model_pixels(image, self._model.shape)
+
+    def rows(self, images: np.ndarray) -> np.ndarray:
+        """Its scores."""
+        return self._model.scores(images)
+
+    def scored(self, rows: np.ndarray) -> Scored:
+        """Nothing more."""
+        return Scored(rows)
+
+
+def find_model(path: Path) -> Path:
+    """The model file that a path means: itself, or what a folder holds, as SageMaker unpacks a model.
+
+    Raises:
+        ModelFileError: there is none.
+    """
+    if not path.is_dir():
+        return path
+    for name in ("model.keras", "model.onnx"):
+        if (path / name).is_file():
+            return path / name
+    raise ModelFileError(path, "the folder holds neither model.keras nor model.onnx")
+
+
+def load_served_model(model_file: Path, *, threads: int) -> ServedModel:
+    """Load a model of any method.
+
+    Raises:
+        ModelFileError: it is missing, damaged, or has no description.
+    """
+    description = read_description(model_file)
+    return PixelModel(model_file, description, threads=threads)

@@ -1,0 +1,58 @@
+"""What a service is told when it starts."""
+
+from dataclasses import dataclass, field
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a service takes of its clients before it refuses; nothing that they send goes beyond these.
+
+    Attributes:
+        body_bytes: of one request.
+        bytes_in_flight: of the bodies of all requests together.
+        requests: at work or waiting at once.
+        tiles: of one request.
+        waiting_tiles: decoded, and not yet scored, of all requests together.
+        header_bytes: of a request's first line and headers.
+        connections: open at once.
+        header_seconds: for a request's first line and headers to arrive, from the first byte or the connection.
+        body_seconds: for a request's body to arrive.
+        answer_seconds: from a request's first byte to its answer, for slides as well.
+        retry_after_seconds: what a client is told that comes when the service is full.
+    """
+
+    body_bytes: int = 100_000_000
+    bytes_in_flight: int = 400_000_000
+    requests: int = 64
+    tiles: int = 100_000
+    waiting_tiles: int = 256
+    header_bytes: int = 32_768
+    connections: int = 512
+    header_seconds: float = 10.0
+    body_seconds: float = 60.0
+    answer_seconds: float = 3600.0
+    retry_after_seconds: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Where a service listens, and to whom.
+
+    Attributes:
+        host: address to listen at; loopback is reached from this machine only.
+        port: to listen at; 0 for any that is free.
+        token: which clients have to send as `Authorization: Bearer TOKEN`; None for none.
+        limits: of requests and connections.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = field(default=None, repr=False)
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the service."""
+        return self.host in LOOPBACK

@@ -1,0 +1,123 @@
+"""A tiny model, and real servers in processes of their own."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from slidemill.training.description import ModelDescription
+
+CLASSES = ("A", "B", "C")
+TILE_SIZE = 64
+INPUT_SIZE = 32
+TOKEN = "a-secret-of-the-tests"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread(one_thread):
+    """All tests here use TensorFlow, or may."""
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory):
+    from slidemill.classifier.models import build_model
+    from slidemill.training.backend import keras
+    from slidemill.training.model_file import save_model
+
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    keras.utils.set_random_seed(3)
+    model = build_model("small_cnn", input_size=INPUT_SIZE, class_count=len(CLASSES))
+    save_model(path, model, ModelDescription("small_cnn", CLASSES, TILE_SIZE, 0.5, INPUT_SIZE, "resize", "ab", {}))
+    return path
+
+
+def tile_pixels(number=0, side=TILE_SIZE):
+    """Noise of a colour and strength of its own."""
+    generator = np.random.default_rng(number)
+    noise = generator.normal(generator.uniform(50, 200, 3), generator.uniform(5, 60), (side, side, 3))
+    return np.clip(noise, 0, 255).astype(np.uint8)
+
+
+def jpeg_tile(number=0, side=TILE_SIZE, **options):
+    return simplejpeg.encode_jpeg(tile_pixels(number, side), quality=90, **options)
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: dict
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+@dataclass
+class Server:
+    """A server in a process of its own."""
+
+    process: subprocess.Popen
+    url: str
+    log: Path
+    headers: dict = field(default_factory=dict)
+
+    @property
+    def port(self):
+        return int(self.url.rpartition(":")[2])
+
+    def ask(self, path, body=None, content_type=None, **headers):
+        own = self.headers | ({"Content-Type": content_type} if content_type else {})
+        own |= {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.url + path, body, own)
+        try:
+            with urllib.request.urlopen(request, timeout=300) as answer:
+                return Reply(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Reply(error.code, dict(error.headers), error.read())
+
+    def post(self, body, content_type="image/jpeg", **headers):
+        return self.ask("/invocations", body, content_type, **headers)
+
+    def end(self):
+        self.process.terminate()
+        return self.process.wait(timeout=300)
+
+
+def start_server(folder, model, *options, environment=None):
+    """Start a server at any free port, and wait for the line that tells its address."""
+    log = folder / "server.log"
+    command = [sys.executable, "-m", "slidemill.serving", "--model", model, "--port", "0", *options]
+    with log.open("wb") as errors:
+        own = os.environ | (environment or {})
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=errors, text=True, env=own)
+    line = process.stdout.readline()
+    if "http://" not in line:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        raise AssertionError(log.read_text())
+    url = next(word for word in line.split() if word.startswith("http://"))
+    return Server(process, url.rstrip("."), log)
+
+
+def stop_server(server):
+    with server.process:
+        server.process.kill()
+
+
+@pytest.fixture(scope="session")
+def server(model_file, tmp_path_factory):
+    """A server that tests leave as it is."""
+    server = start_server(tmp_path_factory.mktemp("server"), model_file.parent)
+    yield server
+    stop_server(server)
