@@ -51,15 +51,26 @@ class BagScorer:
         """
         own = self._features.read(source, is_used)
         features, coordinates = own.features, own.coordinates
-        no_tiles = np.zeros((0, self._class_count), np.float32)
         if not len(features):
-            return ScoredTiles(coordinates, no_tiles)
+            return ScoredTiles(coordinates, np.zeros((0, self._class_count), np.float32))
+        found = self.score_bag(features, coordinates)
+        numbers = (found.scores, found.slide_scores, found.attention)
+        if not all(np.isfinite(values).all() for values in numbers if values is not None):
+            reason = f"slide {own.summary.slide_id}: some of its numbers are not finite, or too large"
+            raise FeaturesMismatchError(source, reason, "Delete it and run again to extract the features anew")
+        return found
+
+    def score_bag(self, features: np.ndarray, coordinates: np.ndarray) -> ScoredTiles:
+        """Score a bag of tiles whose features are in memory.
+
+        Args:
+            features: (tiles, dimension) float16, of at least one tile.
+            coordinates: (tiles, 2) int64.
+        """
         tiles = tf.constant(features.astype(np.float32)[None])
         outputs = self._outputs_of({"tiles": tiles, "mask": tf.ones((1, len(features)), tf.bool)})
         found = {name: values.numpy()[0] for name, values in outputs.items()}
-        if not all(np.isfinite(values).all() for values in found.values()):
-            reason = f"slide {own.summary.slide_id}: some of its numbers are not finite, or too large"
-            raise FeaturesMismatchError(source, reason, "Delete it and run again to extract the features anew")
+        no_tiles = np.zeros((0, self._class_count), np.float32)
         return ScoredTiles(
             coordinates, found.get("tile_scores", no_tiles), slide_scores=found["scores"], attention=found["attention"]
         )

@@ -46,11 +46,21 @@ class FeatureScorer:
             FeaturesMismatchError: the features are of another encoder than the model's.
         """
         own = self._features.read(source, is_used)
-        features = own.features
+        return ScoredTiles(own.coordinates, self.tile_scores(own.features))
+
+    def tile_scores(self, features: np.ndarray) -> np.ndarray:
+        """Score tiles whose features are in memory.
+
+        Args:
+            features: (tiles, dimension) float16.
+
+        Returns:
+            (tiles, classes) float32.
+        """
         starts = range(0, len(features), _TILES_AT_ONCE)
         parts = [self._scores_of(features[start : start + _TILES_AT_ONCE].astype(np.float32)) for start in starts]
         scores = [np.zeros((0, self._class_count), np.float32), *(part.numpy() for part in parts)]
-        return ScoredTiles(own.coordinates, np.concatenate(scores))
+        return np.concatenate(scores)
 
 
 class FeaturesOfModel:

@@ -2,7 +2,14 @@
 
 from slidemill.records.example import Example, FeatureValue, encode_example, encode_example_parts, parse_example
 from slidemill.records.fifo import FifoChannel, FifoMissingError
-from slidemill.records.tfrecord import DamagedRecordError, RecordWriter, extend_record, read_record, read_records
+from slidemill.records.tfrecord import (
+    DamagedRecordError,
+    RecordWriter,
+    extend_record,
+    read_record,
+    read_records,
+    records_in,
+)
 
 __all__ = [
     "DamagedRecordError",
@@ -17,4 +24,5 @@ __all__ = [
     "parse_example",
     "read_record",
     "read_records",
+    "records_in",
 ]

@@ -119,16 +119,29 @@ def read_records(path: Path) -> Iterator[bytes]:
         DamagedRecordError: a checksum is wrong or the file ends inside a record.
     """
     with path.open("rb") as file:
-        offset = 0
-        while header := file.read(_HEADER.size):
-            payload_length = _payload_length(header, path, offset)
-            body = file.read(payload_length + _FOOTER.size)
-            if len(body) != payload_length + _FOOTER.size:
-                raise DamagedRecordError(path, offset)
-            payload = body[: -_FOOTER.size]
-            _check_payload(payload, body[-_FOOTER.size :], path, offset)
-            yield payload
-            offset += len(header) + len(body)
+        yield from records_in(file, path)
+
+
+def records_in(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    """Read the payloads of the records of an open file, in order.
+
+    Args:
+        file: at the start of a record.
+        path: names the file in errors.
+
+    Raises:
+        DamagedRecordError: a checksum is wrong or the file ends inside a record.
+    """
+    offset = 0
+    while header := file.read(_HEADER.size):
+        payload_length = _payload_length(header, path, offset)
+        body = file.read(payload_length + _FOOTER.size)
+        if len(body) != payload_length + _FOOTER.size:
+            raise DamagedRecordError(path, offset)
+        payload = body[: -_FOOTER.size]
+        _check_payload(payload, body[-_FOOTER.size :], path, offset)
+        yield payload
+        offset += len(header) + len(body)
 
 
 def _payload_length(header: bytes, path: Path, offset: int) -> int:

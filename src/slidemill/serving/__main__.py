@@ -1,30 +1,82 @@
-"""Serve a model over HTTP: GET /ping, POST /invocations."""
+"""Serve a model over HTTP: POST /invocations scores tiles and slides, GET /docs is the documentation."""
 
+import os
 from pathlib import Path
 
 import click
 
 from slidemill.command import run
-from slidemill.serving.settings import Access
+from slidemill.errors import ConfigError
+from slidemill.serving.options import ServingOptions
+from slidemill.serving.settings import Access, Limits
+from slidemill.serving.start import ServiceSettings, serve_model
+
+TOKEN_VARIABLE = "SLIDEMILL_TOKEN"  # noqa: S105 - a name
+
+_LIMITS = Limits()
 
 
 @click.command(help=__doc__)
 @click.option("--model", type=Path, required=True, help="model.keras, or a folder that holds it.")
+@click.option("--options", type=Path, help="How slides are cut and scored; by default serving.json beside the model.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 for all.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for any free one.")
+@click.option("--token-file", type=Path, help=f"Clients have to send what it holds; or set {TOKEN_VARIABLE}.")
+@click.option("--slides", type=Path, help="Folder of slides that clients may ask for by path.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
-def main(model: Path, host: str, port: int, threads: int) -> None:  # noqa: D103 - the help is the module's
-    from slidemill.serving.application import build_application
-    from slidemill.serving.served_model import find_model, load_served_model
-    from slidemill.serving.server import bind, serve, url_of
-    from slidemill.serving.service import Service
+@click.option("--body-bytes", type=click.IntRange(min=1), default=_LIMITS.body_bytes, show_default=True)
+@click.option("--requests", type=click.IntRange(min=1), default=_LIMITS.requests, show_default=True, help="At once.")
+@click.option("--tiles", type=click.IntRange(min=1), default=_LIMITS.tiles, show_default=True, help="Of a request.")
+@click.option("--header-seconds", type=float, default=_LIMITS.header_seconds, show_default=True)
+@click.option("--body-seconds", type=float, default=_LIMITS.body_seconds, show_default=True)
+@click.option("--answer-seconds", type=float, default=_LIMITS.answer_seconds, show_default=True)
+def main(  # noqa: D103 - the module says it
+    model: Path,
+    options: Path | None,
+    host: str,
+    port: int,
+    token_file: Path | None,
+    slides: Path | None,
+    threads: int,
+    body_bytes: int,
+    requests: int,
+    tiles: int,
+    header_seconds: float,
+    body_seconds: float,
+    answer_seconds: float,
+) -> None:
+    limits = Limits(
+        body_bytes=body_bytes,
+        bytes_in_flight=max(body_bytes, _LIMITS.bytes_in_flight),
+        requests=requests,
+        tiles=tiles,
+        header_seconds=header_seconds,
+        body_seconds=body_seconds,
+        answer_seconds=answer_seconds,
+    )
+    serve_model(
+        ServiceSettings(
+            model=model,
+            access=Access(host=host, port=port, token=_token(token_file), limits=limits),
+            options=None if options is None else ServingOptions.read(options),
+            slides=slides,
+            threads=threads,
+        )
+    )
 
-    access = Access(host=host, port=port)
-    own = bind(access)
-    served = load_served_model(find_model(model), threads=threads)
-    service = Service(served, access.limits, threads=threads)
-    app = build_application(service, access.limits)
-    serve(app, own, access, ready=lambda: print(f"serving {model} at {url_of(own)}", flush=True))
+
+def _token(file: Path | None) -> str | None:
+    """The token, which is no argument: those are seen by all users of a machine."""
+    if file is None:
+        token = os.environ.get(TOKEN_VARIABLE)
+    else:
+        try:
+            token = file.read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"--token-file: {file} cannot be read ({error}).") from None
+    if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token and token):
+        raise ConfigError("the token has to be a word of ASCII characters.")
+    return token
 
 
 if __name__ == "__main__":

@@ -1,21 +1,44 @@
 """The application: which address does what."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response, Security
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
 
+import slidemill
+from slidemill.errors import SlidemillError
+from slidemill.evaluation.aggregate import Aggregation
+from slidemill.inference.store import Predictions
 from slidemill.serving.admission import Admission
-from slidemill.serving.answers import as_json, refusal_as_json
-from slidemill.serving.bodies import parse_body
+from slidemill.serving.answers import JSON, chosen_type, encoded, refusal_as_json
+from slidemill.serving.bodies import IMAGES, SlideRequest, TileRequest, parse_body
 from slidemill.serving.body_reader import read_body
+from slidemill.serving.documentation import DOCUMENTATION, add_documentation, invocation_answers, invocation_body
+from slidemill.serving.gate import Gate
+from slidemill.serving.metrics import CONTENT_TYPE, Metrics
 from slidemill.serving.refusals import RefusedError
 from slidemill.serving.service import Service
-from slidemill.serving.settings import Limits
+from slidemill.serving.settings import Access
+
+_LOG = logging.getLogger(__name__)
+_CLIENT_HAS_GONE = 499
 
 
-def build_application(service: Service, limits: Limits) -> FastAPI:
-    """An application that serves a model."""
+def build_application(service: Service, access: Access, aggregation: Aggregation, metrics: Metrics) -> ASGIApp:
+    """An application that serves a model.
+
+    Args:
+        service: scores.
+        access: who may ask, and how much.
+        aggregation: from the scores of tiles to those of a slide.
+        metrics: told of requests.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -23,27 +46,99 @@ def build_application(service: Service, limits: Limits) -> FastAPI:
         yield
         await service.end()
 
-    app = FastAPI(title="slidemill", lifespan=lifespan)
-    admission = Admission(limits)
+    description = service.model.description
+    app = FastAPI(
+        title="slidemill",
+        version=slidemill.__version__,
+        description=(
+            f"Scores tiles of {description.tile_size_px} x {description.tile_size_px} pixels, at "
+            f"{description.tile_mpp:g} microns per pixel, as {', '.join(description.classes)}."
+        ),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    admission = Admission(access.limits)
+    metrics.watch(waiting_tiles=lambda: service.batches.waiting_tiles, requests_in_flight=lambda: admission.requests)
+    token = [Security(HTTPBearer(auto_error=False))] if access.token is not None else []
 
-    @app.get("/ping")
+    @app.get("/ping", summary="Whether the service is there")
     async def ping() -> dict[str, str]:
-        """Whether the service is there."""
         return {"status": "ok"}
 
-    @app.post("/invocations")
+    @app.get("/metrics", summary="What was counted, for Prometheus", response_class=Response, dependencies=token)
+    async def count() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    @app.post(
+        "/invocations",
+        summary="Score tiles, or a slide",
+        response_class=Response,
+        responses=invocation_answers(),
+        openapi_extra={"requestBody": invocation_body()},
+        dependencies=token,
+    )
     async def invocations(request: Request) -> Response:
-        """Score tiles."""
+        kind = chosen_type(request.headers.get("accept", ""))
         with admission.request() as reservation:
-            body = await read_body(request, reservation, limits)
-            tiles = parse_body(request.headers.get("content-type", ""), body)
-            scored = await service.score(tiles.images)
-            return Response(as_json(scored, service.model.description), media_type="application/json")
+            try:
+                async with asyncio.timeout(access.limits.answer_seconds):
+                    body = await read_body(request, reservation, access.limits)
+                    asked = await _parsed(service, request.headers.get("content-type", ""), body)
+                    predictions = await service.score(asked)
+                    content = await _encoded(service, kind, predictions, asked, aggregation)
+            except TimeoutError:
+                seconds = access.limits.answer_seconds
+                raise RefusedError(504, f"there was no answer after {seconds:g} s; send fewer tiles at once") from None
+            return Response(content, media_type=kind)
+
+    add_documentation(app)
+    _add_refusals(app)
+    return Gate(app, access, open_paths={"/ping", *DOCUMENTATION}, count=metrics.count_request)
+
+
+async def _parsed(service: Service, content_type: str, body: bytes) -> TileRequest | SlideRequest:
+    if content_type in IMAGES:  # nothing to do for a thread
+        return parse_body(content_type, body)
+    return await service.in_worker(parse_body, content_type, body)
+
+
+async def _encoded(
+    service: Service,
+    kind: str,
+    predictions: Predictions,
+    asked: TileRequest | SlideRequest,
+    aggregation: Aggregation,
+) -> bytes:
+    if kind == JSON and len(predictions.scores) == 1:
+        return encoded(kind, predictions, asked, aggregation)
+    return await service.in_worker(encoded, kind, predictions, asked, aggregation)
+
+
+def _add_refusals(app: FastAPI) -> None:
+    """Every answer that is no result is a sentence in JSON."""
+
+    def sentence(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+        return Response(refusal_as_json(text), status, headers=headers, media_type=JSON)
 
     @app.exception_handler(RefusedError)
     async def refuse(_: Request, error: RefusedError) -> Response:
-        headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-        content = refusal_as_json(error.sentence)
-        return Response(content, error.status, headers=headers, media_type="application/json")
+        retry = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+        return sentence(error.status, error.sentence, retry)
 
-    return app
+    @app.exception_handler(ClientDisconnect)
+    async def forget(_: Request, error: ClientDisconnect) -> Response:  # noqa: ARG001
+        return sentence(_CLIENT_HAS_GONE, "the client has gone")
+
+    @app.exception_handler(HTTPException)
+    async def tell(_: Request, error: HTTPException) -> Response:
+        return sentence(error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(SlidemillError)
+    async def fail(_: Request, error: SlidemillError) -> Response:
+        _LOG.error("%s", error)
+        return sentence(500, "the model could not score this; the service's log says why")
+
+    @app.exception_handler(Exception)
+    async def break_down(_: Request, error: Exception) -> Response:  # noqa: ARG001
+        return sentence(500, "a mistake in the service; its log says more")

@@ -8,6 +8,7 @@ import numpy as np
 
 from slidemill.hashing import file_sha256
 from slidemill.inference.tile_model import Engine, load_tile_model
+from slidemill.serving.options import ServingOptions
 from slidemill.serving.tile_images import model_pixels
 from slidemill.training.description import ModelDescription, ModelFileError, read_description
 
@@ -19,12 +20,12 @@ class Scored:
     """What a model says of the tiles of one request.
 
     Attributes:
-        scores: (tiles, classes) float32; None where the model scores bags of tiles only.
+        scores: (tiles, classes) float32; (0, classes) where the model scores bags of tiles only.
         slide_scores: (classes,) float32, of all tiles as one bag, where the model scores bags; else None.
         attention: (tiles,) float32, where the model gives it; else None.
     """
 
-    scores: np.ndarray | None
+    scores: np.ndarray
     slide_scores: np.ndarray | None = None
     attention: np.ndarray | None = None
 
@@ -36,11 +37,13 @@ class ServedModel(Protocol):
         description: of the model.
         sha256: of its file.
         largest_batch: tiles that `rows` takes at once, a power of two.
+        takes_stored_tiles: whether pixels of slides go through JPEG before the model sees them, as in the workflow.
     """
 
     description: ModelDescription
     sha256: str
     largest_batch: int
+    takes_stored_tiles: bool
 
     def pixels(self, image: bytes) -> np.ndarray:
         """Decode a JPEG or PNG tile to what `rows` takes a batch of; on any thread.
@@ -63,6 +66,7 @@ class PixelModel:
     """A model that takes pixels; see `ServedModel`."""
 
     largest_batch = _LARGEST_BATCH
+    takes_stored_tiles = True
 
     def __init__(
         self, model_file: Path, description: ModelDescription, *, engine: Engine = "keras", threads: int
@@ -99,11 +103,21 @@ def find_model(path: Path) -> Path:
     raise ModelFileError(path, "the folder holds neither model.keras nor model.onnx")
 
 
-def load_served_model(model_file: Path, *, threads: int) -> ServedModel:
+def load_served_model(model_file: Path, options: ServingOptions, *, threads: int) -> ServedModel:
     """Load a model of any method.
+
+    Args:
+        model_file: the model.
+        options: have the files of its encoder, where it takes features.
+        threads: CPU threads.
 
     Raises:
         ModelFileError: it is missing, damaged, or has no description.
+        EncoderError, EncoderFileError, DeviceError: its encoder is not known, not there, or another one.
     """
     description = read_description(model_file)
-    return PixelModel(model_file, description, threads=threads)
+    if description.method == "tiles":
+        return PixelModel(model_file, description, threads=threads)
+    from slidemill.serving.feature_model import FeatureModel
+
+    return FeatureModel(model_file, description, options.encoders, threads=threads)

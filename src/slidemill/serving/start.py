@@ -1,0 +1,76 @@
+"""A service from its settings to its end."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from slidemill.serving.options import ServingOptions, options_beside
+from slidemill.serving.served_model import find_model, load_served_model
+from slidemill.serving.settings import Access
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """What is served, and how.
+
+    Attributes:
+        model: model.keras, or a folder that holds it.
+        access: where to listen, and to whom.
+        options: of the model; None for what lies beside it.
+        slides: folder of slides that clients may ask for by path; None for none.
+        threads: CPU threads.
+    """
+
+    model: Path
+    access: Access
+    options: ServingOptions | None = None
+    slides: Path | None = None
+    threads: int = 1
+
+
+def serve_model(settings: ServiceSettings) -> None:
+    """Serve a model until SIGTERM or Ctrl-C, and answer what was taken by then.
+
+    Prints where it listens and how to call it, when it does.
+
+    Raises:
+        AddressError: the address is taken.
+        ModelFileError: the model is missing or damaged.
+        ConfigError: the options are.
+    """
+    # Here, because whoever only writes settings needs no web framework.
+    from slidemill.serving.application import build_application
+    from slidemill.serving.metrics import Metrics
+    from slidemill.serving.server import bind, serve, url_of
+    from slidemill.serving.service import Service
+    from slidemill.serving.slides import SlideFolder, SlideScorer
+
+    access, threads = settings.access, settings.threads
+    own = bind(access)
+    model_file = find_model(settings.model)
+    options = options_beside(model_file) if settings.options is None else settings.options
+    model = load_served_model(model_file, options, threads=threads)
+    metrics = Metrics()
+    service = Service(
+        model,
+        access.limits,
+        slides=SlideScorer(model, options, threads),
+        folder=SlideFolder(settings.slides),
+        threads=threads,
+        observe=metrics.count_batch,
+    )
+    if not access.is_loopback and access.token is None:
+        _LOG.warning("every machine that reaches %s may ask, because there is no token", access.host)
+    app = build_application(service, access, options.of_slides, metrics)
+    serve(app, own, access, ready=lambda: print(how_to_call(model_file, url_of(own), access), flush=True))
+
+
+def how_to_call(model: Path, url: str, access: Access) -> str:
+    """What a user reads when the service listens."""
+    token = ' -H "Authorization: Bearer $SLIDEMILL_TOKEN"' if access.token is not None else ""
+    return (
+        f"serving {model} at {url} until Ctrl-C; its documentation is {url}/docs\n"
+        f"    curl{token} -H 'Content-Type: image/jpeg' --data-binary @tile.jpg {url}/invocations"
+    )
