@@ -199,7 +199,7 @@ def test_training_by_fifos(checkout, finished):
 
 
 def test_a_training_goes_on_after_ctrl_c_and_after_a_spot_interruption(checkout, finished):
-    epochs, service = 10, checkout.service
+    epochs, service = 30, checkout.service
     checkout.configure(training={**CONFIG["training"], "epochs": epochs})
 
     with checkout.start("results/model/model.keras") as process:

