@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from slidemill.features.hugging_face import SCHEME
 from slidemill.locations import expanded, is_address, location_problem, path_problem
 
 
@@ -10,10 +11,15 @@ def _path_or_url_problem(text: str) -> str | None:
     return None if is_address(text) else path_problem(text)
 
 
+def _path_or_downloaded_problem(text: str) -> str | None:
+    return None if text.startswith(SCHEME) else path_problem(text)
+
+
 _PROBLEM_OF: dict[str, Callable[[str], str | None]] = {
     "path": path_problem,
     "location": location_problem,
     "path-or-url": _path_or_url_problem,
+    "path-or-hugging-face": _path_or_downloaded_problem,
 }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from slidemill.errors import ConfigError
+from slidemill.features.hugging_face import SCHEME, NotCachedError, cached_file
 from slidemill.features.store import Fit
 
 Kind = Literal["keras", "onnx", "torch"]
@@ -234,9 +235,17 @@ def _spec(name: str, entry: Mapping[str, Any]) -> EncoderSpec:
     values = dict(entry) | {"name": name}
     if isinstance(values.get("normalisation"), Mapping):
         values["normalisation"] = Normalisation(**{key: tuple(value) for key, value in values["normalisation"].items()})
-    if values.get("file") is not None:
-        values["file"] = Path(values["file"])
+    file = values.get("file")
+    if file is not None:
+        values["file"] = _downloaded(name, file) if str(file).startswith(SCHEME) else Path(file)
     return EncoderSpec(**values)
+
+
+def _downloaded(name: str, address: str) -> Path:
+    try:
+        return cached_file(address)
+    except NotCachedError as error:
+        raise EncoderError(f"config: features.encoders.{name}.file: {error}") from None
 
 
 def _unknown(name: str, known: list[str]) -> str:
