@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..workflow.conftest import finished as on_one_machine  # noqa: F401 - a fixture
+from ..workflow.conftest import probed_on_one_machine  # noqa: F401 - a fixture
 from .standin import StandIn
 from .standin.hosts import why_impossible
 

@@ -14,19 +14,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ..workflow.conftest import CONFIG, REPOSITORY, SNAKEMAKE, Workspace
+from ..workflow.conftest import CONFIG, OF_PROBE, PROBE, REPOSITORY, SNAKEMAKE, Workspace
 from .standin import StandIn
 from .standin.handle import BUCKET
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-CHANGES = {"ranks": {"nodes": 2, "per_node": 2}}
+CHANGES = {"ranks": {"nodes": 2, "per_node": 1}}
 STORES = ("tiles/*", "splits.tsv", "shards/*.*")
-PROBE = ("results/experiments/probe/evaluation/slides.tsv", "--config", "method=probe", "experiment=probe")
-OF_PROBE = (
-    "features/*/*",
-    *(f"experiments/probe/{name}" for name in ("splits.tsv", "model/*", "evaluation/slides.tsv")),
-)
 
 
 @dataclass
@@ -135,17 +130,9 @@ def test_jobs_are_few_and_done(checkout, finished):
     assert len(requests) <= 9
 
 
-@pytest.fixture(scope="module")
-def on_one_machine(tmp_path_factory):
-    workspace = Workspace(tmp_path_factory.mktemp("one-machine"))
-    workspace.write(**CHANGES)
-    workspace.snakemake("--cores", "2", "results/shards/plan.json")
-    return workspace
-
-
 def test_stores_splits_and_shards_are_those_of_one_machine(checkout, finished, on_one_machine):
     expected = on_one_machine.contents(*STORES)
-    assert len(expected) == 2 * 10 + 1 + 1 + 2 * 4
+    assert len(expected) == 2 * 10 + 1 + 1 + 2 * 2
     assert {name: checkout.read(name) for name in expected} == expected
 
 
@@ -166,21 +153,20 @@ def test_shards_come_by_a_channel_to_both_hosts(checkout, finished):
     assert request["ResourceConfig"]["InstanceCount"] == 2
     [channel] = request["InputDataConfig"]
     assert (channel["ChannelName"], channel["InputMode"]) == ("shards", "FastFile")
-    assert "4 ranks with" in "\n".join(checkout.service.log_lines("Training", request["TrainingJobName"]))
+    assert "2 ranks with" in "\n".join(checkout.service.log_lines("Training", request["TrainingJobName"]))
 
 
 def test_a_second_run_does_nothing(checkout, finished):
     assert "Nothing to be done" in checkout.snakemake()
 
 
-def test_a_probe_is_that_of_one_machine(checkout, finished, on_one_machine):
+def test_a_probe_is_that_of_one_machine(checkout, finished, probed_on_one_machine):
     output = checkout.snakemake(*PROBE)
     assert set(re.findall(r"^(?:local)?rule (\w+):", output, re.M)) == {
         *("keep_sheet", "assign_splits", "extract_features_0", "extract_features_1", "fit_probe"),
         *("predict_slides_0", "evaluate"),
     }
-    on_one_machine.snakemake(*PROBE, "--cores", "2")
-    expected = on_one_machine.contents(*OF_PROBE)
+    expected = probed_on_one_machine.contents(*OF_PROBE)
     assert len(expected) == 10 + 1 + 3 + 1
     assert {name: checkout.read(name) for name in expected} == expected
 

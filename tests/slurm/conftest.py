@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ..workflow.conftest import REPOSITORY, Workspace, workspace  # noqa: F401 - the last is a fixture
+from ..workflow.conftest import REPOSITORY, Workspace, probed_on_one_machine, workspace  # noqa: F401 - two are fixtures
 from ..workflow.conftest import finished as on_one_machine  # noqa: F401 - a fixture
 from .cluster import Cluster, missing
 

@@ -7,17 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ..workflow.conftest import REPOSITORY
+from ..workflow.conftest import OF_PROBE, PROBE, REPOSITORY
 from .cluster import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SAME_BYTES = ("tiles/*", "splits.tsv", "shards/*")
-PROBE = ("results/experiments/probe/evaluation/slides.tsv", "--config", "method=probe", "experiment=probe")
-OF_PROBE = (
-    "features/*/*",
-    *(f"experiments/probe/{name}" for name in ("splits.tsv", "model/*", "evaluation/slides.tsv")),
-)
 # Two ranks add up gradients in another order than two ranks elsewhere only if MPI chooses another algorithm.
 TOLERANCE = 1e-4
 
@@ -45,10 +40,8 @@ def test_the_model_is_that_of_one_machine(on_slurm, on_one_machine, one_thread):
         np.testing.assert_allclose(there, here, atol=TOLERANCE)
 
 
-def test_a_probe_is_that_of_one_machine(probed_on_slurm, on_slurm, on_one_machine, workspace):
-    workspace.go_on_from(on_one_machine, "results/slides", "results/tiles")
-    workspace.snakemake(*PROBE, "--cores", "2")
-    here = workspace.contents(*OF_PROBE)
+def test_a_probe_is_that_of_one_machine(probed_on_slurm, on_slurm, probed_on_one_machine):
+    here = probed_on_one_machine.contents(*OF_PROBE)
     assert len(here) == 10 + 1 + 3 + 1
     assert on_slurm.contents(*OF_PROBE) == here
 

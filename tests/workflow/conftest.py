@@ -28,6 +28,12 @@ CONFIG: dict[str, object] = {
     "split": {"train": 0.34, "validation": 0.33, "test": 0.33},
     "training": {"input_size": 64, "epochs": 3, "batch_size": 4},
 }
+# The same cohort by a probe, up to its evaluation, and what one machine and a cluster have to make alike.
+PROBE = ("results/experiments/probe/evaluation/slides.tsv", "--config", "method=probe", "experiment=probe")
+OF_PROBE = (
+    "features/*/*",
+    *(f"experiments/probe/{name}" for name in ("splits.tsv", "model/*", "evaluation/slides.tsv")),
+)
 TISSUES = {"LUAD": "glands", "LUSC": "nests", "Normal": "alveoli"}
 SIZE = "20x 0.8x0.7mm"
 
@@ -187,18 +193,35 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The tiny cohort, run to the report once for all tests, which leave it as it is; also for those that run in other
-    processes of `pytest -n`."""
-    shared = tmp_path_factory.getbasetemp()
+    """The tiny cohort, run to the report once for all tests, which leave it as it is."""
+    return _made_once("finished", lambda workspace: workspace.snakemake("--cores", "2"), tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def probed_on_one_machine(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The tiles of `finished` by a probe, up to its evaluation, once for all tests."""
+
+    def run(workspace: Workspace) -> subprocess.CompletedProcess[str]:
+        whole = _made_once("finished", lambda other: other.snakemake("--cores", "2"), tmp_path_factory)
+        workspace.go_on_from(whole, "results/slides", "results/tiles")
+        return workspace.snakemake(*PROBE, "--cores", "2")
+
+    return _made_once("probed", run, tmp_path_factory)
+
+
+def _made_once(
+    name: str, run: Callable[[Workspace], subprocess.CompletedProcess[str]], folders: pytest.TempPathFactory
+) -> Workspace:
+    """The workspace in which `run` has run, also for the tests that run in other processes of `pytest -n`."""
+    shared = folders.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    workspace, printed = Workspace(shared / "finished"), shared / "finished.txt"
-    with (shared / "finished.lock").open("w") as lock:
+    workspace, printed = Workspace(shared / name), shared / f"{name}.txt"
+    with (shared / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not printed.exists():
             workspace.folder.mkdir()
             workspace.write()
-            text = workspace.snakemake("--cores", "2").stdout
-            printed.write_text(text, encoding="utf-8")
+            printed.write_text(run(workspace).stdout, encoding="utf-8")
     workspace.printed = printed.read_text(encoding="utf-8")
     return workspace
