@@ -15,7 +15,8 @@ FOLDS = 3
 def cross_validated(finished, tmp_path_factory):
     """The run without folds, gone on with as a cross-validation."""
     workspace = type(finished)(tmp_path_factory.mktemp("folds"))
-    workspace.write(split={"folds": FOLDS}, training={"input_size": 64, "epochs": 1, "batch_size": 4})
+    training = {"input_size": 64, "epochs": 1, "batch_size": 4}
+    workspace.write(split={"folds": FOLDS}, ranks={"per_node": 1}, training=training)
     workspace.go_on_from(finished, "results/slides", "results/tiles")
     workspace.output = workspace.snakemake("--cores", "2").stdout
     return workspace
