@@ -68,3 +68,11 @@ def test_the_executor_plugin_stands_alone():
 
 def test_modules_are_small():
     assert [m.name for m in MODULES + PLUGIN_MODULES if len(m.read_text().splitlines()) > 300] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(LIBRARY)))
+def test_no_graph_is_made_by_rewriting_sources(module):
+    """That takes seconds at each start: see `slidemill.training.backend.as_graph` and `unconverted`."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "tf.function":
+            assert "autograph=False" in [ast.unparse(keyword).replace(" ", "") for keyword in node.keywords]

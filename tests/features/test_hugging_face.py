@@ -36,7 +36,7 @@ def test_what_is_not_there_is_told_with_the_command_that_brings_it(cache):
     expected = f"not in {constants.HF_HUB_CACHE}. Download it once: hf download MahmoodLab/UNI2-h model.safetensors"
     with pytest.raises(NotCachedError, match=re.escape(expected) + "$"):
         cached_file("hf://MahmoodLab/UNI2-h/model.safetensors")
-    with pytest.raises(NotCachedError, match="pytorch_model.bin --revision v2$"):
+    with pytest.raises(NotCachedError, match=r"pytorch_model\.bin --revision v2$"):
         cached_file("hf://MahmoodLab/UNI@v2/pytorch_model.bin")
 
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from slidemill.classifier.stain import jitter_stains
 from slidemill.classifier.tile_shape import TileShape
-from slidemill.training.backend import tf
+from slidemill.training.backend import as_graph, tf
 
 # Of the random numbers of a tile, what each is for.
 _CORNER = slice(0, 2)
@@ -68,7 +68,7 @@ def _compiled(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
 
     GPUs have memory fast enough for a pass for each operation, and are not made to wait for a compiler.
     """
-    return tf.function(function, jit_compile=not tf.config.list_physical_devices("GPU"))
+    return as_graph(function, jit_compile=not tf.config.list_physical_devices("GPU"))
 
 
 def _turned(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:

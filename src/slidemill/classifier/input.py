@@ -8,7 +8,7 @@ from slidemill.classifier.augment import draw, random_corner
 from slidemill.classifier.source import ShardDataError, Shards, interleaved
 from slidemill.classifier.tile_shape import TileShape
 from slidemill.classifier.tiles import decode_tile
-from slidemill.training.backend import tf
+from slidemill.training.backend import tf, unconverted
 from slidemill.training.method import Batch
 
 # Bounds the memory of shuffling to some hundred MB of JPEG bytes; shards are written in random order anyway.
@@ -89,7 +89,7 @@ def train_batches(
             records.enumerate()
             .skip(skipped * batch_size)
             .map(
-                lambda position, record: _train_example(record, shape, tf.stack([seed, position])),
+                unconverted(lambda position, record: _train_example(record, shape, tf.stack([seed, position]))),
                 num_parallel_calls=threads,
             )
         )
@@ -97,14 +97,14 @@ def train_batches(
 
     skips = [skipped] + [0] * (len(epoch_seeds) - 1)
     epochs = (tf.constant(epoch_seeds, tf.int64), tf.constant(skips[: len(epoch_seeds)], tf.int64))
-    dataset = tf.data.Dataset.from_tensor_slices(epochs).flat_map(epoch)
+    dataset = tf.data.Dataset.from_tensor_slices(epochs).flat_map(unconverted(epoch))
     count = len(epoch_seeds) * (tiles // batch_size) - skipped
     return Batches(shards, prefetched(dataset, threads), count=max(0, count))
 
 
 def validation_batches(shards: Shards, shape: TileShape, *, tiles: int, batch_size: int, threads: int) -> Batches:
     """All tiles of the shards in their order, the last batch as small as it is; otherwise as `train_batches`."""
-    examples = interleaved(shards).map(lambda record: _example(record, shape), num_parallel_calls=threads)
+    examples = interleaved(shards).map(unconverted(lambda record: _example(record, shape)), num_parallel_calls=threads)
     return Batches(shards, prefetched(examples.batch(batch_size), threads), count=-(-tiles // batch_size))
 
 

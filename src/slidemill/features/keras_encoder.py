@@ -55,7 +55,7 @@ class KerasEncoder:
         def encode(tiles: tf.Tensor) -> tf.Tensor:
             return tf.cast(network(prepare(fit(tf.cast(tiles, tf.float32))), training=False), tf.float32)
 
-        self._encode = tf.function(encode)
+        self._encode = tf.function(encode, autograph=False)
         self._parts = Parts(self.batch_size, is_full=lambda error: isinstance(error, tf.errors.ResourceExhaustedError))
         self.workers = 1 if on_gpu else setup.threads
         self.ahead = 2 if on_gpu else 0

@@ -8,7 +8,7 @@ import slidemill.mil.model  # noqa: F401 - names the layers that the file is mad
 from slidemill.features.checks import FeaturesMismatchError
 from slidemill.inference.feature_scoring import FeaturesOfModel
 from slidemill.inference.scorer import ScoredTiles
-from slidemill.training.backend import configure, tf
+from slidemill.training.backend import as_graph, configure, tf
 from slidemill.training.description import ModelDescription
 from slidemill.training.model_file import load_model
 
@@ -33,7 +33,7 @@ class BagScorer:
             "tiles": tf.TensorSpec((1, None, description.encoder.dimension), tf.float32),
             "mask": tf.TensorSpec((1, None), tf.bool),
         }
-        self._outputs_of = tf.function(lambda bag: model(bag, training=False), input_signature=[any_bag])
+        self._outputs_of = as_graph(lambda bag: model(bag, training=False), input_signature=[any_bag])
 
     def score(self, source: Path, is_used: np.ndarray) -> ScoredTiles:
         """Score a slide by the features of its tiles, all of them at once.

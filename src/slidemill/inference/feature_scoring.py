@@ -8,7 +8,7 @@ import numpy as np
 from slidemill.features.checks import refuse_other_encoder
 from slidemill.features.store import FeatureStore, read_features
 from slidemill.inference.scorer import ScoredTiles
-from slidemill.training.backend import configure, tf
+from slidemill.training.backend import as_graph, configure, tf
 from slidemill.training.description import EncoderDescription, ModelDescription
 from slidemill.training.model_file import load_model
 
@@ -32,7 +32,7 @@ class FeatureScorer:
         self._class_count = len(description.classes)
         model = load_model(model_file)
         any_tiles = tf.TensorSpec((None, description.encoder.dimension), tf.float32)
-        self._scores_of = tf.function(lambda features: model(features, training=False), input_signature=[any_tiles])
+        self._scores_of = as_graph(lambda features: model(features, training=False), input_signature=[any_tiles])
 
     def score(self, source: Path, is_used: np.ndarray) -> ScoredTiles:
         """Score tiles by their features.

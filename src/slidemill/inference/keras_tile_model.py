@@ -6,7 +6,7 @@ import numpy as np
 
 from slidemill.classifier.tiles import decoded_tiles, model_input
 from slidemill.inference.tile_model import shape_of_tiles
-from slidemill.training.backend import configure, tf
+from slidemill.training.backend import as_graph, configure
 from slidemill.training.description import ModelDescription
 from slidemill.training.model_file import load_model
 
@@ -26,7 +26,7 @@ class KerasTileModel:
         self.description = description
         self.shape = shape_of_tiles(description)
         model = load_model(model_file)
-        self._scores_of = tf.function(
+        self._scores_of = as_graph(
             lambda images: model(model_input(images, self.shape), training=False),
             input_signature=[decoded_tiles(self.shape)],
         )

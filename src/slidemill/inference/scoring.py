@@ -10,7 +10,7 @@ from slidemill.classifier.tiles import decode_tile
 from slidemill.errors import SlidemillError
 from slidemill.inference.scorer import ScoredTiles
 from slidemill.inference.tile_model import load_tile_model
-from slidemill.training.backend import tf
+from slidemill.training.backend import tf, unconverted
 from slidemill.training.description import ModelDescription
 
 _FEATURES = {
@@ -70,8 +70,9 @@ class RecordScorer:
     def _score_batches(self, records: Path, is_used: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield np.zeros((0, 2), np.int64), np.zeros((0, self._class_count), np.float32)
         numbered = tf.data.TFRecordDataset(str(records)).enumerate()
-        used = numbered.filter(lambda number, _: number >= len(is_used) or tf.gather(is_used, number))
-        tiles = used.map(lambda _, record: self._parsed(record), num_parallel_calls=self._threads)
+        wanted = np.append(is_used, True)  # the last is for all that it does not know
+        used = numbered.filter(unconverted(lambda number, _: tf.gather(wanted, tf.minimum(number, len(is_used)))))
+        tiles = used.map(unconverted(lambda _, record: self._parsed(record)), num_parallel_calls=self._threads)
         for images, coordinates in prefetched(tiles.batch(self._batch_size), self._threads):
             yield coordinates.numpy(), self._model.scores(images.numpy())
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from slidemill.training import ranks
-from slidemill.training.backend import keras, tf
+from slidemill.training.backend import as_graph, keras, tf
 from slidemill.training.loss import empty_tally
 from slidemill.training.method import Inputs, Learning, Scoring
 from slidemill.training.parameters import Compression
@@ -43,15 +43,17 @@ def train_step(
         return ranks.averaging(tape, compression).gradient(loss, weights), counted
 
     def in_parts(inputs: Inputs, labels: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-        gradients = [tf.zeros_like(weight) for weight in weights]
-        counted = empty_tally()
         size = tf.shape(labels)[0] // accumulation
-        for part in tf.range(accumulation):
+
+        def add(part: tf.Tensor, sums: list[tf.Tensor], counted: tf.Tensor) -> tuple[Any, ...]:
             own = slice(part * size, (part + 1) * size)
             tape, loss, counted_part = forward(tuple(values[own] for values in inputs), labels[own])
             more = tape.gradient(loss, weights)
-            gradients = [total + gradient / accumulation for total, gradient in zip(gradients, more, strict=True)]
-            counted += counted_part
+            sums = [total + gradient / accumulation for total, gradient in zip(sums, more, strict=True)]
+            return part + 1, sums, counted + counted_part
+
+        start = (tf.constant(0), [tf.zeros_like(weight) for weight in weights], empty_tally())
+        _, gradients, counted = tf.while_loop(lambda part, *_: part < accumulation, add, start)
         return ranks.averaged(gradients, compression), counted
 
     def step(
@@ -64,12 +66,12 @@ def train_step(
         return counted, of_all[:3], of_all[3]
 
     number = tf.TensorSpec((), tf.float32)
-    return tf.function(step, **_of_any_shape(learning.signature, number, number))
+    return as_graph(step, **_of_any_shape(learning.signature, number, number))
 
 
 def validation_step(scoring: Scoring) -> ValidationStep:
     """Make the function that scores one batch, of any size, and returns its tally and its scores."""
-    return tf.function(scoring.scores_of, **_of_any_shape(scoring.signature))
+    return as_graph(scoring.scores_of, **_of_any_shape(scoring.signature))
 
 
 def _of_any_shape(signature: Any, *others: tf.TensorSpec) -> dict[str, Any]:
