@@ -132,12 +132,12 @@ def batches(
     """An epoch of the library's batches and step."""
     from slidemill.mil.batches import training_batches
     from slidemill.mil.parameters import DrawingParameters
-    from slidemill.mil.step import bag_learning
+    from slidemill.mil.step import bag_learning, features_as_they_are
     from slidemill.training.backend import tf
     from slidemill.training.step import train_step
 
     model, optimizer = model_and_optimizer(precision)
-    step = train_step(bag_learning(model), optimizer)
+    step = train_step(bag_learning(model, features_as_they_are(DIMENSION)), optimizer)
     drawing = DrawingParameters(bags_per_step=BAGS_PER_STEP, max_tiles=max_tiles, seed=1)
     values = cohort.values()
 

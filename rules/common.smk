@@ -40,7 +40,7 @@ from slidemill.launch import home_folder, name_user
 from slidemill.lifeline import tie_programs
 from slidemill.locations import is_address, path_problem
 from slidemill.machine import machine_trouble
-from slidemill.mil.training_parameters import FROM_TRAINING
+from slidemill.mil.training_parameters import FROM_TRAINING, PIXELS_FROM_TRAINING
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.splits.patches import check_patches
 from slidemill.training.description import read_description
@@ -53,8 +53,6 @@ atexit.register(gc.freeze)
 
 snakemake_internals.evaluate_resources_quickly()
 
-# The methods that learn from the features of tiles.
-FROM_FEATURES = ("probe", "mil")
 BASE = Path(workflow.basedir)
 
 # Conda environments hold what slidemill needs but not slidemill itself.
@@ -126,6 +124,7 @@ def use_model(path):
     """Cut tiles as the model was trained on them, and take its method; where it takes features, its encoder as well."""
     description = read_description(Path(path))
     config["method"] = description.method
+    config["mil"]["input"] = "features" if description.encoder else "pixels"
     if description.encoder:
         config["features"]["encoder"] = description.encoder.name
     config["tiling"]["mpp"] = description.tile_mpp
@@ -163,6 +162,11 @@ def split_cohort(design):
     )
 
 
+def takes_features():
+    """Whether the model learns from the features of tiles, and not from their pixels."""
+    return METHOD == "probe" or METHOD == "mil" and config["mil"]["input"] == "features"
+
+
 def encoders_of_config():
     """The encoders that the config names, checked unless a model that was trained before takes none of them."""
     names = config["features"]["encoder"]
@@ -173,7 +177,7 @@ def encoders_of_config():
     entries = config["features"]["encoders"]
     encoders = [find_encoder(name, entries) for name in names]
     tile_size, mpp = tiles_of(encoders)
-    for encoder in encoders if METHOD in FROM_FEATURES or not TRAINED_MODEL else []:
+    for encoder in encoders if takes_features() or not TRAINED_MODEL else []:
         check_encoder(encoder, tile_size=tile_size, mpp=mpp)
         if encoder.terms and snakemake_internals.sends_jobs(workflow):
             print(f"Terms of use of {encoder.terms}", file=sys.stderr)

@@ -1,11 +1,9 @@
 # What differs between the methods (`method` of the config): what a model reads of a slide, and what it has learned from.
 
 # The features that a model takes which learns from features.
-TAKEN_FEATURES = (
-    f"{SHARED}/features/{ENCODERS[0].name}" if METHOD in FROM_FEATURES else None
-)
+TAKEN_FEATURES = f"{SHARED}/features/{ENCODERS[0].name}" if takes_features() else None
 # Pixels are stored where something reads them; else no tile is encoded.
-KEEPS_RECORDS = METHOD == "tiles" or config["features"]["source"] == "records"
+KEEPS_RECORDS = not TAKEN_FEATURES or config["features"]["source"] == "records"
 # Where the indexes of tiles lie: those of `tiling`, those that encoders get, and those that a model learns from and scores.
 TILES = f"{SHARED}/tiles"
 OWN_TILES = dict(zip(("tile_size", "mpp"), tiles_of(ENCODERS)))

@@ -90,10 +90,16 @@ def training_options():
 def mil_options():
     """How a model of bags is trained, as command line options: the section `mil`, and what it leaves to `training`."""
     mil = config["mil"]
-    own = [key for key in mil if key not in ("input", "hidden")]
+    own = [key for key in mil if key not in ("tiles", "hidden")]
     hidden = repeated_option("hidden", map(str, mil["hidden"]))
     ordered = "--ordered" if config["ordered_classes"] else ""
-    return f"{options('mil', *own)} {hidden} {ordered} {options('training', *FROM_TRAINING, 'tracking')}"
+    shared, pixels = FROM_TRAINING, ""
+    if mil["input"] == "pixels":
+        shared, pixels = (
+            FROM_TRAINING + PIXELS_FROM_TRAINING,
+            f"--tiles-of-slide {mil['tiles']}",
+        )
+    return f"{options('mil', *own)} {pixels} {hidden} {ordered} {options('training', *shared, 'tracking')}"
 
 
 # A param whose function takes `input` is not compared with the last run's: values of the config have no place in one.

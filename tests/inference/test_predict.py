@@ -15,9 +15,8 @@ from slidemill.classifier.tiles import TileShape, decode_tile, model_input
 from slidemill.inference import batch, keras_tile_model, scoring
 from slidemill.inference.batch import SlidesFailedError, predict_batch
 from slidemill.inference.predict import SlideJob, StaleTilesError, TileMismatchError, predict_slides
-from slidemill.inference.scoring import RecordsError
 from slidemill.inference.store import read_predictions
-from slidemill.records import RecordWriter, encode_example, parse_example, read_records
+from slidemill.records import RecordsError, RecordWriter, encode_example, parse_example, read_records
 from slidemill.tiling.store import StoreSummary, TileStore, read_store, write_store
 from slidemill.training.backend import keras
 from slidemill.training.description import ModelDescription, ModelFileError

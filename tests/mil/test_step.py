@@ -6,13 +6,14 @@ import pytest
 from slidemill.mil.batches import batch_of
 from slidemill.mil.model import feature_bag_model
 from slidemill.mil.parameters import MilModelParameters
-from slidemill.mil.step import bag_learning, bag_scoring
+from slidemill.mil.step import bag_learning, bag_scoring, features_as_they_are
 from slidemill.training.backend import tf
 from slidemill.training.method import Batch
 
 from .conftest import CLASSES, drawn_bags
 
 DIMENSION = 3
+AS_THEY_ARE = features_as_they_are(DIMENSION)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,7 +61,7 @@ def loss_and_gradients(learning, batch):
 @pytest.mark.parametrize("numbers", [[[0, 1], [2, 3, 4]], [[1], [0, 2, 3, 4], []]])
 def test_the_mean_over_ranks_is_the_mean_over_bags(bags, model, numbers):
     """However unequally they are dealt, and where a rank has none."""
-    learning = bag_learning(model, label_smoothing=0.1, class_weights=(0.5, 2.0, 1.0))
+    learning = bag_learning(model, AS_THEY_ARE, label_smoothing=0.1, class_weights=(0.5, 2.0, 1.0))
     loss, gradients, tally = loss_and_gradients(learning, part(bags, list(range(5))))
     parts = [loss_and_gradients(learning, part(bags, own, ranks=len(numbers))) for own in numbers]
     assert np.mean([own[0] for own in parts]) == pytest.approx(loss, rel=1e-6)
@@ -73,7 +74,7 @@ def test_the_mean_over_ranks_is_the_mean_over_bags(bags, model, numbers):
 def test_scores_and_tally_are_those_of_the_model(bags, model):
     batch = part(bags, list(range(5)))
     tiles, mask, _ = batch.inputs
-    tally, scores = bag_scoring(model).scores_of((tiles, mask), batch.labels)
+    tally, scores = bag_scoring(model, AS_THEY_ARE).scores_of((tiles, mask), batch.labels)
     expected = model({"tiles": tf.cast(tiles, tf.float32), "mask": mask})["scores"].numpy()
     np.testing.assert_allclose(scores, expected, rtol=1e-6)
     labels = bags.labels()
@@ -82,7 +83,7 @@ def test_scores_and_tally_are_those_of_the_model(bags, model):
 
 
 def test_signatures_take_bags_of_any_number_and_size(bags, model):
-    learning = bag_learning(model)
+    learning = bag_learning(model, AS_THEY_ARE)
     step = tf.function(learning.loss_of, input_signature=learning.signature)
     for numbers in ([0], [1, 2], [0, 1, 2, 3, 4], []):
         batch = part(bags, numbers)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from slidemill.errors import SlidemillError
-from slidemill.mil.training_parameters import FROM_TRAINING, MilParameters
+from slidemill.mil.training_parameters import FROM_TRAINING, PIXELS_FROM_TRAINING, MilParameters
 
 REPOSITORY = Path(__file__).parents[2]
 GOOD = {"epochs": 8, "batch_size": 4, "learning_rate": 0.001, "seed": 1}
@@ -23,6 +23,10 @@ GOOD = {"epochs": 8, "batch_size": 4, "learning_rate": 0.001, "seed": 1}
         ("mil", "weight_decay", 1.0),
         ("mil", "patience", 0),
         ("mil", "pooling", "sum"),
+        ("mil", "input", "text"),
+        ("mil", "tiles", 0),
+        ("training", "input_size", 9),
+        ("training", "colour_jitter", 1.0),
         ("mil", "bag", "tile"),
         ("mil", "max_tiles", 0),
         ("mil", "tile_dropout", 1.0),
@@ -47,14 +51,15 @@ def test_the_config_has_all_parameters_and_the_script_no_others():
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
     schema = yaml.safe_load((REPOSITORY / "schemas/config.schema.yaml").read_text())["properties"]["mil"]
     names = {field.name for field in dataclasses.fields(MilParameters)}
-    own = set(config["mil"]) - {"input"}
+    own = set(config["mil"])
     assert set(config["mil"]) == set(schema["properties"]) == set(schema["required"])
     assert own <= names
     shared = names - own - {"seed", "accumulation", "frozen_epochs", "ordered"}
-    assert shared == set(FROM_TRAINING) <= set(config["training"])
+    assert shared == {*FROM_TRAINING, *PIXELS_FROM_TRAINING} <= set(config["training"])
     program = [sys.executable, REPOSITORY / "scripts" / "train_mil.py", "--help"]
     told = subprocess.run(program, capture_output=True, text=True, check=True).stdout
     options = set(re.findall(r"--[a-z-]+", told))
-    assert {f"--{name.replace('_', '-')}" for name in own | shared} <= options
+    named = {name: name.replace("_", "-") for name in own | shared} | {"tiles": "tiles-of-slide"}
+    assert {f"--{name}" for name in named.values()} <= options
     for name in own & set(MilParameters.CHOICES):
         assert schema["properties"][name]["enum"] == list(MilParameters.CHOICES[name])

@@ -16,7 +16,7 @@ from slidemill.config.weights import weights_problems
 from slidemill.errors import SlidemillError
 from slidemill.features.spec import EMBEDDED
 from slidemill.mil.parameters import WITH_TILE_SCORES
-from slidemill.mil.training_parameters import FROM_TRAINING, MilParameters
+from slidemill.mil.training_parameters import FROM_TRAINING, PIXELS_FROM_TRAINING, MilParameters
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -45,7 +45,7 @@ def _split_problems(split: Mapping[str, Any]) -> Iterator[str]:
 
 def _method_problems(config: Mapping[str, Any]) -> Iterator[str]:
     method, encoders = config["method"], config["features"]["encoder"]
-    if method != "tiles" and not isinstance(encoders, str) and len(encoders) != 1:
+    if _takes_features(config) and not isinstance(encoders, str) and len(encoders) != 1:
         named = ", ".join(encoders)
         yield f"method is {method}, and features.encoder names {named}. Name the one whose features are to be taken."
     if method == "mil":
@@ -54,8 +54,8 @@ def _method_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _mil_problems(config: Mapping[str, Any]) -> Iterator[str]:
     mil, training = config["mil"], config["training"]
-    own = {key: value for key, value in mil.items() if key not in ("input", "hidden")}
-    shared = {key: training[key] for key in FROM_TRAINING}
+    own = {key: value for key, value in mil.items() if key != "hidden"}
+    shared = {key: training[key] for key in FROM_TRAINING + PIXELS_FROM_TRAINING}
     yield from _refused(
         lambda: MilParameters(
             **shared,
@@ -70,12 +70,35 @@ def _mil_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"localisation.class is set, and mil.pooling: {mil['pooling']} gives tiles no scores. Set mil.pooling to "
             f"{' or '.join(WITH_TILE_SCORES)}, or localisation.class to null."
         )
+    if mil["input"] == "pixels":
+        yield from _pixel_problems(config)
     if config["labels"]["from"] == "patches":
         yield "labels.from is patches, and method: mil learns from whole slides. Set it to slide or annotations."
     if config["evaluation"]["aggregation"] == "heatmap_features":
         yield (
             "evaluation.aggregation is heatmap_features, and with method: mil the model itself scores slides. Choose "
             "another, which is not used."
+        )
+
+
+def _takes_features(config: Mapping[str, Any]) -> bool:
+    return config["method"] == "probe" or (config["method"] == "mil" and config["mil"]["input"] == "features")
+
+
+def _pixel_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    encoder = config["features"]["encoder"]
+    if encoder not in (EMBEDDED, [EMBEDDED]):  # which config.yaml has, so that it may be nobody's wish
+        named = encoder if isinstance(encoder, str) else ", ".join(encoder)
+        yield (
+            f"mil.input is pixels, and features.encoder asks for {named}, whose features no model would take. Set "
+            "mil.input: features, or take features.encoder out of your config."
+        )
+    if config["training"]["input_fit"] == "crop":
+        yield "mil.input is pixels, and takes tiles whole. Set training.input_fit: resize."
+    if config["localisation"]["class"] is not None:
+        yield (
+            "localisation.class is set, and with mil.input: pixels a model looks at mil.tiles tiles of a slide and not "
+            "at all. Set mil.input: features, or localisation.class to null."
         )
 
 
@@ -95,8 +118,9 @@ def _feature_problems(config: Mapping[str, Any]) -> Iterator[str]:
             "features.from is set: set features.encoder to one name, of letters, digits and . _ -, that tells which "
             "encoder made those features."
         )
-    if config["method"] == "tiles":
-        yield "features.from is set, and method: tiles learns from pixels. Set another method, or from to null."
+    if not _takes_features(config):
+        what = "method: tiles" if config["method"] == "tiles" else "mil.input: pixels"
+        yield f"features.from is set, and {what} learns from pixels. Set another, or features.from to null."
     if features["tiles"] == "encoder":
         yield "features.tiles is encoder, and features.from brings its own tiles. Set features.tiles: tiling."
     if features["source"] == "records":

@@ -67,13 +67,18 @@ def predict_batch(
         NoFeaturesError: the model takes features, and `features_folder` is None.
         ModelFileError: the model is missing, damaged, or has no description.
     """
-    sources = _sources(slide_ids, tiles_folder, features_folder, read_description(model_file))
+    description = read_description(model_file)
+    sources = _sources(slide_ids, tiles_folder, features_folder, description)
     jobs = [
         SlideJob(source, store_paths(tiles_folder, slide)[1], predictions_path(kept_folder, slide))
         for slide, source in zip(slide_ids, sources, strict=True)
     ]
     model_sha256 = file_sha256(model_file)
-    missing = [job for job in jobs if not _is_finished(job, job.output, exclude, model_sha256)]
+
+    def is_finished(job: SlideJob, output: Path) -> bool:
+        return _is_finished(job, output, exclude, model_sha256, description.slide_tiles)
+
+    missing = [job for job in jobs if not is_finished(job, job.output)]
     _log.info("%d slides, %d of them finished before", len(jobs), len(jobs) - len(missing))
     while True:
         failures = predict_slides(missing, model_file, exclude=exclude, batch_size=batch_size, threads=threads)
@@ -82,29 +87,29 @@ def predict_batch(
         predictions_folder.mkdir(parents=True, exist_ok=True)
         # Another copy of this job may run at the same time, and move what both have written.
         absent = [job for job in jobs if not move_kept(job.output, predictions_folder / job.output.name)]
-        missing = [
-            job for job in absent if not _is_finished(job, predictions_folder / job.output.name, exclude, model_sha256)
-        ]
+        missing = [job for job in absent if not is_finished(job, predictions_folder / job.output.name)]
         if not missing:
             return
 
 
 def _sources(slide_ids: Sequence[str], tiles: Path, features: Path | None, description: ModelDescription) -> list[Path]:
     """What the model reads of each slide."""
-    if description.method == "tiles":
+    if description.encoder is None:
         return [store_paths(tiles, slide)[0] for slide in slide_ids]
     if features is None:
         raise NoFeaturesError(description)
     return [features_path(features, slide) for slide in slide_ids]
 
 
-def _is_finished(job: SlideJob, output: Path, exclude: Collection[QualityFlag], model_sha256: str) -> bool:
+def _is_finished(
+    job: SlideJob, output: Path, exclude: Collection[QualityFlag], model_sha256: str, most: int | None
+) -> bool:
     """Whether another run has scored these very tiles with this very model."""
     try:
         newest_input = max(job.source.stat().st_mtime_ns, job.store.stat().st_mtime_ns)
         if output.stat().st_mtime_ns <= newest_input:
             return False
-        predictions, tiles = read_predictions(output), read_store(job.store).without(exclude)
+        predictions, tiles = read_predictions(output), read_store(job.store).without(exclude, most)
         return predictions.model_sha256 == model_sha256 and np.array_equal(predictions.coordinates, tiles.coordinates)
     except (FileNotFoundError, ZarrZipError):
         return False

@@ -80,6 +80,8 @@ def predict_slides(
 ) -> list[SlidemillError]:
     """Write the predictions of slides, in the order of their tile stores.
 
+    A model that takes so many tiles of a slide gets those with most tissue, and predictions are of these alone.
+
     A slide that was set aside, or has no tile to use, gets predictions without tiles, which say why. One that fails
     does not stop the others.
 
@@ -104,8 +106,9 @@ def predict_slides(
     for job in jobs:
         try:
             store = read_store(job.store)
-            used = store.without(exclude)
-            scored = _scored(job, used, store.is_used(exclude), description, scorer)
+            used = store.without(exclude, description.slide_tiles)
+            is_used = store.is_used(exclude, description.slide_tiles)
+            scored = _scored(job, used, is_used, description, scorer)
         except ModelFileError:
             raise
         except SlidemillError as error:
@@ -161,6 +164,10 @@ def _load(model_file: Path, description: ModelDescription, *, batch_size: int, t
         from slidemill.inference.feature_scoring import FeatureScorer
 
         return FeatureScorer(model_file, description, threads=threads)
+    if description.method == "mil" and description.encoder is None:
+        from slidemill.inference.pixel_bag_scoring import PixelBagScorer
+
+        return PixelBagScorer(model_file, description, batch_size=batch_size, threads=threads)
     if description.method == "mil":
         from slidemill.inference.bag_scoring import BagScorer
 

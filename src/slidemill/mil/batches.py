@@ -6,7 +6,7 @@ What is in a batch follows from the seed, the epoch and the rank, and not from t
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class BagBatch:
         weights: (bags,) float32, 1, or 0 for a filler.
         bags: (bags,) int64, numbers in `Bags.bags`; -1 for a filler.
         chosen: for each bag which of its tiles these are, in order; None for all.
+        seeds: for each bag, of what is random about its tiles in training; none elsewhere.
         bags_of_step: bags of all ranks in this step.
     """
 
@@ -46,6 +47,18 @@ class BagBatch:
     bags: np.ndarray
     chosen: tuple[np.ndarray | None, ...]
     bags_of_step: int
+    seeds: tuple[int, ...] = ()
+
+    def random_numbers(self, count: int) -> np.ndarray:
+        """So many random numbers for each tile, (bags, longest, count) float32 from 0 to below 1.
+
+        Those of a tile follow from the seed of its bag and its place in it, so not from what the bag is padded to, nor
+        from the other bags of the batch. Fillers have zeros.
+        """
+        numbers = np.zeros((*self.mask.shape, count), np.float32)
+        for row, seed in zip(numbers, self.seeds, strict=False):
+            np.random.default_rng(seed).random(dtype=np.float32, out=row)
+        return numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,12 @@ def training_batches(
 
         def build() -> BagBatch:
             chosen = [_chosen_tiles(bags, draw, int(kept[draw.bag]), parameters.seed, epoch) for draw in own]
-            return batch_of(bags, values, [draw.bag for draw in own], chosen, bags_of_step=len(step))
+            of_tiles = [
+                seeds.number(parameters.seed, "changes of tiles", bags.bags[draw.bag].name, epoch, draw.turn)
+                for draw in own
+            ]
+            batch = batch_of(bags, values, [draw.bag for draw in own], chosen, bags_of_step=len(step))
+            return replace(batch, seeds=tuple(of_tiles))
 
         return build
 

@@ -1,27 +1,21 @@
-"""Multiple instance learning as a method of the engine: bags of features, and a model that takes them."""
+"""Multiple instance learning as a method of the engine: bags of tiles, and a model that takes them."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from slidemill.atomic import write_text
-from slidemill.features.checks import encoder_facts
 from slidemill.mil.bags import Bags
 from slidemill.mil.batches import BagBatch, training_batches, training_step_count, whole_bags
-from slidemill.mil.data import BagSet, MilData, MilInputs
-from slidemill.mil.model import feature_bag_model
+from slidemill.mil.data import BagSet, MilData
 from slidemill.mil.step import bag_learning, bag_scoring
-from slidemill.mil.tile_networks import FeatureStatistics
-from slidemill.mil.tile_values import TileValues
+from slidemill.mil.taken import MilInputs
 from slidemill.mil.training_parameters import MilParameters
 from slidemill.training import ranks
 from slidemill.training.backend import keras, tf
-from slidemill.training.description import EncoderDescription, ModelDescription
+from slidemill.training.description import ModelDescription
 from slidemill.training.loss import class_weights
 from slidemill.training.method import Batch, Learning, Moves, Scoring
 from slidemill.training.parameters import Precision, RankSetup, TrainingOutputs
@@ -44,6 +38,8 @@ def train_mil(
     Raises:
         BagError: a split has no slide with tiles, or slides of a patient differ in their label.
         FeaturesMismatchError: features are not of the tiles of their store, not all of one encoder, or not finite.
+        RecordsError: tile records are missing, damaged, or other than splits.tsv counted.
+        TilesDifferError: slides were cut in different ways.
         ZarrZipError: a file is missing or damaged.
         SlidemillError: as `train`.
     """
@@ -59,14 +55,12 @@ class MilMethod:
         parameters: how to train.
         threads: CPU threads of this rank.
         data: what is learned from.
-        moves: called while features are looked through.
     """
 
     facts: Path
     parameters: MilParameters
     threads: int
     data: MilData
-    moves: Moves
     examples: str = "bags"
     weights_sha256: str = ""
     batches_per_step: int = 1  # all ranks share one
@@ -80,16 +74,16 @@ class MilMethod:
         Raises:
             SlidemillError: as `train_mil`.
         """
-        data = MilData.read(inputs, bag=parameters.bag, moves=moves)
+        data = MilData.read(inputs, parameters, moves)
         if ranks.is_first():
-            document = data.facts(inputs.exclude) | {"parameters": asdict(parameters)}
+            document = data.facts(inputs) | {"parameters": asdict(parameters)}
             write_text(facts, json.dumps(document, indent=1) + "\n")
-        return cls(facts, parameters, setup.threads, data, moves)
+        return cls(facts, parameters, setup.threads, data)
 
     @property
     def name(self) -> str:
-        """The pooling and the encoder."""
-        return f"mil {self.parameters.pooling} on {self.data.encoder.encoder}"
+        """The pooling, and what is taken of tiles."""
+        return f"mil {self.parameters.pooling} on {self.data.taken.name}"
 
     @property
     def summary(self) -> str:
@@ -104,30 +98,19 @@ class MilMethod:
 
     @property
     def data_sha256(self) -> str:
-        """Of slides, labels, splits and features."""
-        return self.data.sha256
+        """Of slides, labels, splits and what is taken of tiles."""
+        return self.data.taken.sha256
 
     @property
     def description(self) -> ModelDescription:
         """What the model file says of the model."""
-        encoder = self.data.encoder
         return ModelDescription(
             architecture=self.parameters.pooling,
             classes=self.classes,
-            tile_size_px=encoder.tile_size,
-            tile_mpp=encoder.mpp,
-            input_size_px=encoder.input_size,
-            input_fit="resize",
-            training_data_sha256=self.data.sha256,
+            training_data_sha256=self.data_sha256,
             versions=software("horovod"),
             method="mil",
-            encoder=EncoderDescription(
-                name=encoder.encoder,
-                weights_sha256=encoder.weights_sha256,
-                dimension=encoder.dimension,
-                normalisation=encoder.normalisation,
-                pooling=encoder.pooling,
-            ),
+            **self.data.taken.described,
         )
 
     @property
@@ -137,8 +120,8 @@ class MilMethod:
 
     @property
     def tracked_parameters(self) -> dict[str, Any]:
-        """The method and the encoder."""
-        return {"method": "mil", **encoder_facts(self.data.encoder)}
+        """The method, and what is taken of tiles."""
+        return {"method": "mil", **self.data.taken.tracked}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -148,13 +131,7 @@ class MilMethod:
     def build_model(self, precision: Precision = "float32") -> keras.Model:
         """Build the model."""
         keras.utils.clear_session()  # layer names must not depend on what the process built before
-        return feature_bag_model(
-            self.parameters.model,
-            dimension=self.data.encoder.dimension,
-            class_count=len(self.classes),
-            statistics=self._statistics,
-            precision=precision,
-        )
+        return self.data.taken.build_model(self.parameters.model, class_count=len(self.classes), precision=precision)
 
     def load_weights(self, model: keras.Model) -> None:
         """None: a model of bags starts from random weights."""
@@ -171,13 +148,15 @@ class MilMethod:
             ranks=ranks.count(),
             threads=self.threads,
         )
+        draws = self.data.taken.preparation.draws
         for batch in batches:
-            shares = batch.weights * (ranks.count() / batch.bags_of_step)
-            yield _batch(self.data.train.bags, batch, tf.constant(shares, tf.float32))
+            shares = tf.constant(batch.weights * (ranks.count() / batch.bags_of_step), tf.float32)
+            random = [tf.constant(batch.random_numbers(draws))] if draws else []
+            yield _batch(self.data.train.bags, batch, shares, *random)
 
     def validation_batches(self) -> Iterable[Batch]:
         """Bags of this rank with all their tiles."""
-        return _WholeBags(self.data.validation, self.threads)
+        return _WholeBags(self.data.validation, self.threads, self.data.taken.tiles_at_once)
 
     def learning(self, model: keras.Model, *, head_only: bool) -> Learning:
         """From bags of which tiles may have been drawn."""
@@ -185,31 +164,14 @@ class MilMethod:
         chosen = self.parameters
         return bag_learning(
             model,
+            self.data.taken.preparation,
             label_smoothing=chosen.label_smoothing,
             class_weights=class_weights(chosen.class_weights, self.data.train.bags.class_counts()),
         )
 
     def scoring(self, model: keras.Model) -> Scoring:
         """From whole bags."""
-        return bag_scoring(model)
-
-    @cached_property
-    def _statistics(self) -> FeatureStatistics:
-        return FeatureStatistics.of(
-            _Told(self.data.train.values, self.moves), [row.tile_count for row in self.data.train.bags.slides]
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """Values of tiles, whose reading is told."""
-
-    values: TileValues
-    moves: Moves
-
-    def of_slide(self, place: int, chosen: np.ndarray | None = None) -> np.ndarray:
-        self.moves()
-        return self.values.of_slide(place, chosen)
+        return bag_scoring(model, self.data.taken.preparation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +180,18 @@ class _WholeBags:
 
     part: BagSet
     threads: int
+    tiles_at_once: int
 
     def __iter__(self) -> Iterator[Batch]:
         bags, values = self.part.bags, self.part.values
-        batches = whole_bags(bags, values, rank=ranks.rank(), ranks=ranks.count(), threads=self.threads)
+        batches = whole_bags(
+            bags,
+            values,
+            rank=ranks.rank(),
+            ranks=ranks.count(),
+            threads=self.threads,
+            tiles_at_once=self.tiles_at_once,
+        )
         return (_batch(bags, batch) for batch in batches)
 
 

@@ -7,11 +7,15 @@ from slidemill.errors import ConfigError
 
 Pooling = Literal["attention", "gated_attention", "mean", "max", "transformer", "additive"]
 BagOf = Literal["slide", "patient"]
+TileInput = Literal["features", "pixels"]
 Balance = Literal["none", "class"]
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+INPUTS: tuple[TileInput, ...] = get_args(TileInput)
 BAGS_OF: tuple[BagOf, ...] = get_args(BagOf)
 BALANCES: tuple[Balance, ...] = get_args(Balance)
+
+SMALLEST_SIDE = 10  # pixels; of smaller tiles the convolutions leave nothing
 
 # Poolings that give every tile class scores of its own.
 WITH_TILE_SCORES: tuple[Pooling, ...] = ("additive",)

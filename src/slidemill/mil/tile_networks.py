@@ -71,7 +71,7 @@ def pixel_network(
 
     Args:
         inputs: (bags, tiles, side, side, 3), RGB of 0 to 255.
-        side: pixels; at least 10.
+        side: pixels; at least `SMALLEST_SIDE`.
         hidden: widths of the layers behind the convolutions.
         dropout: behind each of these layers.
         seed: of the dropout.

@@ -7,12 +7,15 @@ from typing import ClassVar
 from slidemill.mil.parameters import (
     BAGS_OF,
     BALANCES,
+    INPUTS,
     POOLINGS,
+    SMALLEST_SIDE,
     BagOf,
     Balance,
     DrawingParameters,
     MilModelParameters,
     Pooling,
+    TileInput,
 )
 from slidemill.training.parameters import TrainingParameters
 
@@ -23,6 +26,10 @@ FROM_TRAINING = (
 )
 
 
+# And one that learns from pixels, besides.
+PIXELS_FROM_TRAINING = ("input_size", "colour_jitter")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilParameters(TrainingParameters):
     """How a model of bags is trained.
@@ -30,6 +37,10 @@ class MilParameters(TrainingParameters):
     A batch is of all ranks together, so that `batch_size` and `learning_rate` mean the same on any number of them.
 
     Attributes:
+        input: "features", what an encoder made of tiles; or "pixels", and all of the model learns.
+        tiles: with pixels, so many tiles of each slide are taken, those with most tissue.
+        input_size: with pixels, side of the model's input.
+        colour_jitter: with pixels, strength of the H&E colour jitter, 0 for none.
         bag: "slide", each slide is one; or "patient", all slides of a patient are one.
         pooling, hidden, attention_width, dropout, ordered: see `MilModelParameters`.
         max_tiles, tile_dropout, balance: see `DrawingParameters`.
@@ -37,15 +48,23 @@ class MilParameters(TrainingParameters):
 
     CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **TrainingParameters.CHOICES,
+        "input": INPUTS,
         "bag": BAGS_OF,
         "pooling": POOLINGS,
         "balance": BALANCES,
     }
     OWN_SECTION: ClassVar[str] = "mil"
     OWN: ClassVar[frozenset[str]] = frozenset(
-        {"epochs", "batch_size", "learning_rate", "weight_decay", "patience", "bag", "pooling", "balance"}
+        {
+            *("epochs", "batch_size", "learning_rate", "weight_decay", "patience"),
+            *("input", "tiles", "bag", "pooling", "balance"),
+        }
     )
 
+    input: TileInput = "features"
+    tiles: int = 16
+    input_size: int = 128
+    colour_jitter: float = 0.0
     bag: BagOf = "slide"
     pooling: Pooling = "gated_attention"
     hidden: tuple[int, ...] = (512,)
@@ -59,6 +78,9 @@ class MilParameters(TrainingParameters):
     def __post_init__(self) -> None:
         TrainingParameters.__post_init__(self)  # `super()` does not work in classes with slots that dataclass made
         self.model, self.drawing  # noqa: B018 - which check their values
+        self._check("tiles", 1, float("inf"), "a whole number of at least 1")
+        self._check("input_size", SMALLEST_SIDE, float("inf"), f"a whole number of at least {SMALLEST_SIDE}")
+        self._check("colour_jitter", 0, 0.999, "a number from 0 to below 1")
 
     @property
     def model(self) -> MilModelParameters:

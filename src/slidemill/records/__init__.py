@@ -6,10 +6,12 @@ from slidemill.records.tfrecord import (
     DamagedRecordError,
     RecordWriter,
     extend_record,
+    read_checksum,
     read_record,
     read_records,
     records_in,
 )
+from slidemill.records.unreadable import RecordsError
 
 __all__ = [
     "DamagedRecordError",
@@ -18,10 +20,12 @@ __all__ = [
     "FifoChannel",
     "FifoMissingError",
     "RecordWriter",
+    "RecordsError",
     "encode_example",
     "encode_example_parts",
     "extend_record",
     "parse_example",
+    "read_checksum",
     "read_record",
     "read_records",
     "records_in",

@@ -84,6 +84,15 @@ def read_record(path: Path, file: BinaryIO, *, offset: int, length: int) -> byte
     return payload
 
 
+def read_checksum(path: Path, file: BinaryIO, *, offset: int, length: int) -> int:
+    """Read the checksum of one record's payload as the file states it, and nothing else of it; see `read_record`."""
+    file.seek(offset + length - _FOOTER.size)
+    footer = file.read(_FOOTER.size)
+    if len(footer) != _FOOTER.size:
+        raise DamagedRecordError(path, offset)
+    return int(_FOOTER.unpack(footer)[0])
+
+
 def extend_record(path: Path, buffer: memoryview, *, offset: int, length: int, more: bytes) -> None:
     """Check a record in memory, and let its payload go on with more bytes, without another copy of it.
 

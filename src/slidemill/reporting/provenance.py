@@ -47,6 +47,8 @@ def _model(metrics: Mapping[str, Any], fold: int) -> str | None:
 
 
 def _learned_from(plan: Mapping[str, Any]) -> dict[str, str]:
+    if "pixels" in plan:
+        return {"tiles and labels": plan["sha256"]}
     if "features" in plan:
         return {"weights of the encoder": plan["features"]["weights_sha256"], "features and labels": plan["sha256"]}
     shards = [shard for part in ("train", "validation") for shard in plan.get(part, {}).get("shards", [])]

@@ -18,10 +18,10 @@ from slidemill.atomic import write_text
 from slidemill.sampling import Sampling
 from slidemill.sharding.balance import Balance
 from slidemill.sharding.copy import Selection, write_shard
-from slidemill.sharding.plan import ShardingError, SplitPlan, plan_shards
+from slidemill.sharding.plan import SplitPlan, plan_shards
 from slidemill.splits import read_splits
+from slidemill.tiling.alike import common_tile_size
 from slidemill.tiling.quality import QualityFlag
-from slidemill.tiling.store import read_summary, store_paths
 from slidemill.world import check_world_size
 
 _LOG = logging.getLogger(__name__)
@@ -59,7 +59,8 @@ def shard_tiles(
 
     Raises:
         WorldSizeError: the ranks are not connected.
-        ShardingError: too few tiles, or tile stores which were cut in different ways.
+        ShardingError: too few tiles.
+        TilesDifferError: tile stores were cut in different ways.
         DamagedStoreError: a slide's tile store is damaged.
     """
     world = MPI.COMM_WORLD
@@ -101,16 +102,8 @@ def shard_tiles(
 
 
 def _tile_facts(plans: Sequence[SplitPlan], tiles: Path) -> dict[str, Any]:
-    slide_ids = [slide.slide_id for plan in plans for slide in plan.slides]
-    found: dict[tuple[int, float], str] = {}
-    for slide_id in slide_ids:
-        parameters = read_summary(store_paths(tiles, slide_id)[1]).parameters
-        found.setdefault((parameters["tile_size"], parameters["mpp"]), slide_id)
-    if len(found) != 1:
-        listed = "; ".join(f"{slide}: {size} px at {mpp} um per px" for (size, mpp), slide in found.items())
-        raise ShardingError(f"the tile stores were cut in different ways ({listed}). Run tile_slide again for all.")
-    ((tile_size, tile_mpp),) = found
-    return {"tile_size": tile_size, "tile_mpp": tile_mpp}
+    size = common_tile_size(tiles, (slide.slide_id for plan in plans for slide in plan.slides))
+    return {"tile_size": size.tile_size, "tile_mpp": size.mpp}
 
 
 def _describe(plan: SplitPlan, classes: Sequence[str], checksums: Mapping[str, str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from slidemill.slides import Bounds, shown_part
+from slidemill.tiling.most_tissue import most_tissue
 from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag, flag_bits
 from slidemill.units import SlidePixels
 from slidemill.zarr_zip import read_zarr_zip, write_zarr_zip
@@ -148,13 +149,14 @@ class TileStore:
         facts = self.summary.slide
         return shown_part(self.thumbnail, (facts.width, facts.height), facts.bounds) if facts else self.thumbnail
 
-    def is_used(self, exclude: Collection[QualityFlag]) -> np.ndarray:
-        """(tiles,) bool, which tiles have none of the flags to exclude."""
-        return _is_used(self.quality, exclude)
+    def is_used(self, exclude: Collection[QualityFlag], most: int | None = None) -> np.ndarray:
+        """(tiles,) bool, which tiles have none of the flags to exclude; with `most` so many, see `most_tissue`."""
+        used = _is_used(self.quality, exclude)
+        return used if most is None else most_tissue(self.tissue_fraction, used, most)
 
-    def without(self, exclude: Collection[QualityFlag]) -> "TileStore":
-        """The store without the tiles that have one of the flags; a slide of which none is left is set aside."""
-        used = self.is_used(exclude)
+    def without(self, exclude: Collection[QualityFlag], most: int | None = None) -> "TileStore":
+        """The store with the tiles that `is_used` tells; a slide of which none is left is set aside."""
+        used = self.is_used(exclude, most)
         left = {name: getattr(self, name)[used] for name in _ARRAYS_OF_TILES}
         return replace(self, summary=_summary_of_used(self.summary, used, exclude), **left)
 
@@ -190,18 +192,22 @@ def read_summary(path: Path, exclude: Collection[QualityFlag] = ()) -> StoreSumm
     return _summary_of_used(summary, _is_used(content.arrays["quality"], exclude), exclude) if exclude else summary
 
 
-def read_record_places(path: Path, exclude: Collection[QualityFlag] = ()) -> np.ndarray:
+def read_record_places(path: Path, exclude: Collection[QualityFlag] = (), most: int | None = None) -> np.ndarray:
     """Read where the records of a tile store are: (tiles, 2) int64, offset and length in bytes of each.
 
     Args:
         path: the index.
         exclude: tiles with one of these flags are left out.
+        most: greatest number of tiles, those with `most_tissue`; None for all.
 
     Raises:
         ZarrZipError: the file is missing or damaged.
     """
-    arrays = read_zarr_zip(path, names=("offset", "length", "quality")).arrays
-    return np.stack([arrays["offset"], arrays["length"]], axis=1)[_is_used(arrays["quality"], exclude)]
+    arrays = read_zarr_zip(path, names=("offset", "length", "quality", "tissue_fraction")).arrays
+    used = _is_used(arrays["quality"], exclude)
+    if most is not None:
+        used = most_tissue(arrays["tissue_fraction"], used, most)
+    return np.stack([arrays["offset"], arrays["length"]], axis=1)[used]
 
 
 def read_used_coordinates(path: Path, exclude: Collection[QualityFlag] = ()) -> np.ndarray:

@@ -68,8 +68,9 @@ class ModelDescription:
         training_data_sha256: of the shard plan, which holds the hashes of all shards; or of features and labels.
         versions: the software that trained it.
         method: "tiles", it takes the pixels of a tile; "probe", it takes the features of a tile; "mil", it takes the
-            features of all tiles of a slide.
+            tiles of a slide together, by their features or by their pixels.
         encoder: what makes these features; None where it takes pixels.
+        slide_tiles: of a slide it takes so many tiles, those with most tissue; None for all.
     """
 
     architecture: str
@@ -82,6 +83,7 @@ class ModelDescription:
     versions: dict[str, str]
     method: Method = "tiles"
     encoder: EncoderDescription | None = None
+    slide_tiles: int | None = None
 
 
 def add_description(model_file: Path, description: ModelDescription) -> None:

@@ -59,8 +59,7 @@ def _signature(description: ModelDescription) -> "ModelSignature":
     any_number, values = -1, np.dtype(np.float32)
     scores = TensorSpec(values, (any_number, len(description.classes)))
     if description.method == "mil":
-        assert description.encoder is not None  # noqa: S101 - it takes features
-        tiles = TensorSpec(values, (any_number, any_number, description.encoder.dimension), "tiles")
+        tiles = TensorSpec(values, (any_number, any_number, *_shape_of_tile(description)), "tiles")
         mask = TensorSpec(np.dtype(np.bool_), (any_number, any_number), "mask")
         attention = TensorSpec(values, (any_number, any_number), "attention")
         scores = TensorSpec(values, (any_number, len(description.classes)), "scores")
