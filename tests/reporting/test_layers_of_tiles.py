@@ -11,7 +11,7 @@ from slidemill.evaluation.top_tiles import read_top_tiles
 from slidemill.inference.store import read_predictions, write_predictions
 from slidemill.reporting.geojson import write_geojson
 from slidemill.reporting.heatmap import _meaning, slide_panels
-from slidemill.reporting.layers import attention_colours, attention_ranks, layer_count, layers_of
+from slidemill.reporting.layers import attention_colours, attention_ranks, layer_names, layers_of
 from slidemill.reporting.pyramid import write_pyramid
 from slidemill.reporting.report import write_report
 from slidemill.units import Mpp
@@ -40,14 +40,14 @@ def test_attention_is_shown_beside_the_scores_of_tiles_where_there_are_some(scor
     layers = layers_of(predictions_of(replace(SLIDE, scores_tiles=scores_tiles)))
     assert [layer.name for layer in layers] == [*(CLASSES if scores_tiles else ()), *OF_ATTENTION]
     assert layers[-2].measured.tolist() == pytest.approx([0.375, 2.25, 0.375])
-    assert len(layers) == layer_count(len(CLASSES), tile_scores=scores_tiles, attention=True)
+    assert [layer.name for layer in layers] == layer_names(CLASSES, tile_scores=scores_tiles, attention=True)
     assert all(layer.colours.min() >= 0 and layer.colours.max() <= 1 for layer in layers)
 
 
 def test_without_attention_there_is_a_layer_for_each_class():
     layers = layers_of(predictions_of(FakeSlide("s", "LUAD", "test")))
     assert [layer.name for layer in layers] == list(CLASSES)
-    assert layer_count(len(CLASSES), tile_scores=True, attention=False) == len(CLASSES)
+    assert layer_names(CLASSES, tile_scores=True, attention=False) == list(CLASSES)
 
 
 def test_heatmap_and_pyramid_have_all_layers(tmp_path):

@@ -19,6 +19,7 @@ from .test_features import OWN
 from .test_mistakes import refused
 
 PROBE = ("--config", "method=probe")
+PIXELS = {"method": "mil", "mil": {"input": "pixels", "tiles": 4, "epochs": 2, "hidden": [16]}}
 COHORTS = Path(__file__).parents[2] / "cohorts"
 
 
@@ -45,6 +46,26 @@ def test_a_model_of_bags_is_planned_on_features_under_the_name_that_profiles_kno
     files = planned(workspace, *mil)
     assert not [file for file in files if file.endswith(".tfrecord")]
     assert {"results/features/efficientnet_lite0/LUAD-0.zarr.zip", "results/model/mil.json"} <= files
+
+
+def test_a_model_of_bags_of_pixels_is_planned_on_tiles_without_shards_and_features(workspace):
+    workspace.write_config(**PIXELS)
+    told = workspace.snakemake("-n").stdout
+    assert {"tile_slide", "train", "assign_splits", "evaluate", "heatmap", "report"} <= jobs(told)
+    assert not {"shard_tiles", "fit_probe"} & jobs(told)
+    assert "--input pixels" in told
+    assert "--tiles-of-slide 4" in told
+    files = planned(workspace)
+    assert {"results/tiles/LUAD-0.tfrecord", "results/model/mil.json"} <= files
+    assert not [file for file in files if "features" in file]
+
+
+def test_each_fold_has_its_model_of_bags(workspace):
+    files = planned(workspace, "--config", "method=mil", "split={folds: 3}")
+    folds = [f"results/fold-{fold}" for fold in range(3)]
+    assert {f"{fold}/model/{name}" for fold in folds for name in ("model.keras", "mil.json")} <= files
+    assert "results/model/mil.json" not in files
+    assert len([file for file in files if file.startswith("results/features/")]) == 10
 
 
 def test_a_patient_with_two_labels_can_be_no_bag(workspace):
@@ -95,6 +116,17 @@ def test_the_cohort_of_the_published_pipeline(workspace):
             {"method": "probe", "features": {"encoder": ["efficientnet_lite0", "uni_v1"]}},
             "features.encoder names efficientnet_lite0, uni_v1. Name the one whose",
         ),
+        (PIXELS | {"mil": {"input": "tiles"}}, 'mil.input is "tiles". Expected: features or pixels.'),
+        (PIXELS | {"mil": {"input": "pixels", "tiles": 0}}, "mil.tiles is 0. Expected: with input pixels, the number"),
+        (
+            PIXELS | {"features": {"encoder": "uni_v1"}},
+            "mil.input is pixels, and features.encoder asks for uni_v1, whose features no model would take. Set",
+        ),
+        (
+            PIXELS | {"features": {"from": "elsewhere"}},
+            "features.from is set, and mil.input: pixels learns from pixels",
+        ),
+        (PIXELS | {"training": {"input_fit": "crop"}}, "mil.input is pixels, and takes tiles whole. Set training.inp"),
     ],
 )
 def test_mistakes(workspace, change, told):
@@ -187,3 +219,29 @@ def test_a_model_of_bags_takes_the_features_that_are_there_and_scores_new_slides
     with scores.open() as file:
         (row,) = csv.DictReader(file, delimiter="\t")
     assert row["predicted"] in read_description(model).classes
+
+
+@pytest.mark.slow
+def test_a_model_of_bags_of_pixels_takes_the_tiles_that_are_there_and_scores_new_slides(
+    finished, workspace, draw_slide
+):
+    """Of the same cohort, in a folder of its own; with a training of few steps."""
+    own = type(workspace)(workspace.folder / "bagged")
+    own.folder.mkdir()
+    own.write(experiment="pixels", training={"input_size": 32}, **PIXELS)
+    own.go_on_from(finished, "results", "logs")
+    told = own.snakemake("--cores", "2").stdout
+    assert "train" in jobs(told)
+    assert not {"tile_slide", "shard_tiles", "extract_features_0"} & jobs(told)
+    assert own.contents("experiments/pixels/heatmaps/*.png")
+    page = own.contents("experiments/pixels/report.html")["experiments/pixels/report.html"].decode()
+    assert "on the pixels of the 4 tiles with most tissue of each slide, at 32" in page
+    assert "the slide, then attention, times average; attention, rank in slide; from dark violet" in page
+    assert "Nothing to be done" in own.snakemake("--cores", "2").stdout
+    model = own.folder / "results/experiments/pixels/model/model.keras"
+    slide = draw_slide("glands 20x 0.9x0.8mm")
+    (workspace.folder / "new.tsv").write_text(f"slide_id\tpatient_id\tpath\nnew\tP\t{slide}\n")
+    workspace.snakemake("score", "--cores", "2", "--config", "slides=new.tsv", f"model={model}")
+    predictions = read_predictions(workspace.folder / "results/scoring/new/predictions/new.zarr.zip")
+    assert predictions.attention.shape == (4,)
+    assert predictions.slide_scores.sum() == pytest.approx(1)

@@ -5,11 +5,14 @@ tiles; shown are two things that do not: the attention times the number of tiles
 rank, the share of the slide's other tiles with less attention.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from slidemill.inference.store import Predictions
+
+_TIMES_AVERAGE, _RANK = "attention, times average", "attention, rank in slide"
 
 # The ends of the colours of attention: so many times the average, and the same part of it.
 _TIMES = 8.0
@@ -43,14 +46,15 @@ def layers_of(predictions: Predictions) -> list[Layer]:
     ranks = attention_ranks(predictions.attention)
     return [
         *layers,
-        Layer("attention, times average", attention_colours(times), times, of_class=False),
-        Layer("attention, rank in slide", ranks, ranks, of_class=False),
+        Layer(_TIMES_AVERAGE, attention_colours(times), times, of_class=False),
+        Layer(_RANK, ranks, ranks, of_class=False),
     ]
 
 
-def layer_count(classes: int, *, tile_scores: bool, attention: bool) -> int:
-    """How many layers predictions have."""
-    return (classes if tile_scores or not attention else 0) + (2 if attention else 0)
+def layer_names(classes: Sequence[str], *, tile_scores: bool, attention: bool) -> list[str]:
+    """The names of the layers that predictions have, in order."""
+    of_classes = classes if tile_scores or not attention else ()
+    return [*of_classes, *((_TIMES_AVERAGE, _RANK) if attention else ())]
 
 
 def attention_colours(times_average: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from slidemill.reporting.cohort_numbers import (
 )
 from slidemill.reporting.costs import rule_costs
 from slidemill.reporting.galleries import tile_galleries
-from slidemill.reporting.layers import layer_count
+from slidemill.reporting.layers import layer_names
 from slidemill.reporting.page_templates import page_templates
 from slidemill.reporting.palette import class_colour
 from slidemill.reporting.pictures import array_uri
@@ -110,7 +110,7 @@ def _training(run: Run) -> dict[str, Any]:
 
 def _test_slides(run: Run, files: RunFiles) -> dict[str, Any]:
     scored = [row for row in run.slides if row.is_scored]
-    pictures = slide_pictures([files.preview(row.slide_id) for row in scored], panels=1 + _layers(run))
+    pictures = slide_pictures([files.preview(row.slide_id) for row in scored], panels=1 + len(_layers(run)))
     wrong = sorted((row for row in scored if not row.is_right), key=_certainty, reverse=True)
     return {
         "slides": run.slides,
@@ -120,6 +120,7 @@ def _test_slides(run: Run, files: RunFiles) -> dict[str, Any]:
         "galleries": tile_galleries(_shown_tiles(run, files), run.classes, files),
         "never_chosen": _never_chosen(run),
         "has_attention": _has_attention(run),
+        "layers": _layers(run),
         "is_small": run.metrics["intervals"]["units"] < FEW_UNITS,
         "absent_classes": [name for name, slides in run.metrics["counts"]["slides_per_class"].items() if not slides],
         "roc_chart": result_charts.roc_chart(run.metrics),
@@ -140,9 +141,8 @@ def _shown_tiles(run: Run, files: RunFiles) -> list[TopTile]:
     return [tile for tile in tiles if not (by_region and tile.gallery == "untypical")]
 
 
-def _layers(run: Run) -> int:
-    metrics = run.metrics
-    return layer_count(len(run.classes), tile_scores=metrics["tile"]["count"] > 0, attention=_has_attention(run))
+def _layers(run: Run) -> list[str]:
+    return layer_names(run.classes, tile_scores=run.metrics["tile"]["count"] > 0, attention=_has_attention(run))
 
 
 def _has_attention(run: Run) -> bool:
