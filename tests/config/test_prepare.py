@@ -13,6 +13,8 @@ from .configs import DEFAULT, MISSING, SCHEMA, TCGA, changed, prepared, problems
 
 COHORTS = sorted(TCGA.parent.glob("*.yaml"))
 
+PIXELS = {"method": "mil", "mil__input": "pixels"}
+
 
 @pytest.mark.parametrize("cohort", COHORTS, ids=lambda path: path.stem)
 def test_the_configs_that_come_with_the_workflow_are_right_and_stay_as_they_are(cohort):
@@ -28,7 +30,7 @@ def test_the_configs_that_come_with_the_workflow_are_right_and_stay_as_they_are(
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"mil__input": "pixels"}, 'mil.input is "pixels". Expected: features.'),
+        ({"mil__input": "tiles"}, 'mil.input is "tiles". Expected: features or pixels.'),
         ({"mil__epochs": 0}, "mil.epochs is 0. Expected: greatest number of epochs, from 1."),
         ({"tiling__mmp": 0.5}, "tiling.mmp is unknown. Did you mean 'mpp'?"),
         ({"zzz": 1}, "zzz is unknown. Known are: slides, classes, "),
@@ -70,6 +72,18 @@ def test_a_mistake_is_one_sentence_and_shows_no_pattern(changes, told):
         ({"method": "mil", "mil__epochs": 3, "training__warm_up_epochs": 4}, "and at most mil.epochs"),
         ({"method": "mil", "evaluation__aggregation": "heatmap_features"}, "the model itself scores slides"),
         ({"method": "mil", "labels__from": "patches", "labels__patches": "p.tsv"}, "mil learns from whole slides"),
+        (
+            PIXELS | {"features__encoder": "uni_v1"},
+            "features.encoder asks for uni_v1, whose features no model would take",
+        ),
+        (
+            PIXELS | {"training__input_fit": "crop"},
+            "mil.input is pixels, and takes tiles whole. Set training.input_fit",
+        ),
+        (
+            PIXELS | {"localisation__class": "LUAD", "labels__classes": {"LUAD": ["x"]}, "mil__pooling": "additive"},
+            "a model looks at mil.tiles tiles of a slide and not at all",
+        ),
         ({"method": "mil", "features__encoder": ["a", "b"]}, "method is mil, and features.encoder names a, b."),
         ({"method": "mil", "localisation__class": "LUAD", "labels__classes": {"LUAD": ["x"]}}, "gives tiles no scores"),
         ({"training__architecture": "InceptionV4"}, "training.architecture 'InceptionV4' is not known. Did you"),
@@ -297,3 +311,9 @@ def test_weights_that_are_none_or_of_another_architecture(tmp_path):
     assert prepared(training__weights=str(model), training__architecture="VGG16")
     assert prepared(training__weights=str(other))
     assert prepared(training__weights=str(tmp_path / "gone.keras"))
+
+
+def test_features_of_another_tool_are_of_no_use_to_a_model_of_pixels():
+    assert any(
+        "mil.input: pixels learns from pixels" in line for line in problems(**PIXELS, features__from="elsewhere")
+    )

@@ -116,17 +116,10 @@ def test_the_cohort_of_the_published_pipeline(workspace):
             {"method": "probe", "features": {"encoder": ["efficientnet_lite0", "uni_v1"]}},
             "features.encoder names efficientnet_lite0, uni_v1. Name the one whose",
         ),
-        (PIXELS | {"mil": {"input": "tiles"}}, 'mil.input is "tiles". Expected: features or pixels.'),
-        (PIXELS | {"mil": {"input": "pixels", "tiles": 0}}, "mil.tiles is 0. Expected: with input pixels, the number"),
         (
             PIXELS | {"features": {"encoder": "uni_v1"}},
             "mil.input is pixels, and features.encoder asks for uni_v1, whose features no model would take. Set",
         ),
-        (
-            PIXELS | {"features": {"from": "elsewhere"}},
-            "features.from is set, and mil.input: pixels learns from pixels",
-        ),
-        (PIXELS | {"training": {"input_fit": "crop"}}, "mil.input is pixels, and takes tiles whole. Set training.inp"),
     ],
 )
 def test_mistakes(workspace, change, told):

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from slidemill.errors import ConfigError
 from slidemill.hashing import file_sha256
 from slidemill.inference.tile_model import Engine, load_tile_model
 from slidemill.serving.options import ServingOptions
@@ -113,9 +114,15 @@ def load_served_model(model_file: Path, options: ServingOptions, *, threads: int
 
     Raises:
         ModelFileError: it is missing, damaged, or has no description.
+        ConfigError: it is of a method that is not served.
         EncoderError, EncoderFileError, DeviceError: its encoder is not known, not there, or another one.
     """
     description = read_description(model_file)
+    if description.slide_tiles is not None:
+        raise ConfigError(
+            f"{model_file}: the model looks at the {description.slide_tiles} tiles with most tissue of a slide "
+            "together, and is not served. Score slides by `snakemake score`."
+        )
     if description.method == "tiles":
         return PixelModel(model_file, description, threads=threads)
     from slidemill.serving.feature_model import FeatureModel
