@@ -20,6 +20,9 @@ from .fake_run import CLASSES, COORDINATES, FACTS, OVERVIEW, FakeReader, FakeSli
 
 ATTENTION = (0.125, 0.75, 0.125)
 OF_ATTENTION = ["attention, times average", "attention, rank in slide"]
+TILES = {"tile_size": 256, "mpp": 0.5}
+FEATURES = {"features": TILES | {"encoder": "drawn", "dimension": 1280, "weights_sha256": "ab"}}
+PIXELS = {"pixels": TILES | {"tiles_of_slide": 16, "input_size": 128}}
 SLIDE = FakeSlide("s", "LUAD", "test", attention=ATTENTION, scores_tiles=False)
 
 
@@ -87,6 +90,15 @@ def test_what_is_not_there_is_not_stored(tmp_path):
             np.testing.assert_array_equal(getattr(found, name), getattr(predictions, name))
 
 
+def write_learned_from(files, taken):
+    """The mil.json of a training."""
+    (fold,) = files.folds
+    part = {"bags": 5, "class_bags": {}, "slide_tiles": {}}
+    splits = {"train": part | {"tiles": 80}, "validation": part | {"tiles": 20}}
+    parameters = {"parameters": {"pooling": "attention", "bag": "slide"}}
+    fold.plan.write_text(json.dumps({"sha256": "cd"} | taken | splits | parameters))
+
+
 @pytest.mark.parametrize("scores_tiles", [True, False])
 def test_the_report_of_a_model_that_scores_slides(tmp_path, scores_tiles):
     scores = {"LUAD": (0.7, 0.2, 0.1), "LUSC": (0.3, 0.6, 0.1), "Normal": (0.1, 0.2, 0.7)}
@@ -105,8 +117,14 @@ def test_the_report_of_a_model_that_scores_slides(tmp_path, scores_tiles):
     best = next(tile for tile in tiles if (tile.gallery, tile.class_name, tile.rank) == ("typical", "LUSC", 1))
     assert (best.x, best.y) == tuple(COORDINATES[1])  # of the most attention
     assert best.score == pytest.approx(2.25 * (0.6 if scores_tiles else 1))
+    write_learned_from(files, PIXELS if scores_tiles else FEATURES)
     write_report(files, tmp_path / "report.html")
     report = (tmp_path / "report.html").read_text()
+    assert "of 80 and 20 tiles of 256" in report
+    assert ("on the pixels of the 16 tiles with most tissue of each slide" in report) == scores_tiles
+    assert ("on the 1,280 features of a tile by the encoder drawn" in report) != scores_tiles
+    shown = [*(CLASSES if scores_tiles else ()), *OF_ATTENTION]
+    assert f"the slide, then {'; '.join(shown)}; from dark violet" in report
     assert "attention, times the average of its slide" in report
     assert ("Ways to aggregate tiles" in report) == scores_tiles
     assert ("and no tile alone" in report) != scores_tiles
