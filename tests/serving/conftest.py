@@ -93,21 +93,40 @@ class Server:
         return self.process.wait(timeout=300)
 
 
-def start_server(folder, model, *options, environment=None):
+def start_program(folder, *command, environment=None):
     """Start a server at any free port, and wait for the line that tells its address."""
     log = folder / "server.log"
-    command = [sys.executable, "-m", "slidemill.serving", "--model", model, "--port", "0", *options]
     with log.open("wb") as errors:
         own = os.environ | (environment or {})
         process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=errors, text=True, env=own)
     line = process.stdout.readline()
     if "http://" not in line:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        with process:
+            process.kill()
         raise AssertionError(log.read_text())
     url = next(word for word in line.split() if word.startswith("http://"))
-    return Server(process, url.rstrip("."), log)
+    return Server(process, url, log)
+
+
+def start_server(folder, model, *options, environment=None):
+    """Start a server of a model."""
+    command = [sys.executable, "-m", "slidemill.serving", "--model", model, "--port", "0", *options]
+    return start_program(folder, *command, environment=environment)
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """Starts servers whose model costs nothing, with limits of their own."""
+    started = []
+
+    def start(*, token="", **limits):
+        program = Path(__file__).with_name("stand_in_server.py")
+        started.append(start_program(tmp_path, sys.executable, program, token, json.dumps(limits)))
+        return started[-1]
+
+    yield start
+    for server in started:
+        stop_server(server)
 
 
 def stop_server(server):
@@ -116,8 +135,22 @@ def stop_server(server):
 
 
 @pytest.fixture(scope="session")
-def server(model_file, tmp_path_factory):
+def slides_folder(tmp_path_factory, draw_slide):
+    """Slides that a server may be asked for, a file that is none, and one outside that a link leads to."""
+    folder = tmp_path_factory.mktemp("slides")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "a.svs").symlink_to(folder / "b.svs")
+    (folder / "b.svs").write_bytes(draw_slide("glands 20x 0.4x0.3mm").read_bytes())
+    (folder / "text.svs").write_text("no slide")
+    outside = folder.with_name(f"{folder.name}-outside.svs")
+    outside.write_bytes(b"II*")
+    (folder / "link.svs").symlink_to(outside)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(model_file, slides_folder, tmp_path_factory):
     """A server that tests leave as it is."""
-    server = start_server(tmp_path_factory.mktemp("server"), model_file.parent)
+    server = start_server(tmp_path_factory.mktemp("server"), model_file.parent, "--slides", slides_folder)
     yield server
     stop_server(server)

@@ -146,7 +146,7 @@ REFUSED = {
     "no base64": (b'{"tiles": ["!"]}', "application/json", 400, "no base64"),
     "numbers": (a_float_tile(), "application/json", 400, "numbers are not taken"),
     "a resolution that is none": (b'{"tiles": ["aa"], "mpp": "x"}', "application/json", 400, "mpp"),
-    "a slide where there are none": (b'{"slide": "a.svs"}', "application/json", 403, "without a folder"),
+    "a slide that is no path": (b'{"slide": 7}', "application/json", 400, "expected a path"),
 }
 
 

@@ -22,12 +22,13 @@ async def read_body(request: Request, reservation: Reservation, limits: Limits) 
     if request.headers.get("content-encoding", "identity") != "identity":
         raise RefusedError(415, "compressed bodies are not taken; send it without Content-Encoding")
     declared = _declared_bytes(request)
+    is_too_long = declared is not None and declared > limits.body_bytes
+    if is_too_long and "expect" in request.headers:
+        raise _too_long(limits)  # the client waits for a word before it sends
     try:
         async with asyncio.timeout(limits.body_seconds):
-            if declared is not None and declared > limits.body_bytes:
-                await _drain(request, limits)
-                raise _too_long(limits)
-            reservation.grow(declared or 0)
+            if not is_too_long:
+                reservation.grow(declared or 0)
             return await _read(request, reservation, limits)
     except TimeoutError:
         raise RefusedError(408, f"the body was not there after {limits.body_seconds:g} s") from None
@@ -38,23 +39,16 @@ async def _read(request: Request, reservation: Reservation, limits: Limits) -> b
     count = 0
     async for part in request.stream():
         count += len(part)
-        if count > limits.body_bytes:
+        if count <= limits.body_bytes:
+            reservation.grow(count)
+            parts.append(part)
+        else:
             parts.clear()
-            await _drain(request, limits)
-            raise _too_long(limits)
-        reservation.grow(count)
-        parts.append(part)
+            if count > _DRAINED_BODIES * limits.body_bytes:
+                break
+    if count > limits.body_bytes:
+        raise _too_long(limits)
     return b"".join(parts)
-
-
-async def _drain(request: Request, limits: Limits) -> None:
-    if "expect" in request.headers:
-        return  # the client waits for a word before it sends
-    count = 0
-    async for part in request.stream():
-        count += len(part)
-        if count > _DRAINED_BODIES * limits.body_bytes:
-            return
 
 
 def _declared_bytes(request: Request) -> int | None:
