@@ -7,6 +7,7 @@ import click
 from slidemill.command import run
 from slidemill.inference.batch import predict_batch
 from slidemill.inference.predict import DEFAULT_BATCH_SIZE
+from slidemill.onnx_session import PROVIDERS, Provider
 from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 
 
@@ -15,7 +16,7 @@ from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
 @click.option("--tiles", type=Path, required=True, help="Folder of the slides' tile stores.")
 @click.option("--features", type=Path, help="Folder of the slides' features; for a model that takes features.")
 @click.option("--exclude", type=click.Choice(QUALITY_FLAGS), multiple=True, help="Leave out tiles with this flag.")
-@click.option("--model", type=Path, required=True, help="Read: model.keras.")
+@click.option("--model", type=Path, required=True, help="Read: model.keras or model.onnx.")
 @click.option("--kept", type=Path, required=True, help="Folder where a run that ends early keeps what it has finished.")
 @click.option("--predictions", type=Path, required=True, help="Folder to write to, {slide}.zarr.zip.")
 @click.option(
@@ -26,6 +27,7 @@ from slidemill.tiling.quality import QUALITY_FLAGS, QualityFlag
     help="Tiles scored at once.",
 )
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@click.option("--provider", type=click.Choice(PROVIDERS), default="auto", show_default=True, help="What runs ONNX.")
 def main(
     slides: tuple[str, ...],
     tiles: Path,
@@ -36,6 +38,7 @@ def main(
     predictions: Path,
     batch_size: int,
     threads: int,
+    provider: Provider,
 ) -> None:
     predict_batch(
         slides,
@@ -47,6 +50,7 @@ def main(
         predictions_folder=predictions,
         batch_size=batch_size,
         threads=threads,
+        provider=provider,
     )
 
 

@@ -21,11 +21,10 @@ from slidemill.features.legacy_pickle import LegacyPickleError
 from slidemill.features.parts import Parts
 from slidemill.features.spec import EMBEDDED, EncoderSpec, Normalisation
 from slidemill.hashing import file_sha256
+from slidemill.onnx_session import CPU, NetworkError, ProviderMissingError, find_provider, one_line, open_session
 
-_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _OPSET = 18  # the first whose Resize does not alias
 _IR_VERSION = 8
-_ERRORS_ONLY = 3  # severity of onnxruntime's messages
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class OnnxEncoder:
             DeviceError: a GPU was asked for and onnxruntime has none.
         """
         providers = _providers(spec, setup)
-        self._shape = setup.batch_shape(on_gpu=providers != [_CPU])
+        self._shape = setup.batch_shape(on_gpu=providers != [CPU])
         self.batch_size = self._shape[0]
         weights = spec.file or _embedded_weights(spec)
         self._network = _session(spec, _content(spec, weights), providers)
@@ -51,13 +50,13 @@ class OnnxEncoder:
         self._output = spec.output or self._network.get_outputs()[0].name
         self._preparation = _session(spec, _preparation(spec, setup.tile_size, channels_first), providers)
         self._parts = Parts(self.batch_size, is_full=_is_memory_full)
-        self.workers = setup.threads if providers == [_CPU] else 1
+        self.workers = setup.threads if providers == [CPU] else 1
         self.ahead = 0
         self.facts = LoadedFacts(
             dimension=self._dimension(spec),
             weights_sha256=file_sha256(weights),
             precision="float32",
-            device=", ".join(providers),
+            device=providers[0],
             versions={"onnxruntime": ort.__version__},
         )
 
@@ -83,7 +82,7 @@ class OnnxEncoder:
         try:
             features = self.submit(self.new_batch())()
         except Exception as error:
-            raise EncoderFileError(spec, f"it cannot encode {self._shape[0]} tiles: {_line(error)}") from None
+            raise EncoderFileError(spec, f"it cannot encode {self._shape[0]} tiles: {one_line(error)}") from None
         if features.ndim != 2 or len(features) != self._shape[0]:
             reason = f"its output {self._output!r} is {features.shape} for {self._shape[0]} tiles, and not a row each"
             raise EncoderFileError(spec, reason)
@@ -115,24 +114,19 @@ def _content(spec: EncoderSpec, weights: Path) -> bytes:
 
 
 def _providers(spec: EncoderSpec, setup: EncoderSetup) -> list[str]:
-    has_cuda = _CUDA in ort.get_available_providers()
-    if setup.device == "cuda" and not has_cuda:
-        raise DeviceError(spec.name, setup.device, "this onnxruntime knows CPUs only")
-    return [_CUDA] if has_cuda and setup.device != "cpu" else [_CPU]
+    try:
+        return find_provider(setup.device)
+    except ProviderMissingError:
+        raise DeviceError(spec.name, setup.device, "this onnxruntime knows CPUs only") from None
 
 
 def _session(spec: EncoderSpec, network: bytes, providers: list[str]) -> Any:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
-    options.use_deterministic_compute = True
     try:
-        session = ort.InferenceSession(network, options, providers=providers)
-    except Exception as error:
-        raise EncoderFileError(spec, f"not a network that onnxruntime can load ({_line(error)})") from None
-    if session.get_providers()[0] != providers[0]:  # it falls back to the CPU in silence
-        raise DeviceError(spec.name, providers[0], f"onnxruntime runs it on {', '.join(session.get_providers())}")
-    return session
+        return open_session(network, providers)
+    except NetworkError as error:
+        raise EncoderFileError(spec, str(error)) from None
+    except ProviderMissingError as error:
+        raise DeviceError(spec.name, providers[0], f"onnxruntime runs it on {', '.join(error.there)}") from None
 
 
 def _has_channels_first(spec: EncoderSpec, shape: list[object]) -> bool:
@@ -195,7 +189,3 @@ def _normalisation(spec: EncoderSpec, shape: list[int]) -> dict[str, np.ndarray]
         "offset": np.float32(255) * np.array(normalisation.mean, np.float32).reshape(shape),
         "scale": np.float32(255) * np.array(normalisation.std, np.float32).reshape(shape),
     }
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

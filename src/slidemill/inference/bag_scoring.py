@@ -1,39 +1,31 @@
-"""A loaded model that takes the features of all tiles of a slide; imports TensorFlow."""
+"""A loaded model that takes the features of all tiles of a slide."""
 
 from pathlib import Path
 
 import numpy as np
 
-import slidemill.mil.model  # noqa: F401 - names the layers that the file is made of
 from slidemill.features.checks import FeaturesMismatchError
+from slidemill.inference.feature_model import BagModel
 from slidemill.inference.feature_scoring import FeaturesOfModel
 from slidemill.inference.scorer import ScoredTiles
-from slidemill.training.backend import as_graph, configure, tf
 from slidemill.training.description import ModelDescription
-from slidemill.training.model_file import load_model
 
 
 class BagScorer:
     """A model of bags in memory, for the features of any number of slides, each of which is a bag."""
 
-    def __init__(self, model_file: Path, description: ModelDescription, *, threads: int) -> None:
-        """Load the model.
+    def __init__(self, model_file: Path, description: ModelDescription, model: BagModel) -> None:
+        """Take a model.
 
         Args:
-            model_file: model.keras.
+            model_file: names it in errors.
             description: of the model.
-            threads: CPU threads for the model.
+            model: loaded.
         """
         assert description.encoder is not None  # noqa: S101 - the description is of a model that takes features
-        configure(threads)
         self._features = FeaturesOfModel(model_file, description, description.encoder)
         self._class_count = len(description.classes)
-        model = load_model(model_file)
-        any_bag = {
-            "tiles": tf.TensorSpec((1, None, description.encoder.dimension), tf.float32),
-            "mask": tf.TensorSpec((1, None), tf.bool),
-        }
-        self._outputs_of = as_graph(lambda bag: model(bag, training=False), input_signature=[any_bag])
+        self._model = model
 
     def score(self, source: Path, is_used: np.ndarray) -> ScoredTiles:
         """Score a slide by the features of its tiles, all of them at once.
@@ -67,9 +59,7 @@ class BagScorer:
             features: (tiles, dimension) float16, of at least one tile.
             coordinates: (tiles, 2) int64.
         """
-        tiles = tf.constant(features.astype(np.float32)[None])
-        outputs = self._outputs_of({"tiles": tiles, "mask": tf.ones((1, len(features)), tf.bool)})
-        found = {name: values.numpy()[0] for name, values in outputs.items()}
+        found = self._model.outputs(features.astype(np.float32))
         no_tiles = np.zeros((0, self._class_count), np.float32)
         return ScoredTiles(
             coordinates, found.get("tile_scores", no_tiles), slide_scores=found["scores"], attention=found["attention"]

@@ -13,12 +13,14 @@ import numpy as np
 from slidemill.errors import SlidemillError
 from slidemill.features.store import features_path
 from slidemill.hashing import file_sha256
+from slidemill.inference.model_file import describe
 from slidemill.inference.predict import DEFAULT_BATCH_SIZE, SlideJob, predict_slides
 from slidemill.inference.store import predictions_path, read_predictions
 from slidemill.kept import SlidesFailedError, move_kept
+from slidemill.onnx_session import Provider
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_store, store_paths
-from slidemill.training.description import ModelDescription, read_description
+from slidemill.training.description import ModelDescription
 from slidemill.zarr_zip import ZarrZipError
 
 _log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ def predict_batch(
     predictions_folder: Path,
     batch_size: int = DEFAULT_BATCH_SIZE,
     threads: int = 1,
+    provider: Provider = "auto",
 ) -> None:
     """Write the predictions of slides, all of them or none; several calls may work at the same slides at once.
 
@@ -57,17 +60,19 @@ def predict_batch(
         tiles_folder: holds their tile stores.
         features_folder: holds their features by the model's encoder; for a model that takes features.
         exclude: tiles with one of these flags are not scored.
-        model_file: model.keras.
+        model_file: model.keras, or the model.onnx that was made of it.
         kept_folder: where predictions wait until the batch is finished.
         predictions_folder: gets {slide_id}.zarr.zip for each slide.
         batch_size: tiles that are scored at once.
         threads: CPU threads.
+        provider: what runs ONNX.
     Raises:
         SlidesFailedError: some slides could not be scored; the predictions of the others stay in `kept_folder`.
         NoFeaturesError: the model takes features, and `features_folder` is None.
         ModelFileError: the model is missing, damaged, or has no description.
+        ProviderMissingError: the provider is not there.
     """
-    description = read_description(model_file)
+    description = describe(model_file)
     sources = _sources(slide_ids, tiles_folder, features_folder, description)
     jobs = [
         SlideJob(source, store_paths(tiles_folder, slide)[1], predictions_path(kept_folder, slide))
@@ -81,7 +86,9 @@ def predict_batch(
     missing = [job for job in jobs if not is_finished(job, job.output)]
     _log.info("%d slides, %d of them finished before", len(jobs), len(jobs) - len(missing))
     while True:
-        failures = predict_slides(missing, model_file, exclude=exclude, batch_size=batch_size, threads=threads)
+        failures = predict_slides(
+            missing, model_file, exclude=exclude, batch_size=batch_size, threads=threads, provider=provider
+        )
         if failures:
             raise SlidesFailedError([str(error) for error in failures], len(jobs))
         predictions_folder.mkdir(parents=True, exist_ok=True)

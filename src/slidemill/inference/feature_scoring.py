@@ -1,4 +1,4 @@
-"""A loaded model that takes features, and the tiles that it scores; imports TensorFlow."""
+"""A loaded model that takes features, and the tiles that it scores."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +7,9 @@ import numpy as np
 
 from slidemill.features.checks import refuse_other_encoder
 from slidemill.features.store import FeatureStore, read_features
+from slidemill.inference.feature_model import FeatureModel
 from slidemill.inference.scorer import ScoredTiles
-from slidemill.training.backend import as_graph, configure, tf
 from slidemill.training.description import EncoderDescription, ModelDescription
-from slidemill.training.model_file import load_model
 
 _TILES_AT_ONCE = 4096
 
@@ -18,21 +17,18 @@ _TILES_AT_ONCE = 4096
 class FeatureScorer:
     """A model that takes features in memory, for the features of any number of slides."""
 
-    def __init__(self, model_file: Path, description: ModelDescription, *, threads: int) -> None:
-        """Load the model.
+    def __init__(self, model_file: Path, description: ModelDescription, model: FeatureModel) -> None:
+        """Take a model.
 
         Args:
-            model_file: model.keras.
+            model_file: names it in errors.
             description: of the model.
-            threads: CPU threads for the model.
+            model: loaded.
         """
         assert description.encoder is not None  # noqa: S101 - the description is of a model that takes features
-        configure(threads)
         self._features = FeaturesOfModel(model_file, description, description.encoder)
         self._class_count = len(description.classes)
-        model = load_model(model_file)
-        any_tiles = tf.TensorSpec((None, description.encoder.dimension), tf.float32)
-        self._scores_of = as_graph(lambda features: model(features, training=False), input_signature=[any_tiles])
+        self._model = model
 
     def score(self, source: Path, is_used: np.ndarray) -> ScoredTiles:
         """Score tiles by their features.
@@ -58,9 +54,8 @@ class FeatureScorer:
             (tiles, classes) float32.
         """
         starts = range(0, len(features), _TILES_AT_ONCE)
-        parts = [self._scores_of(features[start : start + _TILES_AT_ONCE].astype(np.float32)) for start in starts]
-        scores = [np.zeros((0, self._class_count), np.float32), *(part.numpy() for part in parts)]
-        return np.concatenate(scores)
+        parts = [self._model.scores(features[start : start + _TILES_AT_ONCE].astype(np.float32)) for start in starts]
+        return np.concatenate([np.zeros((0, self._class_count), np.float32), *parts])
 
 
 class FeaturesOfModel:

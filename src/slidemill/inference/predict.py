@@ -14,11 +14,16 @@ import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.hashing import file_sha256
+from slidemill.inference.bag_scoring import BagScorer
+from slidemill.inference.feature_model import load_bag_model, load_feature_model
+from slidemill.inference.feature_scoring import FeatureScorer
+from slidemill.inference.model_file import describe
 from slidemill.inference.scorer import ScoredTiles, Scorer
 from slidemill.inference.store import Predictions, write_predictions
+from slidemill.onnx_session import Provider, ProviderMissingError
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import StoreSummary, TileStore, read_store
-from slidemill.training.description import ModelDescription, ModelFileError, read_description
+from slidemill.training.description import ModelDescription, ModelFileError
 
 DEFAULT_BATCH_SIZE = 64
 
@@ -77,6 +82,7 @@ def predict_slides(
     exclude: Collection[QualityFlag] = (),
     batch_size: int = DEFAULT_BATCH_SIZE,
     threads: int = 1,
+    provider: Provider = "auto",
 ) -> list[SlidemillError]:
     """Write the predictions of slides, in the order of their tile stores.
 
@@ -87,10 +93,11 @@ def predict_slides(
 
     Args:
         jobs: the slides.
-        model_file: model.keras.
+        model_file: model.keras, or the model.onnx that was made of it.
         exclude: tiles with one of these flags are not scored.
         batch_size: tiles that are scored at once.
         threads: CPU threads.
+        provider: what runs ONNX.
     Returns:
         Why slides have no predictions, one error for each: TileMismatchError (tiled at another size or resolution than
         the model's tiles), StaleTilesError (its records or features are not of the tiles of its index), RecordsError
@@ -98,10 +105,11 @@ def predict_slides(
         index, or such features).
     Raises:
         ModelFileError: the model is missing, damaged, or has no description.
+        ProviderMissingError: the provider is not there.
     """
-    description = read_description(model_file)
+    description = describe(model_file)
     model_sha256 = file_sha256(model_file)
-    scorer = cache(lambda: _load(model_file, description, batch_size=batch_size, threads=threads))
+    scorer = cache(lambda: _load(model_file, description, batch_size=batch_size, threads=threads, provider=provider))
     failures: list[SlidemillError] = []
     for job in jobs:
         try:
@@ -109,7 +117,7 @@ def predict_slides(
             used = store.without(exclude, description.slide_tiles)
             is_used = store.is_used(exclude, description.slide_tiles)
             scored = _scored(job, used, is_used, description, scorer)
-        except ModelFileError:
+        except (ModelFileError, ProviderMissingError):
             raise
         except SlidemillError as error:
             _log.error("%s", error)
@@ -125,7 +133,7 @@ def _scored(
 ) -> ScoredTiles:
     if store.summary.tile_count == 0:
         return ScoredTiles(store.coordinates, np.zeros((0, len(description.classes)), np.float32))
-    _check_tiles(job.store, store.summary, description)
+    check_tiles(job.store, store.summary, description)
     scored = scorer().score(job.source, is_used)
     if not np.array_equal(scored.coordinates, store.coordinates):
         reason = f"its {len(scored.coordinates)} tiles are not the {store.summary.tile_count} of its index"
@@ -133,7 +141,16 @@ def _scored(
     return scored
 
 
-def _check_tiles(store: Path, summary: StoreSummary, description: ModelDescription) -> None:
+def check_tiles(store: Path, summary: StoreSummary, description: ModelDescription) -> None:
+    """Check that tiles are of the size and resolution that a model takes.
+
+    Args:
+        store: their index, to be named where they are not.
+        summary: of the index.
+        description: of the model.
+    Raises:
+        TileMismatchError: they are not.
+    """
     size, mpp = summary.parameters["tile_size"], summary.parameters["mpp"]
     if size != description.tile_size_px:
         raise TileMismatchError(store, "tile_size", size, description.tile_size_px)
@@ -158,20 +175,19 @@ def _predictions(
     )
 
 
-def _load(model_file: Path, description: ModelDescription, *, batch_size: int, threads: int) -> Scorer:
-    # Here, because they import TensorFlow, which takes seconds.
+def _load(
+    model_file: Path, description: ModelDescription, *, batch_size: int, threads: int, provider: Provider
+) -> Scorer:
     if description.method == "probe":
-        from slidemill.inference.feature_scoring import FeatureScorer
-
-        return FeatureScorer(model_file, description, threads=threads)
+        of_tiles = load_feature_model(model_file, description, threads=threads, provider=provider)
+        return FeatureScorer(model_file, description, of_tiles)
     if description.method == "mil" and description.encoder is None:
         from slidemill.inference.pixel_bag_scoring import PixelBagScorer
 
         return PixelBagScorer(model_file, description, batch_size=batch_size, threads=threads)
     if description.method == "mil":
-        from slidemill.inference.bag_scoring import BagScorer
+        of_bags = load_bag_model(model_file, description, threads=threads, provider=provider)
+        return BagScorer(model_file, description, of_bags)
+    from slidemill.inference.scoring import RecordScorer  # here, because it imports TensorFlow, which takes seconds
 
-        return BagScorer(model_file, description, threads=threads)
-    from slidemill.inference.scoring import RecordScorer
-
-    return RecordScorer(model_file, description, batch_size=batch_size, threads=threads)
+    return RecordScorer(model_file, description, batch_size=batch_size, threads=threads, provider=provider)

@@ -4,25 +4,40 @@ from pathlib import Path
 
 import numpy as np
 
+from slidemill.inference.model_file import engine_of
 from slidemill.inference.record_tiles import RecordTiles
 from slidemill.inference.scorer import ScoredTiles
 from slidemill.inference.tile_model import load_tile_model
+from slidemill.onnx_session import Provider
+from slidemill.training.backend import configure
 from slidemill.training.description import ModelDescription
 
 
 class RecordScorer:
     """A model that takes pixels in memory, for the tile records of any number of slides."""
 
-    def __init__(self, model_file: Path, description: ModelDescription, *, batch_size: int, threads: int) -> None:
+    def __init__(
+        self,
+        model_file: Path,
+        description: ModelDescription,
+        *,
+        batch_size: int,
+        threads: int,
+        provider: Provider = "auto",
+    ) -> None:
         """Load the model.
 
         Args:
-            model_file: model.keras.
+            model_file: model.keras or model.onnx.
             description: of the model.
             batch_size: tiles that are scored at once.
             threads: CPU threads for decoding and for the model.
+            provider: what runs ONNX.
         """
-        self._model = load_tile_model(model_file, description, threads=threads)
+        configure(threads)
+        self._model = load_tile_model(
+            model_file, description, engine=engine_of(model_file), threads=threads, provider=provider
+        )
         self._tiles = RecordTiles(self._model.shape, batch_size=batch_size, threads=threads)
         self._class_count = len(description.classes)
 

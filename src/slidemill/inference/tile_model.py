@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from slidemill.classifier.tile_shape import TileShape
+from slidemill.onnx_session import Provider
 from slidemill.training.description import ModelDescription
 from slidemill.units import TilePixels
 
@@ -41,7 +42,12 @@ def shape_of_tiles(description: ModelDescription) -> TileShape:
 
 
 def load_tile_model(
-    model_file: Path, description: ModelDescription, *, engine: Engine = "keras", threads: int
+    model_file: Path,
+    description: ModelDescription,
+    *,
+    engine: Engine = "keras",
+    threads: int,
+    provider: Provider = "auto",
 ) -> TileModel:
     """Load a model of tiles.
 
@@ -50,9 +56,15 @@ def load_tile_model(
         description: of the model, whose method is "tiles".
         engine: what runs it.
         threads: CPU threads.
+        provider: what runs ONNX.
+    Raises:
+        ModelFileError: ONNX Runtime cannot load the model.
+        ProviderMissingError: the provider is not there.
     """
     if engine == "keras":
         from slidemill.inference.keras_tile_model import KerasTileModel
 
         return KerasTileModel(model_file, description, threads=threads)
-    raise ValueError(f"no engine {engine}")
+    from slidemill.inference.onnx_model import OnnxTileModel
+
+    return OnnxTileModel(model_file, description, threads=threads, provider=provider)

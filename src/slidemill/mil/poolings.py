@@ -7,7 +7,7 @@ Every pooling takes tiles (bags, tiles, width) and a mask (bags, tiles) and give
 from typing import Any
 
 from slidemill.mil.padded import softmax_over_tiles, sum_over_tiles, weighted_sum
-from slidemill.training.backend import keras
+from slidemill.training.backend import keras, tf
 
 ops = keras.ops
 registered = keras.saving.register_keras_serializable(package="slidemill")
@@ -87,7 +87,7 @@ class TileMaximum(keras.layers.Layer):
         tiles = ops.where(mask[..., None], ops.cast(tiles, "float32"), float("-inf"))
         bags, length, width = ops.shape(tiles)
         # Of equal ones the first; a scatter, because a one-hot vector for each value would be as large as the tiles.
-        places = ops.argmax(tiles, axis=1) + ops.arange(bags, dtype="int32")[:, None] * length
+        places = tf.argmax(tiles, axis=1, output_type=tf.int32) + ops.arange(bags, dtype="int32")[:, None] * length
         shares = ops.full((bags * width,), 1.0 / width, dtype="float32")
         attention = ops.segment_sum(shares, ops.reshape(places, (-1,)), num_segments=bags * length)
         return ops.max(tiles, axis=1), ops.reshape(attention, (bags, length))

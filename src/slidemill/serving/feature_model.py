@@ -13,6 +13,7 @@ from slidemill.features.load import load_encoder
 from slidemill.features.spec import check_encoder, find_encoder
 from slidemill.hashing import file_sha256
 from slidemill.inference.bag_scoring import BagScorer
+from slidemill.inference.feature_model import load_bag_model, load_feature_model
 from slidemill.inference.feature_scoring import FeatureScorer
 from slidemill.serving.served_model import Scored
 from slidemill.serving.tile_images import stored_pixels
@@ -37,7 +38,7 @@ class FeatureModel:
         """Load the model and its encoder.
 
         Args:
-            model_file: model.keras.
+            model_file: model.keras or model.onnx.
             description: of the model.
             entries: `features.encoders` of the config.
             threads: CPU threads.
@@ -87,9 +88,10 @@ class FeatureModel:
     @staticmethod
     def _scored_by(model_file: Path, description: ModelDescription) -> Callable[[np.ndarray], Scored]:
         if description.method == "probe":
-            probe = FeatureScorer(model_file, description, threads=_HEAD_THREADS)
+            head = load_feature_model(model_file, description, threads=_HEAD_THREADS)
+            probe = FeatureScorer(model_file, description, head)
             return lambda rows: Scored(probe.tile_scores(rows))
-        bags = BagScorer(model_file, description, threads=_HEAD_THREADS)
+        bags = BagScorer(model_file, description, load_bag_model(model_file, description, threads=_HEAD_THREADS))
 
         def score_bag(rows: np.ndarray) -> Scored:
             found = bags.score_bag(rows, np.zeros((len(rows), 2), np.int64))

@@ -8,10 +8,11 @@ import numpy as np
 
 from slidemill.errors import ConfigError
 from slidemill.hashing import file_sha256
-from slidemill.inference.tile_model import Engine, load_tile_model
+from slidemill.inference.model_file import describe, engine_of
+from slidemill.inference.tile_model import load_tile_model
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.tile_images import model_pixels
-from slidemill.training.description import ModelDescription, ModelFileError, read_description
+from slidemill.training.description import ModelDescription, ModelFileError
 
 _LARGEST_BATCH = 64
 
@@ -69,13 +70,11 @@ class PixelModel:
     largest_batch = _LARGEST_BATCH
     takes_stored_tiles = True
 
-    def __init__(
-        self, model_file: Path, description: ModelDescription, *, engine: Engine = "keras", threads: int
-    ) -> None:
+    def __init__(self, model_file: Path, description: ModelDescription, *, threads: int) -> None:
         """Load the model."""
         self.description = description
         self.sha256 = file_sha256(model_file)
-        self._model = load_tile_model(model_file, description, engine=engine, threads=threads)
+        self._model = load_tile_model(model_file, description, engine=engine_of(model_file), threads=threads)
 
     def pixels(self, image: bytes) -> np.ndarray:
         """Decode a tile."""
@@ -117,7 +116,7 @@ def load_served_model(model_file: Path, options: ServingOptions, *, threads: int
         ConfigError: it is of a method that is not served.
         EncoderError, EncoderFileError, DeviceError: its encoder is not known, not there, or another one.
     """
-    description = read_description(model_file)
+    description = describe(model_file)
     if description.slide_tiles is not None:
         raise ConfigError(
             f"{model_file}: the model looks at the {description.slide_tiles} tiles with most tissue of a slide "

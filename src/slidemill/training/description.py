@@ -6,9 +6,10 @@ never be separated from the order of its classes.
 
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from slidemill.errors import SlidemillError
 from slidemill.machine import machine_trouble
@@ -31,7 +32,7 @@ class ModelFileError(SlidemillError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}. Give a model.keras that this workflow trained."
+        return f"{self.path}: {self.reason}. Give a model{self.path.suffix or '.keras'} that this workflow made."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,17 @@ class ModelDescription:
     encoder: EncoderDescription | None = None
     slide_tiles: int | None = None
 
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Read back what `asdict` has made and JSON has kept.
+
+        Raises:
+            KeyError, TypeError, ValueError: the values are not those of a description.
+        """
+        encoder = values.get("encoder")
+        own = {"classes": tuple(values["classes"]), "encoder": EncoderDescription(**encoder) if encoder else None}
+        return cls(**{**values, **own})
+
 
 def add_description(model_file: Path, description: ModelDescription) -> None:
     """Add the description to a .keras file that Keras has just written."""
@@ -100,11 +112,7 @@ def read_description(model_file: Path) -> ModelDescription:
     """
     try:
         with zipfile.ZipFile(model_file) as archive:
-            values: dict[str, Any] = json.loads(archive.read(ENTRY))
-        values["classes"] = tuple(values["classes"])
-        if values.get("encoder"):
-            values["encoder"] = EncoderDescription(**values["encoder"])
-        return ModelDescription(**values)
+            return ModelDescription.from_values(json.loads(archive.read(ENTRY)))
     except FileNotFoundError:
         raise ModelFileError(model_file, "there is no such model file") from None
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:

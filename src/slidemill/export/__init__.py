@@ -1,0 +1,1 @@
+"""Trained models for other programs: ONNX and TensorFlow Serving, written only if their scores are the model's own."""
