@@ -7,6 +7,8 @@
 #   snakemake hard_negatives --cores 2      train tiles that the model got wrong, for another training
 #   snakemake export_annotations --cores 2  annotations of any format for QuPath
 #   snakemake compare --cores 1 --config compare='{a: results, b: results/experiments/other}'
+#   snakemake export_onnx --cores 2         the trained model for ONNX Runtime and TensorRT
+#   snakemake export_savedmodel --cores 2   the same for TensorFlow Serving
 #   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
 from pathlib import Path
 
@@ -46,6 +48,8 @@ if not SHEET_TO_SELECT:
         include: "rules/tile.smk"
     include: "rules/export_features.smk"
     include: "rules/export_annotations.smk"
+    include: "rules/exports.smk"
+    include: "rules/export.smk"
     include: "rules/predict.smk"
     include: "rules/heatmap.smk"
     include: "rules/slide_classifier.smk"

@@ -10,7 +10,7 @@ for number, (run, batch) in enumerate(prediction_batches()):
         input:
             tiles=model_inputs(batch),
             stores=expand(f"{METHOD_TILES}/{{slide_id}}.zarr.zip", slide_id=batch),
-            model=unless_in_place(TRAINED_MODEL) if TRAINED_MODEL else model_of(run),
+            model=scoring_model(run),
         output:
             expand("{run}/predictions/{slide_id}.zarr.zip", run=run, slide_id=batch),
         log:
@@ -27,15 +27,14 @@ for number, (run, batch) in enumerate(prediction_batches()):
             slides=" ".join(f"--slide {shlex.quote(slide_id)}" for slide_id in batch),
             tiles=lambda wildcards, input: folder_of(input.stores),
             features=features_option,
-            model=lambda wildcards, input: shlex.quote(
-                str(input.model or TRAINED_MODEL)
-            ),
+            model=model_option,
             model_content=content_in_place("model", TRAINED_MODEL),
             exclude=exclude_options(),
+            provider=options("prediction", "provider"),
             predictions=lambda wildcards, output: folder_of(output),
             kept=f"{run}/checkpoints/predict",
         shell:
             "python {params.script} {params.slides} --tiles {params.tiles} {params.features} {params.exclude} --model {params.model}"
-            " --threads {threads} --kept {params.kept:q} --predictions {params.predictions} &> {log:q}"
+            " {params.provider} --threads {threads} --kept {params.kept:q} --predictions {params.predictions} &> {log:q}"
 
     snakemake_internals.forget_command(workflow, f"predict_slides_{number}")

@@ -28,8 +28,8 @@ class ProviderMissingError(SlidemillError):
 
     def __str__(self) -> str:
         return (
-            f"onnxruntime was asked for {self.provider} and has {', '.join(self.there)}. Ask for auto or cpu, or "
-            "install onnxruntime-gpu and its libraries where the GPU is."
+            f"onnxruntime was asked for {self.provider} and has {', '.join(self.there)}. Set "
+            "prediction.provider to auto or cpu, or install onnxruntime-gpu and its libraries where the GPU is."
         )
 
 

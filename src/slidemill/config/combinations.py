@@ -30,6 +30,7 @@ def combination_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _feature_problems(config)
     yield from localisation_problems(config)
     yield from _aggregation_problems(config["evaluation"], config["classes"])
+    yield from _engine_problems(config)
     yield from _balance_problems(config["shards"])
     yield from sampling_problems(config)
     yield from _training_problems(config)
@@ -136,6 +137,15 @@ def _aggregation_problems(evaluation: Mapping[str, Any], classes: Sequence[str])
         yield (
             "evaluation.heatmap_classes is set, and only heatmap_features uses it. Set evaluation.aggregation to "
             "heatmap_features, or evaluation.heatmap_classes to null."
+        )
+
+
+def _engine_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    is_onnx = config["prediction"]["engine"] == "onnx"
+    if is_onnx and config["model"] and config["evaluation"]["aggregation"] == "heatmap_features":
+        yield (
+            "prediction.engine is onnx, and evaluation.aggregation heatmap_features: the classifier of heatmaps beside "
+            "the model was fitted on scores of the very file that is to score. Set prediction.engine to keras."
         )
 
 

@@ -39,7 +39,7 @@ def to_onnx(function: Callable[..., Outputs], argument: tf.TensorSpec) -> onnx.M
     """
     import tf2onnx  # here, because it is needed for this alone
 
-    traced = as_graph(function, input_signature=[argument])
+    traced: Any = as_graph(function, input_signature=[argument])
     try:
         with _only_errors():
             network, _ = tf2onnx.convert.from_function(

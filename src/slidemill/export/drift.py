@@ -107,7 +107,7 @@ def check_drift(drift: Drift, precision: OnnxPrecision) -> None:
     # A NaN is no number that is small enough.
     if not (drift.slide_scores <= OF_LOWER_PRECISION and lost <= LOST_AUC):
         told = f"{drift}; slide scores may differ by {OF_LOWER_PRECISION:g} and AUC be lower by {LOST_AUC:g}"
-        raise DriftError(f"model.onnx in {precision}", told, "Choose onnx.precision: float32.")
+        raise DriftError(f"model.onnx in {precision}", told, "Choose prediction.precision: float32.")
 
 
 def check_same_scores(drift: Drift, what: str, advice: str) -> None:
