@@ -10,6 +10,7 @@
 #   snakemake export_onnx --cores 2         the trained model for ONNX Runtime and TensorRT
 #   snakemake export_savedmodel --cores 2   the same for TensorFlow Serving
 #   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
+#   snakemake serve --cores 2 --config model=results/model/model.keras
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -54,6 +55,7 @@ if not SHEET_TO_SELECT:
     include: "rules/heatmap.smk"
     include: "rules/slide_classifier.smk"
     include: "rules/score.smk"
+    include: "rules/serve.smk"
 
 
 # With a model that was trained before nothing is trained, so the rules that could replace it are not even there.

@@ -458,6 +458,11 @@ def overlays():
     return expand(f"{RESULTS}/overlays/{{slide_id}}.ome.tiff", slide_id=slides)
 
 
+def missing_model(wildcards):
+    """As in slide_file: the name of a missing input tells what to do."""
+    return "(a trained model: add --config model=PATH/model.keras)"
+
+
 def score_outputs(wildcards):
     """The outputs of scoring, which needs a model."""
     if TRAINED_MODEL is None:

@@ -1,6 +1,17 @@
 # Config and sheet as command line options of the programs.
 
 
+# What of the config's tiling counts beside the size and the resolution of tiles.
+HOW_TO_TILE = (
+    "max_background",
+    "jpeg_quality",
+    "jpeg_subsampling",
+    "ink",
+    "max_damaged",
+    "reader",
+)
+
+
 def options(section, *keys):
     """Values of the config as command line options: tile_size: 512 gives --tile-size 512, and null gives none."""
     values = config[section] if section else config
@@ -42,18 +53,21 @@ def split_options(wildcards):
 def tiling_options(sizes):
     """How tiles are cut, as command line options; at other sizes than the config's, where some are given."""
     tiling = config["tiling"] | sizes
-    keys = (
-        "mpp",
-        "tile_size",
-        "max_background",
-        "jpeg_quality",
-        "jpeg_subsampling",
-        "ink",
-        "max_damaged",
-        "reader",
-    )
     return " ".join(
-        f"--{key.replace('_', '-')} {shlex.quote(str(tiling[key]))}" for key in keys
+        f"--{key.replace('_', '-')} {shlex.quote(str(tiling[key]))}"
+        for key in ("mpp", "tile_size", *HOW_TO_TILE)
+    )
+
+
+def serving_use():
+    """What of the config counts where a model is served, as JSON."""
+    tiling = {key: config["tiling"][key] for key in HOW_TO_TILE}
+    tiling["jpeg_subsampling"] = str(tiling["jpeg_subsampling"])
+    evaluation = {key: config["evaluation"][key] for key in ("aggregation", "top_k")}
+    return json.dumps(
+        evaluation
+        | {"exclude": config["quality"]["exclude"], "tiling": tiling}
+        | {"encoders": config["features"]["encoders"]}
     )
 
 

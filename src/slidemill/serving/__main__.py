@@ -1,6 +1,5 @@
 """Serve a model over HTTP: POST /invocations scores tiles and slides, GET /docs is the documentation."""
 
-import os
 from pathlib import Path
 
 import click
@@ -8,10 +7,8 @@ import click
 from slidemill.command import run
 from slidemill.errors import ConfigError
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.settings import Access, Limits
+from slidemill.serving.settings import TOKEN_VARIABLE, Access, Limits, checked_token, token_of_environment
 from slidemill.serving.start import ServiceSettings, serve_model
-
-TOKEN_VARIABLE = "SLIDEMILL_TOKEN"  # noqa: S105 - a name
 
 _LIMITS = Limits()
 
@@ -66,17 +63,12 @@ def main(  # noqa: D103 - the module says it
 
 
 def _token(file: Path | None) -> str | None:
-    """The token, which is no argument: those are seen by all users of a machine."""
     if file is None:
-        token = os.environ.get(TOKEN_VARIABLE)
-    else:
-        try:
-            token = file.read_text(encoding="ascii").strip()
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"--token-file: {file} cannot be read ({error}).") from None
-    if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token and token):
-        raise ConfigError("the token has to be a word of ASCII characters.")
-    return token
+        return token_of_environment()
+    try:
+        return checked_token(file.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--token-file: {file} cannot be read ({error}).") from None
 
 
 if __name__ == "__main__":

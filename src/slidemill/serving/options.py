@@ -74,7 +74,24 @@ class ServingOptions:
             ConfigError: it is missing, damaged, or says something unknown.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path}: cannot be read ({error}).") from None
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> Self:
+        """Read them from JSON.
+
+        Args:
+            text: the JSON.
+            source: where it is from, to be named.
+
+        Raises:
+            ConfigError: it is damaged, or says something unknown.
+        """
+        try:
+            values = json.loads(text)
             if not isinstance(values, dict):
                 raise ConfigError("expected an object.")
             if unknown := sorted(set(values) - {each.name for each in fields(cls)}):
@@ -82,10 +99,10 @@ class ServingOptions:
             if "exclude" in values:
                 values["exclude"] = tuple(values["exclude"])
             return cls(**values)
-        except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(f"{path}: cannot be read ({error}).") from None
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{source}: cannot be read ({error}).") from None
         except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
+            raise ConfigError(f"{source}: {error}") from None
 
     def as_json(self) -> str:
         """What `read` reads."""

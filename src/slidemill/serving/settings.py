@@ -1,7 +1,11 @@
 """What a service is told when it starts."""
 
+import os
 from dataclasses import dataclass, field
 
+from slidemill.errors import ConfigError
+
+TOKEN_VARIABLE = "SLIDEMILL_TOKEN"  # noqa: S105 - a name
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -56,3 +60,24 @@ class Access:
     def is_loopback(self) -> bool:
         """Whether only this machine reaches the service."""
         return self.host in LOOPBACK
+
+
+def token_of_environment() -> str | None:
+    """The token that the environment has; it is no argument, because those are seen by all users of a machine.
+
+    Raises:
+        ConfigError: it is none that a header can hold.
+    """
+    token = os.environ.get(TOKEN_VARIABLE)
+    return None if token is None else checked_token(token)
+
+
+def checked_token(token: str) -> str:
+    """The token, if a header can hold it.
+
+    Raises:
+        ConfigError: it is empty, or more than a word of ASCII characters.
+    """
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigError("the token has to be a word of ASCII characters.")
+    return token

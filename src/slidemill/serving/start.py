@@ -4,8 +4,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import simplejpeg
+
 from slidemill.serving.options import ServingOptions, options_beside
-from slidemill.serving.served_model import find_model, load_served_model
+from slidemill.serving.served_model import ServedModel, find_model, load_served_model
 from slidemill.serving.settings import Access
 
 _LOG = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ def serve_model(settings: ServiceSettings) -> None:
     model_file = find_model(settings.model)
     options = options_beside(model_file) if settings.options is None else settings.options
     model = load_served_model(model_file, options, threads=threads)
+    _warm_up(model)
     metrics = Metrics()
     service = Service(
         model,
@@ -65,6 +69,13 @@ def serve_model(settings: ServiceSettings) -> None:
         _LOG.warning("every machine that reaches %s may ask, because there is no token", access.host)
     app = build_application(service, access, options.of_slides, metrics)
     serve(app, own, access, ready=lambda: print(how_to_call(model_file, url_of(own), access), flush=True))
+
+
+def _warm_up(model: ServedModel) -> None:
+    """Score a white tile: engines prepare themselves for the first one, and nobody is to wait for that."""
+    side = model.description.tile_size_px
+    tile = simplejpeg.encode_jpeg(np.full((side, side, 3), 255, np.uint8))
+    model.scored(model.rows(model.pixels(tile)[None]))
 
 
 def how_to_call(model: Path, url: str, access: Access) -> str:
