@@ -201,7 +201,7 @@ def test_the_documentation_needs_no_other_site(server):
         if not source.startswith("data:"):
             assert server.ask(source).status == 200
     schema = server.ask("/openapi.json").json
-    assert set(schema["paths"]) == {"/ping", "/metrics", "/invocations"}
+    assert set(schema["paths"]) == {"/ping", "/model", "/metrics", "/invocations"}
 
 
 def test_a_page_of_another_site_is_not_served(server):

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
 from fastapi import FastAPI, Request, Response, Security
 from fastapi.security import HTTPBearer
@@ -20,6 +21,7 @@ from slidemill.serving.answers import JSON, chosen_type, encoded, refusal_as_jso
 from slidemill.serving.bodies import IMAGES, SlideRequest, TileRequest, parse_body
 from slidemill.serving.body_reader import read_body
 from slidemill.serving.documentation import DOCUMENTATION, add_documentation, invocation_answers, invocation_body
+from slidemill.serving.endpoint import ServedFacts
 from slidemill.serving.gate import Gate
 from slidemill.serving.metrics import CONTENT_TYPE, Metrics
 from slidemill.serving.refusals import RefusedError
@@ -59,12 +61,23 @@ def build_application(service: Service, access: Access, aggregation: Aggregation
         lifespan=lifespan,
     )
     admission = Admission(access.limits)
+    facts = ServedFacts(
+        classes=description.classes,
+        tile_size=description.tile_size_px,
+        mpp=description.tile_mpp,
+        method=description.method,
+        sha256=service.model.sha256,
+    )
     metrics.watch(waiting_tiles=lambda: service.batches.waiting_tiles, requests_in_flight=lambda: admission.requests)
     token = [Security(HTTPBearer(auto_error=False))] if access.token is not None else []
 
     @app.get("/ping", summary="Whether the service is there")
     async def ping() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.get("/model", summary="What the model takes, and what it tells apart", dependencies=token)
+    async def model() -> dict[str, object]:
+        return asdict(facts)
 
     @app.get("/metrics", summary="What was counted, for Prometheus", response_class=Response, dependencies=token)
     async def count() -> Response:

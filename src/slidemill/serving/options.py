@@ -63,8 +63,11 @@ class ServingOptions:
 
     def tiling_for(self, description: ModelDescription) -> TilingParameters:
         """How slides are cut for a model."""
-        own = {**_TILING, **self.tiling}
-        return TilingParameters(mpp=description.tile_mpp, tile_size=TilePixels(description.tile_size_px), **own)
+        return self.tiling_of(description.tile_size_px, description.tile_mpp)
+
+    def tiling_of(self, tile_size: int, mpp: float) -> TilingParameters:
+        """How slides are cut to tiles of a size (pixels) and a resolution (microns per pixel)."""
+        return TilingParameters(mpp=mpp, tile_size=TilePixels(tile_size), **{**_TILING, **self.tiling})
 
     @classmethod
     def read(cls, path: Path) -> Self:
