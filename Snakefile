@@ -11,6 +11,7 @@
 #   snakemake export_savedmodel --cores 2   the same for TensorFlow Serving
 #   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
 #   snakemake serve --cores 2 --config model=results/model/model.keras
+#   snakemake deploy_endpoint --profile sagemaker --config model=results/model/model.keras
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -51,11 +52,20 @@ if not SHEET_TO_SELECT:
     include: "rules/export_annotations.smk"
     include: "rules/exports.smk"
     include: "rules/export.smk"
-    include: "rules/predict.smk"
+    include: "rules/sagemaker.smk"
+
+    if TRANSFORMS:
+
+        include: "rules/transform.smk"
+
+    else:
+
+        include: "rules/predict.smk"
     include: "rules/heatmap.smk"
     include: "rules/slide_classifier.smk"
     include: "rules/score.smk"
     include: "rules/serve.smk"
+    include: "rules/deploy.smk"
 
 
 # With a model that was trained before nothing is trained, so the rules that could replace it are not even there.

@@ -122,13 +122,30 @@ def refuse_results_as_sheet(sheet):
 
 def use_model(path):
     """Cut tiles as the model was trained on them, and take its method; where it takes features, its encoder as well."""
-    description = read_description(Path(path))
+    description = read_description(model_here(path))
     config["method"] = description.method
     config["mil"]["input"] = "features" if description.encoder else "pixels"
     if description.encoder:
         config["features"]["encoder"] = description.encoder.name
     config["tiling"]["mpp"] = description.tile_mpp
     config["tiling"]["tile_size"] = description.tile_size_px
+
+
+def storage_address(path):
+    """Where a result is kept: below the address of the default storage, if there is one."""
+    prefix = snakemake_internals.storage_prefix(workflow)
+    return f"{prefix.rstrip('/')}/{path}" if prefix else path
+
+
+def model_here(path):
+    """A model where it can be read before jobs start: with a storage, a copy of what lies there."""
+    address = path if is_address(path) else storage_address(path)
+    if not address.startswith("s3://"):
+        return Path(path)
+    # Here, because boto3 takes a moment to import.
+    from slidemill_sagemaker.fetch import fetch_object
+
+    return fetch_object(address, Path(".snakemake", "slidemill", "models"))
 
 
 def own_folder():
@@ -401,12 +418,6 @@ def file_of_slide(slide_id):
         # An error raised here would come with a traceback; a missing input of this name says the same without.
         return f"(no slide '{slide_id}' in {SHEET}: correct the name of the target)"
     return own_file(COHORT[slide_id].path) or f"{SHARED}/slides/{slide_id}.svs"
-
-
-def storage_address(path):
-    """Where a result is kept: below the address of the default storage, if there is one."""
-    prefix = snakemake_internals.storage_prefix(workflow)
-    return f"{prefix.rstrip('/')}/{path}" if prefix else path
 
 
 def own_file(path):

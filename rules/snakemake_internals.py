@@ -122,6 +122,16 @@ def storage_prefix(workflow: Any) -> str | None:
     return inside(workflow, "storage_settings.default_storage_prefix")
 
 
+def executor_settings(workflow: Any) -> Any:
+    """The options of the executor; None in a dry run, which has none."""
+    return inside(workflow, "executor_settings")
+
+
+def seconds_between_status_checks(workflow: Any) -> float:
+    """How often the executor asks after jobs."""
+    return float(inside(workflow, "remote_execution_settings.seconds_between_status_checks"))
+
+
 def sends_jobs(workflow: Any) -> bool:
     """Whether this is the Snakemake that the user started, and not one that runs a job of it."""
     return bool(inside(workflow, "is_main_process"))

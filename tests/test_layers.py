@@ -34,6 +34,9 @@ ONNX_ELSEWHERE = {("onnxruntime", "onnx_session"), ("onnx", "inference"), ("onnx
 MODULES = sorted(LIBRARY.rglob("*.py"))
 PLUGIN = LIBRARY.with_name("snakemake_executor_plugin_sagemaker")
 PLUGIN_MODULES = sorted(PLUGIN.rglob("*.py"))
+# What brings models to SageMaker knows both.
+DEPLOYMENT_MODULES = sorted(LIBRARY.with_name("slidemill_sagemaker").rglob("*.py"))
+NOT_OF_PLUGIN = ("slidemill", "slidemill_sagemaker", "snakemake")
 
 
 def imported(module):
@@ -52,6 +55,7 @@ def test_imports_point_downwards(module):
     for name in names:
         top, _, rest = name.partition(".")
         assert not top.startswith("snakemake")
+        assert top != "slidemill_sagemaker"
         assert (
             top not in HEAVY
             or own in ("training", "classifier", "mil", "inference", "export")
@@ -65,11 +69,18 @@ def test_imports_point_downwards(module):
 
 def test_the_executor_plugin_stands_alone():
     for module in PLUGIN_MODULES:
-        assert [name for name in imported(module) if name.partition(".")[0] in ("slidemill", "snakemake")] == []
+        assert [name for name in imported(module) if name.partition(".")[0] in NOT_OF_PLUGIN] == []
+
+
+def test_what_deploys_models_imports_nothing_of_snakemake():
+    for module in DEPLOYMENT_MODULES:
+        assert not {"snakemake", *HEAVY} & {name.partition(".")[0] for name in imported(module)}
 
 
 def test_modules_are_small():
-    assert [m.name for m in MODULES + PLUGIN_MODULES if len(m.read_text().splitlines()) > 300] == []
+    assert [
+        m.name for m in MODULES + PLUGIN_MODULES + DEPLOYMENT_MODULES if len(m.read_text().splitlines()) > 300
+    ] == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(LIBRARY)))

@@ -1,5 +1,6 @@
 """Requests for SageMaker, as pure functions of what a job asks for."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,10 @@ from snakemake_executor_plugin_sagemaker.settings import Settings
 
 ENTRYPOINT = ["python", "-m", "snakemake_executor_plugin_sagemaker.container"]
 CHECKPOINTS = "/opt/ml/checkpoints"
+# By this tag everything of a project is found.
+STAGING_TAG = "snakemake:staging"
 _SECONDS = 60  # in a minute
+_MAX_TAG = 256
 
 
 def build_request(
@@ -21,11 +25,17 @@ def build_request(
         rule: name of the rule or group, for a tag.
         environment: variables of the container.
     """
-    tags = [{"Key": key, "Value": value} for key, value in {"snakemake:rule": rule, **resources.tags}.items()]
+    own = {"snakemake:rule": rule, STAGING_TAG: tag_of(settings.staging)}
+    tags = [{"Key": key, "Value": value} for key, value in {**own, **resources.tags}.items()]
     common = {"RoleArn": settings.role, "Environment": dict(environment), "Tags": tags}
     if resources.training is None:
         return {"ProcessingJobName": name, **common, **_processing(resources)}
     return {"TrainingJobName": name, **common, **_training(resources, resources.training, settings.staging)}
+
+
+def tag_of(staging: S3Uri) -> str:
+    """The place of the plugin's own objects as the value of a tag, which may have fewer characters than a key of S3."""
+    return re.sub(r"[^\w\s.:/=+@-]", "-", str(staging))[-_MAX_TAG:]
 
 
 def _processing(resources: JobResources) -> dict[str, Any]:

@@ -7,7 +7,7 @@ lengths, ranges), and the service refuses what breaks it; here it is refused at 
 import difflib
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import botocore
@@ -35,6 +35,8 @@ SOURCES = {
 }
 # What Java writes otherwise than Python in a set of characters.
 _JAVA = {
+    r"[\p{Print}]": "[ -~]",
+    r"\p{Print}": "[ -~]",
     r"\p{L}": "a-zA-Z\u00c0-\uffdc",
     r"\p{Z}": " \u00a0\u2000-\u200a",
     r"\p{N}": "0-9",
@@ -45,25 +47,27 @@ _JAVA = {
 _NUMBERS = ("integer", "long", "float", "double")
 
 
-def find_problems(operation: str, request: dict[str, Any]) -> list[str]:
-    """Sentences on what the service would refuse, each with its field and where the user sets it."""
-    return [
-        f"{path}: {problem}{_source(path)}" for path, problem in _check(_input_shape(operation), request, "")
-    ]  # fmt: skip
+def find_problems(
+    operation: str, request: dict[str, Any], *, service: str = "sagemaker", sources: Mapping[str, str] = SOURCES
+) -> list[str]:
+    """Sentences on what the service would refuse, each with its field and where the user sets it.
+
+    Args:
+        service: as botocore calls it.
+        sources: where the user sets what stands in a field.
+    """
+    shape = _service_model(service).operation_model(operation).input_shape
+    return [f"{path}: {problem}{_source(path, sources)}" for path, problem in _check(shape, request, "")]
 
 
 @functools.cache
-def _service_model() -> ServiceModel:
-    return botocore.session.get_session().get_service_model("sagemaker")
+def _service_model(service: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(service)
 
 
-def _input_shape(operation: str) -> Shape:
-    return _service_model().operation_model(operation).input_shape
-
-
-def _source(path: str) -> str:
+def _source(path: str, sources: Mapping[str, str]) -> str:
     fields = re.findall(r"[A-Za-z0-9]+", path)
-    found = next((SOURCES[field] for field in reversed(fields) if field in SOURCES), None)
+    found = next((sources[field] for field in reversed(fields) if field in sources), None)
     return f" (Set by {found}.)" if found else ""
 
 

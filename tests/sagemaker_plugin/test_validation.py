@@ -73,7 +73,7 @@ def test_every_pattern_of_the_model_can_be_read():
             "ImageUri: 256 characters: expected at least 0 and at most 255. (Set by sagemaker_image",
         ),
         ({"runtime": 20_000}, "MaxRuntimeInSeconds: 1200000: expected at least 1 and at most 777600. (Set by runtime"),
-        ({"tags": "a?=b"}, "Tags[1].Key: 'a?' does not match"),
+        ({"tags": "a?=b"}, "Tags[2].Key: 'a?' does not match"),
         ({"subnets": "subnet 1", "security_groups": "sg-1"}, "Subnets[0]: 'subnet 1' does not match"),
     ],
 )

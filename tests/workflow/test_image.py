@@ -47,7 +47,7 @@ PRIVATE = [
 ]
 NEEDED = re.compile(
     r"Snakefile|config\.yaml|LICENSE|pyproject\.toml|uv\.lock|(rules|schemas|scripts|src)/(?!.*README).*|cohorts/[^/]+"
-    r"|docs/captions/.*|envs/[^/]+\.yaml|profiles/.*|tools/horovod-buildfix/.*"
+    r"|docs/captions/.*|envs/([^/]+\.yaml|entrypoint\.sh)|profiles/.*|tools/horovod-buildfix/.*"
 )
 LINKS = {"sagemaker", "slurm"}  # to profiles; Apptainer's recipe leaves them to the checkout
 

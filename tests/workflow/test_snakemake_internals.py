@@ -3,6 +3,7 @@
 A failure here says what a later Snakemake changed. One tiny workflow is run for all tests.
 """
 
+import dataclasses
 import inspect
 import json
 import os
@@ -19,8 +20,9 @@ import snakemake.dag
 import snakemake.persistence
 import snakemake.resources
 import snakemake.rules
+import snakemake.workflow
 from snakemake.exceptions import WorkflowError
-from snakemake.settings.types import ResourceSettings, StorageSettings
+from snakemake.settings.types import RemoteExecutionSettings, ResourceSettings, StorageSettings
 
 RULES = Path(__file__).parents[2] / "rules"
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -268,6 +270,15 @@ def test_contents_in_the_place_of_times():
 def test_default_storage_prefix(internals):
     workflow = SimpleNamespace(storage_settings=StorageSettings(default_storage_prefix="s3://bucket/run"))
     assert internals.storage_prefix(workflow) == "s3://bucket/run"
+
+
+def test_executor_settings_and_remote_execution_settings(internals):
+    """Every workflow has places for them, which are filled before params are asked for."""
+    fields = {field.name for field in dataclasses.fields(snakemake.workflow.Workflow)}
+    assert {"executor_settings", "remote_execution_settings"} <= fields
+    workflow = SimpleNamespace(executor_settings=None, remote_execution_settings=RemoteExecutionSettings())
+    assert internals.executor_settings(workflow) is None
+    assert internals.seconds_between_status_checks(workflow) == 10
 
 
 def test_failed_jobs_of_the_scheduler(run):

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .service import JobService, ServiceError
+from .errors import ServiceError
+from .runtime import invoke, is_invocation
+from .service import JobService
 
 _CONTROL = "/_standin/"
 
@@ -48,6 +50,8 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         path = environ["PATH_INFO"]
+        if is_invocation(environ):
+            return invoke(self.jobs.endpoints, environ, start_response)
         service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
         try:
             if path.startswith(_CONTROL):
@@ -68,6 +72,10 @@ class Application:
             return self._calls
         if action == "fault":
             self._faults.append(Fault(**request))
+        elif action == "image":
+            self.jobs.platform.entrypoints[request["image"]] = request["entrypoint"]
+        elif action == "limit":
+            self.jobs.platform.invocation_seconds = request["invocation_seconds"]
         elif action == "interrupt":
             self.jobs.job(request["job"]).events.interrupt.set()
         elif action == "kill":

@@ -27,7 +27,7 @@ class StandIn:
     Attributes:
         environment: the variables that lead boto3, and so Snakemake, there.
         storage: S3.
-        sagemaker, logs: clients.
+        sagemaker, logs, runtime: clients.
     """
 
     def __init__(self, folder: Path, *, grace_seconds: float = 10.0) -> None:
@@ -47,6 +47,7 @@ class StandIn:
         self.storage = Storage.at(self._endpoint, region)
         self.sagemaker = service_client("sagemaker", self._endpoint, region)
         self.logs = service_client("logs", self._endpoint, region)
+        self.runtime = service_client("sagemaker-runtime", self._endpoint, region)
 
     def __enter__(self) -> "StandIn":
         return self
@@ -95,6 +96,25 @@ class StandIn:
     def kill(self, name: str, host: str) -> None:
         """Break a host of a job."""
         self._control("kill", job=name, host=host)
+
+    def endpoint(self, name: str, *, until: tuple[str, ...] = ("InService", "Failed")) -> dict[str, Any]:
+        """The description of an endpoint as soon as it has one of these statuses."""
+        while (facts := self.sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] not in until:
+            time.sleep(0.1)
+        return facts
+
+    def wait_for_object(self, uri: str) -> None:
+        """Return as soon as there is an object at an address."""
+        while not self.storage.keys(uri):
+            time.sleep(0.1)
+
+    def set_image(self, image: str, *entrypoint: str) -> None:
+        """What `docker run IMAGE` starts; for images that do not come from envs/Dockerfile."""
+        self._control("image", image=image, entrypoint=entrypoint)
+
+    def limit(self, *, invocation_seconds: float) -> None:
+        """In what time an endpoint has to answer: 60 s at SageMaker."""
+        self._control("limit", invocation_seconds=invocation_seconds)
 
     def fail_next(self, operation: str, *, times: int, code: str = "ThrottlingException", status: int = 400) -> None:
         """Let the next calls of an operation fail."""

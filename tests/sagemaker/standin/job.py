@@ -4,7 +4,7 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from .storage import Storage
 ACCOUNT = "123456789012"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Platform:
     """What jobs run on.
 
@@ -29,6 +29,9 @@ class Platform:
         grace_seconds: between SIGTERM and SIGKILL.
         storage: S3.
         logs: client of CloudWatch Logs.
+        entrypoints: command of an image that is not slidemill's own, by its name.
+        invocation_seconds: in which an endpoint has to answer.
+        models: gives the request that made a model, by its name.
     """
 
     endpoint: str
@@ -38,6 +41,9 @@ class Platform:
     grace_seconds: float
     storage: Storage
     logs: Any
+    entrypoints: dict[str, list[str]] = field(default_factory=dict)
+    invocation_seconds: float = 60.0
+    models: Callable[[str], dict[str, Any]] = field(default=lambda name: {})
 
     def environment(self) -> dict[str, str]:
         """What the service gives every container. Credentials come with the role; here any will do."""
@@ -55,7 +61,7 @@ class Job:
     """A job.
 
     Attributes:
-        kind: Training or Processing.
+        kind: Training, Processing or Transform.
         request: as it was created.
         platform: what it runs on.
         facts: what Describe answers besides the request; times in seconds since 1970.
@@ -76,7 +82,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """TrainingJobName or ProcessingJobName."""
+        """Its name."""
         return str(self.request[f"{self.kind}JobName"])
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 import botocore.session
 from botocore.model import Shape
 
+_MAX_PAYLOAD_MB = 100  # of all requests to a container at a time
 _MODEL = botocore.session.get_session().get_service_model("sagemaker")
 
 # Java's classes of characters in Python's words.
@@ -19,7 +20,7 @@ def violations(operation: str, request: dict[str, Any]) -> list[str]:
     found = list(_violations(shape, request, ""))
     if found:
         return [f"{len(found)} validation error{'s' * (len(found) > 1)} detected: {'; '.join(found)}"]
-    checks = {"CreateTrainingJob": _training, "CreateProcessingJob": _processing}
+    checks = {"CreateTrainingJob": _training, "CreateProcessingJob": _processing, "CreateTransformJob": _transform}
     return list(checks[operation](request)) if operation in checks else []
 
 
@@ -121,3 +122,8 @@ def _processing(request: dict[str, Any]) -> Iterator[str]:
     for place in places:
         if not place.startswith("/opt/ml/processing/"):
             yield f"LocalPath {place} must be under /opt/ml/processing/"
+
+
+def _transform(request: dict[str, Any]) -> Iterator[str]:
+    if request.get("MaxConcurrentTransforms", 1) * request.get("MaxPayloadInMB", 6) > _MAX_PAYLOAD_MB:
+        yield f"MaxConcurrentTransforms * MaxPayloadInMB must not exceed {_MAX_PAYLOAD_MB}"

@@ -1,46 +1,43 @@
-"""The operations of SageMaker that have to do with jobs."""
+"""The operations of SageMaker that have to do with jobs, and tags of whatever there is."""
 
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from .endpoints import EndpointService, Resource
+from .errors import ServiceError
 from .job import Job, Platform
+from .listing import listed
 from .processing import ProcessingJob
 from .requests import answer, violations
 from .training import TrainingJob
+from .transform import TransformJob
 
-_KINDS: dict[str, type[Job]] = {"Training": TrainingJob, "Processing": ProcessingJob}
-
-
-class ServiceError(Exception):
-    """An error that the service answers.
-
-    Attributes:
-        code: such as ValidationException.
-        status: of HTTP.
-    """
-
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = status
+_KINDS: dict[str, type[Job]] = {"Training": TrainingJob, "Processing": ProcessingJob, "Transform": TransformJob}
 
 
 class JobService:
-    """Training and processing jobs.
+    """Jobs of all kinds.
 
     Args:
         platform: on which they run.
+
+    Attributes:
+        platform: the same.
+        endpoints: what else there is.
     """
 
     def __init__(self, platform: Platform) -> None:
-        self._platform = platform
+        self.platform = platform
+        self.endpoints = EndpointService(platform)
+        platform.models = self.endpoints.model
         self._jobs: dict[tuple[str, str], Job] = {}
         self._lock = threading.Lock()
         self.operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "AddTags": self._add_tags,
             "ListTags": self._list_tags,
+            **self.endpoints.operations,
         }
         for kind in _KINDS:
             self.operations |= {
@@ -65,7 +62,8 @@ class JobService:
         return next(job for (_, own), job in self._jobs.items() if own == name)
 
     def end_all(self) -> None:
-        """Stop all jobs that run, and wait for them."""
+        """Stop all jobs that run, and wait for them; end all endpoints."""
+        self.endpoints.end_all()
         for job in self._running():
             job.stop()
         while self._running():
@@ -76,11 +74,13 @@ class JobService:
 
     def _create(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         name = request[f"{kind}JobName"]
+        if kind == "Transform":
+            self.endpoints.model(request["ModelName"])
         with self._lock:
             if (kind, name) in self._jobs:
                 message = "Job name must be unique within an AWS account and region"
                 raise ServiceError("ResourceInUse", f"{message}, and there is a {kind.lower()} job with this name")
-            job = self._jobs[kind, name] = _KINDS[kind](kind, request, self._platform)
+            job = self._jobs[kind, name] = _KINDS[kind](kind, request, self.platform)
         job.start()
         return {f"{kind}JobArn": job.arn}
 
@@ -98,14 +98,8 @@ class JobService:
     def _list(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             jobs = [job for (own, _), job in self._jobs.items() if own == kind]
-        jobs = [job for job in jobs if _matches(job, request)]
-        order = f"{kind}JobName" if request.get("SortBy") == "Name" else "CreationTime"
-        jobs.sort(key=lambda job: job.description()[order], reverse=request.get("SortOrder") == "Descending")
-        start, size = int(request.get("NextToken", 0)), request.get("MaxResults", 10)
         keys = [f"{kind}JobName", f"{kind}JobArn", f"{kind}JobStatus", "CreationTime", "LastModifiedTime"]
-        found = [{key: job.description()[key] for key in keys} for job in jobs[start : start + size]]
-        more = {"NextToken": str(start + size)} if len(jobs) > start + size else {}
-        return {f"{kind}JobSummaries": found, **more}
+        return listed(f"{kind}JobSummaries", jobs, keys, request)
 
     def _add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         job = self._of_arn(request["ResourceArn"])
@@ -116,10 +110,10 @@ class JobService:
     def _list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"Tags": self._of_arn(request["ResourceArn"]).request.get("Tags", [])}
 
-    def _of_arn(self, arn: str) -> Job:
-        for job in self._jobs.values():
-            if job.arn == arn:
-                return job
+    def _of_arn(self, arn: str) -> Job | Resource:
+        for tagged in [*self._jobs.values(), *self.endpoints.resources()]:
+            if tagged.arn == arn:
+                return tagged
         raise ServiceError("ValidationException", "Requested resource not found.")
 
     def _find(self, kind: str, request: dict[str, Any]) -> Job:
@@ -127,13 +121,3 @@ class JobService:
             return self._jobs[kind, request[f"{kind}JobName"]]
         except KeyError:
             raise ServiceError("ValidationException", "Requested resource not found.") from None
-
-
-def _matches(job: Job, request: dict[str, Any]) -> bool:
-    facts = job.description()
-    return (
-        request.get("NameContains", "").lower() in job.name.lower()
-        and request.get("StatusEquals", job.status) == job.status
-        and facts["CreationTime"] >= request.get("CreationTimeAfter", 0)
-        and facts["CreationTime"] <= request.get("CreationTimeBefore", float("inf"))
-    )
