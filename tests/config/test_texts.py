@@ -111,3 +111,12 @@ def test_a_text_of_the_command_line_that_yaml_cuts_is_told(text, read, is_cut):
             prepare()
     else:
         prepare()
+
+
+def test_numbers_in_lists_of_the_command_line_are_numbers():
+    """Snakemake hands them over as text, as all below the first level."""
+    text = {"hidden": ["16", "8"]}
+    config = prepared(given={"mil": text}, mil__hidden=text["hidden"])
+    assert config["mil"]["hidden"] == [16, 8]
+    (line,) = problems(given={"mil": text}, mil__hidden=["16", "wide"])
+    assert 'mil.hidden, entry 2 is "wide". Expected: a whole number from 1.' in line

@@ -29,6 +29,8 @@ def settle_values(values: dict[str, Any], given: object, schema: Mapping[str, An
             settle_values(value, given[key] if of_command_line else None, own)  # type: ignore[index]
         elif isinstance(value, str):
             values[key] = _typed(value, own, of_command_line=of_command_line)
+        elif isinstance(value, list):
+            values[key] = [_entry(entry, own.get("items", {}), of_command_line=of_command_line) for entry in value]
         elif isinstance(value, float) and "integer" in types_of(own) and value.is_integer():
             values[key] = int(value)  # 1e3 is a float to YAML
 
@@ -57,6 +59,11 @@ def odd_numbers(values: Mapping[str, Any], place: str = "") -> Iterator[str]:
             yield from odd_numbers(value, f"{place}{key}.")
         elif isinstance(value, float) and not math.isfinite(value):
             yield f"{place}{key} is {value}, and no number. Write one."
+
+
+def _entry(entry: Any, schema: Mapping[str, Any], *, of_command_line: bool) -> Any:
+    """An entry of a list: `--config mil='{hidden: [16]}'` gives text as well."""
+    return _typed(entry, schema, of_command_line=of_command_line) if isinstance(entry, str) else entry
 
 
 def _typed(text: str, schema: Mapping[str, Any], *, of_command_line: bool) -> Any:
