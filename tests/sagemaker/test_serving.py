@@ -30,8 +30,8 @@ def name(deployed):
     return re.search(r"^endpoint (\S+) is in service: real-time, 1 x ml.c5.xlarge", deployed, re.M)[1]
 
 
-def test_what_it_costs_and_how_that_ends_is_said(deployed, name):
-    assert name == "slidemill-clone0"
+def test_what_it_costs_and_how_that_ends_is_said(checkout, deployed, name):
+    assert name == f"slidemill-{checkout.folder.parent.name}"
     assert "costs money every hour" in deployed
     assert "snakemake delete_endpoint --profile sagemaker" in deployed
 
