@@ -68,3 +68,25 @@ def test_one_fold_alone(cross_validated):
         "results/fold-1/model/model.keras", "--forcerun", "train", "-n", "--quiet", "rules"
     ).stdout
     assert re.search(r"^total +1$", planned, re.M)
+
+
+def test_models_of_bags_are_trained_and_tested_by_fold(cross_validated, tmp_path):
+    """On the same tiles, end to end."""
+    workspace = type(cross_validated)(tmp_path)
+    mil = {"input": "pixels", "tiles": 2, "epochs": 1, "hidden": [8]}
+    options = {"split": {"folds": FOLDS}, "ranks": {"per_node": 1}, "training": {"input_size": 32}}
+    workspace.write(method="mil", mil=mil, experiment="bags", **options)
+    workspace.go_on_from(cross_validated, "results/tiles", "results/slides")
+    workspace.snakemake("--cores", "2", "results/experiments/bags/evaluation/slides.tsv")
+    results = workspace.folder / "results/experiments/bags"
+    slides = _rows(results / "evaluation/slides.tsv")
+    assert len(slides) == 10
+    for fold in range(FOLDS):
+        facts = json.loads((results / f"fold-{fold}/model/mil.json").read_text())
+        seen = {*facts["train"]["slide_tiles"], *facts["validation"]["slide_tiles"]}
+        scored = {slide["slide_id"]: slide for slide in slides if int(slide["fold"]) == fold and slide["predicted"]}
+        assert len(scored) == 3
+        assert not seen & set(scored)
+        assert {slide["tile_count"] for slide in scored.values()} == {"2"}
+    models = workspace.contents("experiments/bags/fold-*/model/model.keras")
+    assert len(set(models.values())) == FOLDS
