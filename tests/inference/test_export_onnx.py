@@ -111,6 +111,13 @@ def assert_the_same(found, expected):
                 np.testing.assert_allclose(own, of_model, atol=1e-5)
 
 
+def assert_nothing_is_scored(network, folder):
+    empty = set_aside_slide(folder, "bad", "no tissue")
+    assert predict_slides([empty], network) == []
+    found = read_predictions(empty.output)
+    assert (found.scores.shape, found.slide_scores, found.reason) == ((0, 3), None, "no tissue")
+
+
 @pytest.mark.parametrize(
     ("input_size", "fit"),
     [(32, "resize"), (50, "resize"), (20, "resize"), (40, "crop")],
@@ -156,6 +163,7 @@ def test_bags_of_any_size_have_the_scores_and_attention_of_the_model(tmp_path, p
     model_file = bag_model(tmp_path / "model.keras", pooling, ordered=ordered)
     network = exported(model_file, slides)
     assert_the_same(predicted(slides, network, tmp_path / "onnx"), predicted(slides, model_file, tmp_path / "keras"))
+    assert_nothing_is_scored(network, tmp_path)
 
 
 def test_a_probe_has_the_scores_of_the_model_for_any_number_of_tiles(tmp_path):
@@ -163,18 +171,11 @@ def test_a_probe_has_the_scores_of_the_model_for_any_number_of_tiles(tmp_path):
     model_file = probe(tmp_path / "model.keras")
     network = exported(model_file, slides)
     assert_the_same(predicted(slides, network, tmp_path / "onnx"), predicted(slides, model_file, tmp_path / "keras"))
+    assert_nothing_is_scored(network, tmp_path)
 
 
-@pytest.mark.parametrize("make", [tile_model, probe, lambda path: bag_model(path, "gated_attention")])
-def test_a_slide_without_tiles_has_no_scores(tmp_path, make):
-    model_file = make(tmp_path / "model.keras")
-    is_of_tiles = read_description(model_file).method == "tiles"
-    slides = tile_slides(tmp_path) if is_of_tiles else feature_slides(tmp_path)
-    network = exported(model_file, slides)
-    empty = set_aside_slide(tmp_path, "bad", "no tissue")
-    assert predict_slides([empty], network) == []
-    found = read_predictions(empty.output)
-    assert (found.scores.shape, found.slide_scores, found.reason) == ((0, 3), None, "no tissue")
+def test_a_slide_without_tiles_has_no_scores(shared, tmp_path):
+    assert_nothing_is_scored(shared[1], tmp_path)
 
 
 def test_plain_onnxruntime_finds_names_sizes_and_classes(shared):
