@@ -85,8 +85,7 @@ def test_training_by_fifos(checkout, finished):
     profile.write_text(before)
     assert set(re.findall(r"^(?:local)?rule (\w+):", output, re.M)) == {"list_fifos", "train"}
     channels = {c["ChannelName"]: c["InputMode"] for c in training_requests(checkout.service)[-1]["InputDataConfig"]}
-    fifos = [f"{kind}_{rank}" for kind in ("train", "validation") for rank in range(2)]
-    assert channels == {"shards": "FastFile", **dict.fromkeys(fifos, "Pipe")}
+    assert channels == {"shards": "FastFile", "train_0": "Pipe", "validation_0": "Pipe"}  # a rank on each host
     assert len(checkout.history()) == 3
 
 
