@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -64,6 +67,27 @@ def test_an_endpoint_gives_the_scores_of_the_workflow(checkout, name, scored):
     tile = parse_example(next(read_records(records)))["image/encoded"]
     answer = ask(EndpointName=name, Body=tile, ContentType="image/jpeg")
     np.testing.assert_allclose(json.load(answer["Body"])["scores"][0], told["scores"][0], atol=1e-6)
+
+
+def test_the_client_scores_a_slide_by_the_name_of_an_endpoint(checkout, name, scored, tmp_path):
+    slide = tmp_path / f"{scored}.svs"
+    slide.write_bytes(checkout.read(f"slides/{scored}.svs"))
+    command = [sys.executable, "-m", "slidemill_sagemaker.client_command", "score", slide, "--output", tmp_path]
+    ended = subprocess.run(
+        [*map(str, command), "--endpoint", name],
+        env=os.environ | checkout.service.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith(f"{slide}: ")
+    _, expected = stored_tiles(checkout, scored)
+    found = read_predictions(tmp_path / "predictions" / f"{scored}.zarr.zip")
+    np.testing.assert_array_equal(found.coordinates, expected.coordinates)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
+    assert found.model_sha256 == expected.model_sha256
+    assert (tmp_path / "heatmaps" / f"{scored}.png").stat().st_size > 0
 
 
 def test_the_same_command_again_changes_nothing(checkout, name):

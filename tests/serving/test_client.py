@@ -19,7 +19,7 @@ from slidemill.tiling.store import store_paths
 
 from .conftest import CLASSES, TILE_SIZE, TOKEN
 
-CLIENT = [sys.executable, "-m", "slidemill.serving.client_command", "score"]
+CLIENT = [sys.executable, "-m", "slidemill_sagemaker.client_command", "score"]
 
 
 def test_a_slide_has_the_predictions_and_pictures_of_the_workflow(server, slides_folder, model_file, tmp_path):

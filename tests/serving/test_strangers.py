@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slidemill.classifier.tile_shape import TileShape
-from slidemill.serving.bodies import BODY_TYPES, SlideRequest, parse_body
+from slidemill.serving.bodies import BODY_TYPES, TileRequest, parse_body
 from slidemill.serving.refusals import RefusedError
 from slidemill.serving.tile_images import UnfitTileError, model_pixels, stored_pixels
 
@@ -86,7 +86,7 @@ def is_taken(content_type, body):
         is_sentence = 400 <= error.status < 500 and bool(error.sentence)
         assert is_sentence
         return False
-    for image in () if isinstance(request, SlideRequest) else request.images:
+    for image in request.images if isinstance(request, TileRequest) else ():
         with suppress(UnfitTileError):
             assert stored_pixels(image, 64).shape == (64, 64, 3)
             assert model_pixels(image, TileShape(64, 32)).shape == (32, 32, 3)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from fastapi import FastAPI, Request, Response, Security
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -18,7 +19,7 @@ from slidemill.evaluation.aggregate import Aggregation
 from slidemill.inference.store import Predictions
 from slidemill.serving.admission import Admission
 from slidemill.serving.answers import JSON, chosen_type, encoded, refusal_as_json
-from slidemill.serving.bodies import IMAGES, SlideRequest, TileRequest, parse_body
+from slidemill.serving.bodies import IMAGES, ModelRequest, SlideRequest, TileRequest, parse_body
 from slidemill.serving.body_reader import read_body
 from slidemill.serving.documentation import DOCUMENTATION, add_documentation, invocation_answers, invocation_body
 from slidemill.serving.endpoint import ServedFacts
@@ -98,6 +99,8 @@ def build_application(service: Service, access: Access, aggregation: Aggregation
                 async with asyncio.timeout(access.limits.answer_seconds):
                     body = await read_body(request, reservation, access.limits)
                     asked = await _parsed(service, request.headers.get("content-type", ""), body)
+                    if isinstance(asked, ModelRequest):
+                        return JSONResponse(asdict(facts))
                     predictions = await service.score(asked)
                     content = await _encoded(service, kind, predictions, asked, aggregation)
             except TimeoutError:
@@ -110,7 +113,7 @@ def build_application(service: Service, access: Access, aggregation: Aggregation
     return Gate(app, access, open_paths={"/ping", *DOCUMENTATION}, count=metrics.count_request)
 
 
-async def _parsed(service: Service, content_type: str, body: bytes) -> TileRequest | SlideRequest:
+async def _parsed(service: Service, content_type: str, body: bytes) -> TileRequest | SlideRequest | ModelRequest:
     if content_type in IMAGES:  # nothing to do for a thread
         return parse_body(content_type, body)
     return await service.in_worker(parse_body, content_type, body)

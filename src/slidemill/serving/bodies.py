@@ -22,6 +22,8 @@ JSON = "application/json"
 MULTIPART = "multipart/form-data"
 BODY_TYPES = (*IMAGES, RECORDS, MULTIPART, JSON)
 
+MODEL_QUESTION = b'{"ask": "model"}'  # for hosts that hand on nothing but /invocations
+
 Form = Literal["image", "tiles", "instances"]
 
 
@@ -57,7 +59,12 @@ class SlideRequest:
     mpp: float | None = None
 
 
-def parse_body(content_type: str, body: bytes) -> TileRequest | SlideRequest:
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """What the model takes, and what it tells apart."""
+
+
+def parse_body(content_type: str, body: bytes) -> TileRequest | SlideRequest | ModelRequest:
     """Find out what a body asks for.
 
     Args:
@@ -133,11 +140,13 @@ def _parts(content_type: str, body: bytes) -> TileRequest:
     return _tiles([b"".join(parts) for parts in spans], "tiles")
 
 
-def _json(body: bytes) -> TileRequest | SlideRequest:
+def _json(body: bytes) -> TileRequest | SlideRequest | ModelRequest:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         raise RefusedError(400, "the body is no JSON") from None
+    if content == json.loads(MODEL_QUESTION):
+        return ModelRequest()
     if not isinstance(content, dict) or not {"tiles", "instances", "slide"} & set(content):
         raise RefusedError(
             400, 'expected {"tiles": [base64, ...]}, {"instances": [{"b64": base64}, ...]} or {"slide": path}'

@@ -72,6 +72,12 @@ def invocation_body() -> dict[str, Any]:
             "required": ["slide"],
             "properties": {"slide": {"type": "string", "description": "Path below the folder of slides."}, "mpp": _MPP},
         },
+        {
+            "type": "object",
+            "required": ["ask"],
+            "properties": {"ask": {"const": "model"}},
+            "description": "What GET /model answers, where a host hands on nothing but /invocations.",
+        },
     ]
     parts = {
         "type": "object",
@@ -97,6 +103,8 @@ def invocation_answers() -> dict[int | str, dict[str, Any]]:
             "slide_id": {"type": "string"},
             "tile_extent": {"type": "integer", "description": "Side of a tile, level-0 pixels."},
             "reason": {"type": "string", "description": "Why a slide has no scores."},
+            **{key: {"type": "number", "description": "What the model takes."} for key in ("tile_size", "mpp")},
+            **{key: {"type": "string", "description": "Of the model."} for key in ("method", "sha256")},
         },
     }
     content = {JSON: {"schema": answer}, NPY: _BINARY, ZARR: _BINARY}

@@ -47,6 +47,18 @@ class ServedFacts:
     sha256: str
 
 
+def facts_in(answer: Any, place: str) -> ServedFacts:
+    """What a service at a place says of its model.
+
+    Raises:
+        EndpointError: it says something else.
+    """
+    try:
+        return ServedFacts(**answer | {"classes": tuple(answer["classes"])})
+    except (TypeError, KeyError):
+        raise EndpointError(place, "is no service of slidemill") from None
+
+
 class HttpEndpoint:
     """A service at an address."""
 
@@ -66,11 +78,7 @@ class HttpEndpoint:
         Raises:
             EndpointError: it does not answer, or is something else.
         """
-        said = self._answer("GET", "/model")
-        try:
-            return ServedFacts(**said | {"classes": tuple(said["classes"])})
-        except (TypeError, KeyError):
-            raise EndpointError(self._url, "is no service of slidemill") from None
+        return facts_in(self._answer("GET", "/model"), self._url)
 
     def post(self, body: bytes, content_type: str) -> Any:
         """What it says of a body; waits while the service is full.

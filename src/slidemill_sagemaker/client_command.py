@@ -1,14 +1,16 @@
-"""Score slides by a model that is served elsewhere: slidemill-client score slide.svs --endpoint http://HOST:8080."""
+"""Score slides by a model that is served elsewhere: slidemill-client score slide.svs --endpoint URL|NAME."""
 
 from pathlib import Path
 
 import click
 
 from slidemill.command import run
+from slidemill.locations import is_address
 from slidemill.serving.client import ClientSettings, score_by_service
 from slidemill.serving.endpoint import HttpEndpoint
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.settings import TOKEN_VARIABLE, token_of_environment
+from slidemill_sagemaker.client import SageMakerEndpoint
 
 
 @click.group(help=__doc__)
@@ -18,7 +20,11 @@ def commands() -> None:
 
 @commands.command(help="Cut a slide here, have its tiles scored there, write predictions and a heatmap.")
 @click.argument("slides", type=Path, nargs=-1, required=True)
-@click.option("--endpoint", required=True, help=f"http://HOST:PORT; its token is in {TOKEN_VARIABLE}.")
+@click.option(
+    "--endpoint",
+    required=True,
+    help=f"http://HOST:PORT, with its token in {TOKEN_VARIABLE}; or the name of a real-time endpoint of SageMaker.",
+)
 @click.option("--output", type=Path, default=Path("scored"), show_default=True, help="Folder to write to.")
 @click.option("--options", type=Path, help="How slides are cut and scored: JSON, as serving.json beside a model.")
 @click.option("--mpp", type=float, help="Microns per level-0 pixel; counts before what the file states.")
@@ -27,7 +33,7 @@ def score(
     slides: tuple[Path, ...], endpoint: str, output: Path, options: Path | None, mpp: float | None, threads: int
 ) -> None:
     """Score slides one after the other."""
-    service = HttpEndpoint(endpoint, token=token_of_environment())
+    service = _service(endpoint)
     facts = service.facts()
     use = ServingOptions() if options is None else ServingOptions.read(options)
     settings = ClientSettings(use, threads=threads, sheet_mpp=mpp)
@@ -40,6 +46,12 @@ def score(
         told = ", ".join(f"{name} {value:.3f}" for name, value in found.scores[method].items())
         picture = output / "heatmaps" / f"{found.slide_id}.png"
         print(f"{slide}: {found.predicted[method]} ({told}; {found.tile_count} tiles); {picture}", flush=True)
+
+
+def _service(endpoint: str) -> HttpEndpoint | SageMakerEndpoint:
+    if is_address(endpoint):
+        return HttpEndpoint(endpoint, token=token_of_environment())
+    return SageMakerEndpoint(endpoint)
 
 
 def main() -> None:
