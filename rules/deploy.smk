@@ -18,8 +18,9 @@ rule deploy_endpoint:
         project=project_options,
         model=stored_model_options,
         endpoint=options("endpoint", "name", "kind", "max_instances", "target"),
+        slides=options("serving", "slides"),
     shell:
-        "python {params.script} {params.project} {params.model} {params.endpoint}"
+        "python {params.script} {params.project} {params.model} {params.endpoint} {params.slides}"
         " --instance-type {resources.sagemaker_instance_type} --instances {resources.sagemaker_instance_count}"
         " 2>&1 | tee -i {log:q}"
 

@@ -19,6 +19,7 @@ from slidemill_sagemaker.told import deploy
 @click.option("--instance-type", required=True, help="Such as ml.c5.xlarge.")
 @click.option("--instances", type=click.IntRange(min=1), required=True, help="So many.")
 @click.option("--max-instances", type=click.IntRange(min=1), help="It may grow to so many.")
+@click.option("--slides", help="s3://BUCKET/FOLDER of slides that it may be asked for.")
 @click.option("--target", type=click.FloatRange(min=0, min_open=True), required=True, help="Load at which it grows.")
 def main(
     project: Project,
@@ -28,10 +29,12 @@ def main(
     instance_type: str,
     instances: int,
     max_instances: int | None,
+    slides: str | None,
     target: float,
 ) -> None:
     fleet = Fleet(instance_type, instances)
-    plan = EndpointPlan(project.endpoint_name(name), kind, fleet, max_instances, target, container_environment(kind))
+    environment = container_environment(kind, slides)
+    plan = EndpointPlan(project.endpoint_name(name), kind, fleet, max_instances, target, environment)
     deploy(project, plan, stored)
 
 

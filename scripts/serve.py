@@ -14,10 +14,10 @@ from slidemill.serving.start import ServiceSettings, serve_model
 @click.option("--model", type=Path, required=True, help="Read: model.keras.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for any free one.")
-@click.option("--slides", type=Path, help="Folder of slides that clients may ask for by path.")
+@click.option("--slides", help="Folder, or s3://BUCKET/FOLDER, of slides that clients may ask for by path.")
 @click.option("--use", required=True, help="How slides are cut and scored, as serving.json says it.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
-def main(model: Path, host: str, port: int, slides: Path | None, use: str, threads: int) -> None:
+def main(model: Path, host: str, port: int, slides: str | None, use: str, threads: int) -> None:
     serve_model(
         ServiceSettings(
             model=model,

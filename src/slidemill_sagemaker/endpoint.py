@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from slidemill.locations import is_address
 from slidemill_sagemaker.errors import DeploymentError
 from slidemill_sagemaker.models import StoredModel, ensure_model
 from slidemill_sagemaker.project import Project
@@ -35,9 +36,23 @@ class EndpointPlan:
     environment: dict[str, str]
 
 
-def container_environment(kind: Kind) -> dict[str, str]:
-    """What the container is told of what it may be sent."""
-    return {"SLIDEMILL_BODY_BYTES": str(BODY_BYTES[kind])}
+def container_environment(kind: Kind, slides: str | None = None) -> dict[str, str]:
+    """What the container is told of what it may be sent.
+
+    Args:
+        kind: of the endpoint.
+        slides: s3://BUCKET/FOLDER of slides that it may be asked for; None for none.
+
+    Raises:
+        DeploymentError: it is a folder of this machine.
+    """
+    if slides is not None and not is_address(slides):
+        raise DeploymentError(
+            f"serving.slides: {slides} is a folder of this machine, which an endpoint does not see. Give "
+            "s3://BUCKET/FOLDER, or null."
+        )
+    of_slides = {} if slides is None else {"SLIDEMILL_SLIDES": slides}
+    return {"SLIDEMILL_BODY_BYTES": str(BODY_BYTES[kind]), **of_slides}
 
 
 def deploy_endpoint(service: Service, project: Project, plan: EndpointPlan, stored: StoredModel) -> None:

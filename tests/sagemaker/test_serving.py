@@ -1,17 +1,20 @@
 """A model in use on SageMaker, by the commands that a user types, with the results of the workflow."""
 
+import contextlib
 import csv
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from slidemill.inference.store import read_predictions
 from slidemill.records import parse_example, read_records
+from snakemake_executor_plugin_sagemaker.s3 import S3Uri
 
 from ..workflow.conftest import SIZE, Workspace
 
@@ -106,6 +109,38 @@ def test_what_costs_is_listed_and_a_deleted_endpoint_costs_nothing(checkout, nam
     for kind in ("endpoints", "endpoint_configs", "models"):
         answer = getattr(checkout.service.sagemaker, f"list_{kind}")()
         assert [answer[key] for key in answer if key != "ResponseMetadata"] == [[]]
+
+
+def test_a_slide_in_s3_is_scored_by_an_asynchronous_endpoint(checkout, scored, tmp_path):
+    slides, service = f"{checkout.prefix}/results/slides", checkout.service
+    told = checkout.snakemake(
+        "deploy_endpoint", *USE, "endpoint={kind: asynchronous, name: whole-slides}", f"serving={{slides: '{slides}'}}"
+    )
+    assert "endpoint whole-slides is in service: asynchronous" in told
+    bucket, prefix = checkout.prefix.removeprefix("s3://").split("/", 1)
+    question = f"{prefix}/question.json"
+    body = json.dumps({"slide": f"{slides}/{scored}.svs"}).encode()
+    service.storage.client.put_object(Bucket=bucket, Key=question, Body=body)
+    asked = service.runtime.invoke_endpoint_async(
+        EndpointName="whole-slides", InputLocation=f"s3://{bucket}/{question}", ContentType="application/json"
+    )
+    answer = when_answered(service.storage.client, asked)
+    _, predictions = stored_tiles(checkout, scored)
+    np.testing.assert_array_equal(answer["coordinates"], predictions.coordinates)
+    np.testing.assert_allclose(answer["scores"], predictions.scores, atol=1e-6)
+    checkout.snakemake("stop_costs")
+
+
+def when_answered(s3, asked):
+    """What an asynchronous endpoint has left in S3, as soon as it is there."""
+    places = [S3Uri.parse(asked[key]) for key in ("OutputLocation", "FailureLocation")]
+    while True:
+        for place, is_good in zip(places, (True, False), strict=True):
+            with contextlib.suppress(s3.exceptions.NoSuchKey):
+                found = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+                assert is_good, found
+                return json.loads(found)
+        time.sleep(0.2)
 
 
 def test_batch_transform_gives_the_files_of_score(checkout, finished, tmp_path):

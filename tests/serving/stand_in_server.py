@@ -17,7 +17,8 @@ from slidemill.serving.served_model import Scored
 from slidemill.serving.server import bind, serve, url_of
 from slidemill.serving.service import Service
 from slidemill.serving.settings import Access, Limits
-from slidemill.serving.slides import SlideFolder, SlideScorer
+from slidemill.serving.slide_places import SlideFolder
+from slidemill.serving.slides import SlideScorer
 from slidemill.serving.tile_images import stored_pixels
 from slidemill.training.description import ModelDescription
 
@@ -49,7 +50,7 @@ def main(token, limits):
         model,
         access.limits,
         slides=SlideScorer(model, ServingOptions(), threads=1),
-        folder=SlideFolder(Path(__file__).parent),
+        places=SlideFolder(Path(__file__).parent),
         threads=1,
         observe=metrics.count_batch,
     )

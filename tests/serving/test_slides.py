@@ -20,7 +20,8 @@ from slidemill.probe.regression import Coefficients, Standardisation
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.refusals import RefusedError
 from slidemill.serving.served_model import load_served_model
-from slidemill.serving.slides import GivenUpError, SlideFolder, SlideScorer
+from slidemill.serving.slide_places import SlideFolder
+from slidemill.serving.slides import GivenUpError, SlideScorer
 from slidemill.tiling.cut import tile_slide
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import read_store, store_paths

@@ -19,7 +19,7 @@ _LIMITS = Limits()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 for all.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for any free one.")
 @click.option("--token-file", type=Path, help=f"Clients have to send what it holds; or set {TOKEN_VARIABLE}.")
-@click.option("--slides", type=Path, help="Folder of slides that clients may ask for by path.")
+@click.option("--slides", help="Folder, or s3://BUCKET/FOLDER, of slides that clients may ask for by path.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
 @click.option("--body-bytes", type=click.IntRange(min=1), default=_LIMITS.body_bytes, show_default=True)
 @click.option("--requests", type=click.IntRange(min=1), default=_LIMITS.requests, show_default=True, help="At once.")
@@ -33,7 +33,7 @@ def main(  # noqa: D103 - the module says it
     host: str,
     port: int,
     token_file: Path | None,
-    slides: Path | None,
+    slides: str | None,
     threads: int,
     body_bytes: int,
     requests: int,

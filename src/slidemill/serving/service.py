@@ -15,7 +15,8 @@ from slidemill.serving.microbatches import MicroBatches, Observe
 from slidemill.serving.refusals import RefusedError
 from slidemill.serving.served_model import ServedModel
 from slidemill.serving.settings import Limits
-from slidemill.serving.slides import SlideFolder, SlideScorer
+from slidemill.serving.slide_places import SlidePlaces
+from slidemill.serving.slides import SlideScorer
 from slidemill.serving.tile_images import UnfitTileError
 from slidemill.units import SlidePixels
 
@@ -36,7 +37,7 @@ class Service:
         limits: Limits,
         *,
         slides: SlideScorer,
-        folder: SlideFolder,
+        places: SlidePlaces,
         threads: int,
         observe: Observe | None = None,
     ) -> None:
@@ -46,14 +47,14 @@ class Service:
             model: in memory.
             limits: of requests.
             slides: scores whole slides by the same model.
-            folder: where they lie.
+            places: where they lie.
             threads: that decode.
             observe: told of each batch.
         """
         self.model = model
         self._limits = limits
         self._slides = slides
-        self._folder = folder
+        self._places = places
         self.batches = MicroBatches(model.rows, largest=model.largest_batch, room=limits.waiting_tiles, observe=observe)
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._slide_workers = ThreadPoolExecutor(_SLIDES_AT_ONCE, thread_name_prefix="slide")
@@ -129,14 +130,15 @@ class Service:
         return tiles
 
     async def _score_slide(self, request: SlideRequest) -> Predictions:
-        path = await self.in_worker(self._folder.find, request.slide)
+        found = await self.in_worker(self._places.find, request.slide)
         given_up = threading.Event()
 
         def rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
             return asyncio.run_coroutine_threadsafe(self.batches.rows(tiles), self._loop).result()
 
         def score() -> Predictions:
-            return self._slides.score(path, rows, given_up, sheet_mpp=request.mpp)
+            with found as path:
+                return self._slides.score(path, rows, given_up, sheet_mpp=request.mpp)
 
         try:
             return await self._loop.run_in_executor(self._slide_workers, score)

@@ -12,7 +12,6 @@ from slidemill.features.pixels import SlidePixels
 from slidemill.inference.store import Predictions
 from slidemill.records import parse_example, read_record
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.refusals import RefusedError
 from slidemill.serving.served_model import ServedModel
 from slidemill.slides.ordered import map_in_order
 from slidemill.tiling.cut import tile_slide
@@ -26,35 +25,6 @@ _RECORDS_AT_ONCE = 16  # read and decoded by one thread
 
 class GivenUpError(Exception):
     """Nobody waits for the slide any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlideFolder:
-    """Where slides lie that clients may ask for.
-
-    Attributes:
-        root: the folder; None where no slide is scored by its place.
-    """
-
-    root: Path | None
-
-    def find(self, asked: str) -> Path:
-        """The file that a client asks for, below the folder whatever links lie there.
-
-        Raises:
-            RefusedError: there is none; what lies outside is not told of.
-        """
-        if self.root is None:
-            raise RefusedError(403, "this service was started without a folder of slides; send tiles")
-        root = self.root.resolve()
-        try:
-            path = (root / asked).resolve()
-            is_there = path.is_relative_to(root) and path.is_file()
-        except (OSError, ValueError, RuntimeError):
-            is_there = False
-        if not is_there:
-            raise RefusedError(404, "slide: there is no such file below the folder of slides")
-        return path
 
 
 @dataclass(frozen=True, slots=True)

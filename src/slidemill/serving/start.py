@@ -22,14 +22,14 @@ class ServiceSettings:
         model: model.keras, or a folder that holds it.
         access: where to listen, and to whom.
         options: of the model; None for what lies beside it.
-        slides: folder of slides that clients may ask for by path; None for none.
+        slides: folder, or s3://BUCKET/FOLDER, of slides that clients may ask for by path; None for none.
         threads: CPU threads.
     """
 
     model: Path
     access: Access
     options: ServingOptions | None = None
-    slides: Path | None = None
+    slides: str | None = None
     threads: int = 1
 
 
@@ -48,9 +48,11 @@ def serve_model(settings: ServiceSettings) -> None:
     from slidemill.serving.metrics import Metrics
     from slidemill.serving.server import bind, serve, url_of
     from slidemill.serving.service import Service
-    from slidemill.serving.slides import SlideFolder, SlideScorer
+    from slidemill.serving.slide_places import slide_places
+    from slidemill.serving.slides import SlideScorer
 
     access, threads = settings.access, settings.threads
+    places = slide_places(settings.slides)
     own = bind(access)
     model_file = find_model(settings.model)
     options = options_beside(model_file) if settings.options is None else settings.options
@@ -61,7 +63,7 @@ def serve_model(settings: ServiceSettings) -> None:
         model,
         access.limits,
         slides=SlideScorer(model, options, threads),
-        folder=SlideFolder(settings.slides),
+        places=places,
         threads=threads,
         observe=metrics.count_batch,
     )
