@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ..workflow.conftest import bagged_on_one_machine, probed_on_one_machine  # noqa: F401 - fixtures
 from ..workflow.conftest import finished as on_one_machine  # noqa: F401 - a fixture
-from ..workflow.conftest import probed_on_one_machine  # noqa: F401 - a fixture
 from .checkout import Checkout, Finished, make_checkout
 from .standin import StandIn
 from .standin.hosts import why_impossible

@@ -5,14 +5,26 @@ import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
-from ..workflow.conftest import CONFIG, OF_PROBE, PROBE, Workspace
+from ..workflow.conftest import (
+    BAGS,
+    CONFIG,
+    MODEL_OF_BAGS,
+    OF_BAGS,
+    OF_PROBE,
+    PROBE,
+    Workspace,
+    weights_of_bags,
+)
 from .checkout import Checkout
 from .standin import StandIn
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
+# As on SLURM: ranks add up gradients in another order only if MPI chooses another algorithm.
+TOLERANCE = 1e-4
 STORES = ("tiles/*", "splits.tsv", "shards/*.*")
 
 
@@ -75,6 +87,21 @@ def test_a_probe_is_that_of_one_machine(checkout, finished, probed_on_one_machin
     expected = probed_on_one_machine.contents(*OF_PROBE)
     assert len(expected) == 10 + 1 + 3 + 1
     assert {name: checkout.read(name) for name in expected} == expected
+
+
+def test_a_model_of_bags_is_that_of_one_machine(checkout, finished, bagged_on_one_machine, tmp_path, one_thread):
+    """On the same two ranks, each on a host of its own; the probe has left the features, which come by a channel."""
+    output = checkout.snakemake(*BAGS)
+    assert "train" in re.findall(r"^(?:local)?rule (\w+):", output, re.M)
+    [channel] = training_requests(checkout.service)[-1]["InputDataConfig"]
+    assert (channel["ChannelName"], channel["InputMode"]) == ("features", "FastFile")
+    expected = bagged_on_one_machine.contents(*OF_BAGS)
+    assert len(expected) == 2
+    assert {name: checkout.read(name) for name in expected} == expected
+    (tmp_path / "model.keras").write_bytes(checkout.read(MODEL_OF_BAGS))
+    models = [tmp_path / "model.keras", bagged_on_one_machine.folder / "results" / MODEL_OF_BAGS]
+    for there, here in zip(*map(weights_of_bags, models), strict=True):
+        np.testing.assert_allclose(there, here, atol=TOLERANCE)
 
 
 def test_training_by_fifos(checkout, finished):

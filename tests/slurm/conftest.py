@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ..workflow.conftest import REPOSITORY, Workspace, probed_on_one_machine, workspace  # noqa: F401 - two are fixtures
+from ..workflow.conftest import (  # noqa: F401 - three are fixtures
+    REPOSITORY,
+    Workspace,
+    bagged_on_one_machine,
+    probed_on_one_machine,
+    workspace,
+)
 from ..workflow.conftest import finished as on_one_machine  # noqa: F401 - a fixture
 from .cluster import Cluster, missing
 

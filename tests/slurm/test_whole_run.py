@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ..workflow.conftest import OF_PROBE, PROBE, REPOSITORY
+from ..workflow.conftest import BAGS, MODEL_OF_BAGS, OF_BAGS, OF_PROBE, PROBE, REPOSITORY, weights_of_bags
 from .cluster import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -44,6 +44,18 @@ def test_a_probe_is_that_of_one_machine(probed_on_slurm, on_slurm, probed_on_one
     here = probed_on_one_machine.contents(*OF_PROBE)
     assert len(here) == 10 + 1 + 3 + 1
     assert on_slurm.contents(*OF_PROBE) == here
+
+
+def test_a_model_of_bags_is_that_of_one_machine(probed_on_slurm, on_slurm, bagged_on_one_machine, one_thread):
+    """On the same two ranks, each on a node of its own, from the features that are there."""
+    output = on_slurm.slurm(*BAGS)
+    assert "extract_features" not in output
+    here = bagged_on_one_machine.contents(*OF_BAGS)
+    assert len(here) == 2
+    assert on_slurm.contents(*OF_BAGS) == here
+    models = [run.folder / "results" / MODEL_OF_BAGS for run in (on_slurm, bagged_on_one_machine)]
+    for there, here in zip(*map(weights_of_bags, models), strict=True):
+        np.testing.assert_allclose(there, here, atol=TOLERANCE)
 
 
 def test_batches_of_slides_are_encoded_on_a_node_with_a_gpu_each(probed_on_slurm, cluster):

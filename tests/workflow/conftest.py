@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -34,6 +35,13 @@ OF_PROBE = (
     "features/*/*",
     *(f"experiments/probe/{name}" for name in ("splits.tsv", "model/*", "evaluation/slides.tsv")),
 )
+# On the same features, a model of bags, which all ranks train.
+BAGS = (
+    "results/experiments/bags/model/model.keras",
+    *("--config", "method=mil", "experiment=bags", "mil={epochs: 2, hidden: [16]}"),
+)
+OF_BAGS = tuple(f"experiments/bags/{name}" for name in ("splits.tsv", "model/mil.json"))
+MODEL_OF_BAGS = "experiments/bags/model/model.keras"
 TISSUES = {"LUAD": "glands", "LUSC": "nests", "Normal": "alveoli"}
 SIZE = "20x 0.8x0.7mm"
 
@@ -207,6 +215,26 @@ def probed_on_one_machine(tmp_path_factory: pytest.TempPathFactory) -> Workspace
         return workspace.snakemake(*PROBE, "--cores", "2")
 
     return _made_once("probed", run, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def bagged_on_one_machine(probed_on_one_machine: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A model of bags of the features of `probed_on_one_machine`, on two ranks, once for all tests."""
+
+    def run(workspace: Workspace) -> subprocess.CompletedProcess[str]:
+        workspace.go_on_from(probed_on_one_machine, *(f"results/{name}" for name in ("slides", "tiles", "features")))
+        return workspace.snakemake(*BAGS, "--cores", "2")
+
+    return _made_once("bagged", run, tmp_path_factory)
+
+
+def weights_of_bags(model: Path) -> list[np.ndarray]:
+    """The weights of a model of bags."""
+    import slidemill.mil.model  # noqa: F401 - names the layers that the file is made of
+    from slidemill.training.model_file import load_model
+
+    weights: list[np.ndarray] = load_model(model).get_weights()
+    return weights
 
 
 def _made_once(
