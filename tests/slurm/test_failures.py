@@ -84,6 +84,8 @@ def test_a_node_taken_down_in_mid_training(cluster, training):
     job = train_job(cluster)
     subprocess.run(["scontrol", "update", "nodename=node2", "state=down", "reason=test"], check=True)
     wait_for(lambda: train_job(cluster) is None, "the training is not running")
+    # A node that was down for less than its job needs to end is busy for ever in the eyes of SLURM.
+    wait_for(lambda: not steps_left(job), "nothing of it is left on the nodes")
     cluster.bring_back("node2")
     cluster.start_now(job)
     finished_after(process)
@@ -179,6 +181,11 @@ def commands():
         with contextlib.suppress(OSError):  # ended meanwhile
             found.append(file.read_text(errors="replace").rstrip("\0").split("\0"))
     return found
+
+
+def steps_left(job):
+    """What SLURM's daemons still do for a job."""
+    return [words for words in commands() if words[0].startswith(f"slurmstepd: [{job}.")]
 
 
 @pytest.mark.parametrize("script", ["shard_tiles.py", "train.py"])
