@@ -85,11 +85,13 @@ class Finished:
         printed: by Snakemake.
         jobs: status of each job by its name.
         calls: all that had been asked of SageMaker by then.
+        model: what it has trained; later tests train others in its place.
     """
 
     printed: str
     jobs: dict[str, str]
     calls: list[tuple[str, dict[str, Any]]]
+    model: bytes
 
 
 def make_checkout(folder: Path, service: StandIn) -> Checkout:

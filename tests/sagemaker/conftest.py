@@ -41,4 +41,4 @@ def finished(checkout: Checkout) -> Finished:
     """The workflow, run to its end once for all tests; they leave what it made as it is."""
     printed = checkout.snakemake()
     jobs = checkout.service.jobs("Processing") | checkout.service.jobs("Training")
-    return Finished(printed, jobs, checkout.service.calls())
+    return Finished(printed, jobs, checkout.service.calls(), checkout.read("model/model.keras"))

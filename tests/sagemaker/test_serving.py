@@ -20,8 +20,15 @@ from ..workflow.conftest import SIZE, Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-MODEL = "results/model/model.keras"
+MODEL = "used/model.keras"
 USE = ("--config", f"model={MODEL}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def model_in_use(checkout, finished):
+    """The model whose predictions are there, in a place of its own."""
+    bucket, prefix = checkout.prefix.removeprefix("s3://").split("/", 1)
+    checkout.service.storage.client.put_object(Bucket=bucket, Key=f"{prefix}/{MODEL}", Body=finished.model)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +162,7 @@ def test_batch_transform_gives_the_files_of_score(checkout, finished, tmp_path):
     workspace = Workspace(tmp_path)
     workspace.write()
     (tmp_path / "new.tsv").write_text("\n".join(sheet) + "\n")
-    (tmp_path / "model.keras").write_bytes(checkout.read("model/model.keras"))
+    (tmp_path / "model.keras").write_bytes(finished.model)
     config = ("--config", "slides=new.tsv", "model=model.keras")
     workspace.snakemake("--cores", "2", "results/scoring/new/scores.tsv", *config)
     for slide in ("new-1", "empty"):
