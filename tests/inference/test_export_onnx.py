@@ -32,6 +32,8 @@ from slidemill.training.model_file import save_model
 from .test_predict import CLASSES, TILE_SIZE, set_aside_slide, slide
 from .test_predict_features import DIMENSION, ENCODER, write_slide
 
+pytestmark = pytest.mark.slow
+
 LABELS = ("A", "B", "C")
 
 

@@ -17,6 +17,8 @@ from slidemill.inference.store import read_predictions
 
 from .test_export_onnx import probe, tile_model, tile_slides
 
+pytestmark = pytest.mark.slow
+
 # What TensorFlow Serving does with {"instances": [{"b64": ...}]}, without slidemill.
 SERVING = """
 import base64, json, sys

@@ -23,7 +23,7 @@ from snakemake_executor_plugin_sagemaker.s3 import S3Uri
 from .echo import IMAGE, PROGRAM
 from .standin.handle import BUCKET
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROLE = "arn:aws:iam::123456789012:role/slidemill"
 PROJECT = Project(ROLE, IMAGE, None, S3Uri(BUCKET, "cohort/.sagemaker"), tags=(("who", "me"),), poll_seconds=0.1)

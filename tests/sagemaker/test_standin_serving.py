@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from .echo import IMAGE, PROGRAM
 from .standin.handle import BUCKET
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROLE = "arn:aws:iam::123456789012:role/slidemill"
 

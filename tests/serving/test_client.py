@@ -19,6 +19,8 @@ from slidemill.tiling.store import store_paths
 
 from .conftest import CLASSES, TILE_SIZE, TOKEN
 
+pytestmark = pytest.mark.slow
+
 CLIENT = [sys.executable, "-m", "slidemill_sagemaker.client_command", "score"]
 
 

@@ -18,6 +18,8 @@ from slidemill.zarr_zip import read_zarr_zip
 
 from .conftest import CLASSES, jpeg_tile
 
+pytestmark = pytest.mark.slow
+
 TILES = [jpeg_tile(number) for number in range(5)]
 
 

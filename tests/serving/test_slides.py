@@ -31,6 +31,8 @@ from slidemill.training.model_file import save_model
 
 from .conftest import CLASSES, TILE_SIZE, tile_pixels
 
+pytestmark = pytest.mark.slow
+
 ENCODER = "efficientnet_lite0"
 
 

@@ -24,6 +24,8 @@ from .conftest import TOKEN, jpeg_tile, tile_pixels
 from .test_service import FORMS
 from .test_tile_images import encoded
 
+pytestmark = pytest.mark.slow
+
 TILE = jpeg_tile()
 BODIES = {"image/jpeg": TILE, "image/png": encoded(tile_pixels())} | {
     content_type: body for body, content_type in FORMS.values()
