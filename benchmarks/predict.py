@@ -75,7 +75,7 @@ def main(
             start = time.perf_counter()
             scorers[engine] = RecordScorer(file, description, batch_size=batch_size, threads=threads)
             loaded[engine] = time.perf_counter() - start
-            models[engine] = load_tile_model(file, description, engine=engine, threads=threads)
+            models[engine] = load_tile_model(file, description, threads=threads)
         shape = TileShape(TilePixels(TILE_SIZE), input_size)
         stored = np.stack([decode_tile(parse_example(r)["image/encoded"], shape) for r in read_records(paths[0])])
         decoded = model_input(stored, shape).numpy()

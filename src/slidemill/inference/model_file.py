@@ -1,9 +1,11 @@
 """The two files of a model: model.keras, and the model.onnx that was made of it."""
 
 from pathlib import Path
+from typing import Literal
 
-from slidemill.inference.tile_model import Engine
 from slidemill.training.description import ModelDescription, read_description
+
+Engine = Literal["keras", "onnx"]
 
 
 def engine_of(model_file: Path) -> Engine:

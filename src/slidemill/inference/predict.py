@@ -123,7 +123,7 @@ def predict_slides(
             _log.error("%s", error)
             failures.append(error)
         else:
-            write_predictions(job.output, predictions_of(used, scored, description, model_sha256))
+            write_predictions(job.output, predictions_of(used, scored, description.classes, model_sha256))
             _log.info("%s: %d tiles", used.summary.slide_id, len(scored.coordinates))
     return failures
 
@@ -158,19 +158,19 @@ def check_tiles(store: Path, summary: StoreSummary, description: ModelDescriptio
         raise TileMismatchError(store, "mpp", mpp, description.tile_mpp)
 
 
-def predictions_of(
-    store: TileStore, scored: ScoredTiles, description: ModelDescription, model_sha256: str
-) -> Predictions:
+def predictions_of(store: TileStore, scored: ScoredTiles, classes: tuple[str, ...], model_sha256: str) -> Predictions:
     """What a model says of a slide, from what it says of its tiles.
 
     Args:
         store: of the tiles that were scored, in their order.
+        scored: what it says of them.
+        classes: names, in the order of scores.
         model_sha256: hash of the model file.
     """
     return Predictions(
         slide_id=store.summary.slide_id,
         patient_id=store.summary.patient_id,
-        classes=description.classes,
+        classes=classes,
         coordinates=store.coordinates,
         scores=scored.scores,
         tile_extent=store.summary.tile_extent,

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from slidemill.inference.model_file import engine_of
 from slidemill.inference.record_tiles import RecordTiles
 from slidemill.inference.scorer import ScoredTiles
 from slidemill.inference.tile_model import load_tile_model
@@ -35,9 +34,7 @@ class RecordScorer:
             provider: what runs ONNX.
         """
         configure(threads)
-        self._model = load_tile_model(
-            model_file, description, engine=engine_of(model_file), threads=threads, provider=provider
-        )
+        self._model = load_tile_model(model_file, description, threads=threads, provider=provider)
         self._tiles = RecordTiles(self._model.shape, batch_size=batch_size, threads=threads)
         self._class_count = len(description.classes)
 

@@ -1,16 +1,15 @@
 """A model of tiles in memory, whatever engine runs it; engines are imported when they are asked for."""
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from slidemill.classifier.tile_shape import TileShape
+from slidemill.inference.model_file import engine_of
 from slidemill.onnx_session import Provider
 from slidemill.training.description import ModelDescription
 from slidemill.units import TilePixels
-
-Engine = Literal["keras", "onnx"]
 
 
 class TileModel(Protocol):
@@ -45,26 +44,24 @@ def load_tile_model(
     model_file: Path,
     description: ModelDescription,
     *,
-    engine: Engine = "keras",
     threads: int,
     provider: Provider = "auto",
 ) -> TileModel:
     """Load a model of tiles.
 
     Args:
-        model_file: the model, in the engine's format.
+        model_file: model.keras or model.onnx.
         description: of the model, whose method is "tiles".
-        engine: what runs it.
         threads: CPU threads.
         provider: what runs ONNX.
     Raises:
         ModelFileError: ONNX Runtime cannot load the model.
         ProviderMissingError: the provider is not there.
     """
-    if engine == "keras":
-        from slidemill.inference.keras_tile_model import KerasTileModel
+    if engine_of(model_file) == "onnx":
+        from slidemill.inference.onnx_model import OnnxTileModel
 
-        return KerasTileModel(model_file, description, threads=threads)
-    from slidemill.inference.onnx_model import OnnxTileModel
+        return OnnxTileModel(model_file, description, threads=threads, provider=provider)
+    from slidemill.inference.keras_tile_model import KerasTileModel
 
-    return OnnxTileModel(model_file, description, threads=threads, provider=provider)
+    return KerasTileModel(model_file, description, threads=threads)

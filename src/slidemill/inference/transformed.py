@@ -63,7 +63,7 @@ def collect_scores(
         if len(scores) != len(is_used):
             raise AnswersError(path, f"it has scores of {len(scores)} tiles, and the slide has {len(is_used)}")
         scored = ScoredTiles(used.coordinates, scores[is_used])
-        predictions = predictions_of(used, scored, description, model_sha256)
+        predictions = predictions_of(used, scored, description.classes, model_sha256)
         write_predictions(predictions_path(predictions_folder, slide_id), predictions)
 
 

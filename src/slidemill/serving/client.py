@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from slidemill.evaluation.aggregate import SlideScore, score_slide
+from slidemill.inference.predict import predictions_of
+from slidemill.inference.scorer import ScoredTiles
 from slidemill.inference.store import Predictions, predictions_path, write_predictions
 from slidemill.reporting.slide_outputs import Pictures, picture_slide
 from slidemill.serving.endpoint import EndpointError, Post, ServedFacts
@@ -123,15 +125,6 @@ def _predictions(store: TileStore, answers: list[dict[str, Any]], facts: ServedF
     attention = np.array(bag["attention"], np.float32) if "attention" in bag else None
     if attention is not None and len(attention) != len(store.coordinates):
         raise EndpointError("the service", f"gives attention of {len(attention)} tiles for {len(store.coordinates)}")
-    return Predictions(
-        slide_id=store.summary.slide_id,
-        patient_id=store.summary.patient_id,
-        classes=facts.classes,
-        coordinates=store.coordinates,
-        scores=scores,
-        tile_extent=store.summary.tile_extent,
-        reason=store.summary.reason,
-        model_sha256=facts.sha256,
-        slide_scores=np.array(bag["slide_scores"], np.float32) if bag else None,
-        attention=attention,
-    )
+    slide_scores = np.array(bag["slide_scores"], np.float32) if bag else None
+    scored = ScoredTiles(store.coordinates, scores, slide_scores, attention)
+    return predictions_of(store, scored, facts.classes, facts.sha256)

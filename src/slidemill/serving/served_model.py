@@ -8,7 +8,7 @@ import numpy as np
 
 from slidemill.errors import ConfigError
 from slidemill.hashing import file_sha256
-from slidemill.inference.model_file import describe, engine_of
+from slidemill.inference.model_file import describe
 from slidemill.inference.tile_model import load_tile_model
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.tile_images import model_pixels
@@ -74,7 +74,7 @@ class PixelModel:
         """Load the model."""
         self.description = description
         self.sha256 = file_sha256(model_file)
-        self._model = load_tile_model(model_file, description, engine=engine_of(model_file), threads=threads)
+        self._model = load_tile_model(model_file, description, threads=threads)
 
     def pixels(self, image: bytes) -> np.ndarray:
         """Decode a tile."""

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from slidemill.features.pixels import SlidePixels
+from slidemill.inference.predict import predictions_of
+from slidemill.inference.scorer import ScoredTiles
 from slidemill.inference.store import Predictions
 from slidemill.records import parse_example, read_record
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.served_model import ServedModel
+from slidemill.serving.served_model import Scored, ServedModel
 from slidemill.slides.ordered import map_in_order
 from slidemill.tiling.cut import tile_slide
 from slidemill.tiling.source import SlideSource
@@ -93,20 +95,10 @@ class SlideScorer:
                 number += 1
 
     def _predictions(self, store: TileStore, rows: np.ndarray | None) -> Predictions:
-        scored = None if rows is None else self.model.scored(rows)
         classes = self.model.description.classes
-        return Predictions(
-            slide_id=store.summary.slide_id,
-            patient_id=store.summary.patient_id,
-            classes=classes,
-            coordinates=store.coordinates,
-            scores=np.zeros((0, len(classes)), np.float32) if scored is None else scored.scores,
-            tile_extent=store.summary.tile_extent,
-            reason=store.summary.reason,
-            model_sha256=self.model.sha256,
-            slide_scores=None if scored is None else scored.slide_scores,
-            attention=None if scored is None else scored.attention,
-        )
+        found = Scored(np.zeros((0, len(classes)), np.float32)) if rows is None else self.model.scored(rows)
+        scored = ScoredTiles(store.coordinates, found.scores, found.slide_scores, found.attention)
+        return predictions_of(store, scored, classes, self.model.sha256)
 
 
 class _Collector:
