@@ -32,7 +32,8 @@ class ModelFileError(SlidemillError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}. Give a model{self.path.suffix or '.keras'} that this workflow made."
+        kind = ".onnx" if self.path.suffix == ".onnx" else ".keras"
+        return f"{self.path}: {self.reason}. Give a model{kind} that this workflow made."
 
 
 @dataclass(frozen=True, slots=True)
