@@ -57,15 +57,22 @@ def evaluate_resources_quickly() -> None:
 def trust_groups(workflow: Any) -> None:
     """Do not look whether groups depend on themselves, unless `--groups` makes other ones than the rules do.
 
-    It takes Snakemake a time that grows with the square of the slides: 100 seconds for 5,000. The groups of the rules
-    do not depend on themselves.
+    Snakemake looks twice, and both take a time that grows with the square of the slides: 100 and 5 seconds for 5,000.
+    The groups of the rules do not depend on themselves.
     """
-    look = getattr(snakemake.dag.DAG, "_check_groups", None)
-    if look is not None:
+    for name in ("_check_groups", "validate_group"):
+        look = getattr(snakemake.dag.DAG, name, None)
+        if look is not None:
+            setattr(snakemake.dag.DAG, name, _only_where_groups_are_given(workflow, look))
+
+
+def _only_where_groups_are_given(workflow: Any, look: Callable[..., None]) -> Callable[..., None]:
+    def look_where_groups_are_given(*arguments: Any) -> None:
         # Asked when Snakemake looks: while rules are read, it has not been told of groups yet.
-        snakemake.dag.DAG._check_groups = lambda dag: (
-            look(dag) if inside(workflow, "group_settings.overwrite_groups") else None
-        )
+        if inside(workflow, "group_settings.overwrite_groups"):
+            look(*arguments)
+
+    return look_where_groups_are_given
 
 
 def forget_command(workflow: Any, rule: str) -> None:
