@@ -3,10 +3,10 @@
     python benchmarks/mil_table.py ../shared/mil
 
 The folder holds a file for each set, such as musk1.npz: `X` (instances, values), `bag` (instances,), the bag of each
-instance, and `y` (bags,), 0 or 1, in order of the bags' numbers. The accuracy of a repetition is over all bags, each
-predicted once by a model that has not seen it; the table gives the mean of the repetitions and its standard error. One
-setting serves all sets and poolings; nothing is chosen by looking at bags that are tested. Beside attention stands a
-support vector machine on the least and the greatest of each value in a bag.
+instance, and `y` (bags,), two kinds of labels in order of the bags' numbers. The accuracy of a repetition is over all
+bags, each predicted once by a model that has not seen it; the table gives the mean of the repetitions and its standard
+error. One setting serves all sets and poolings; nothing is chosen by looking at bags that are tested. Beside attention
+stands a support vector machine on the least and the greatest of each value in a bag.
 """
 
 import time
@@ -16,21 +16,18 @@ from pathlib import Path
 
 import click
 import numpy as np
+from bag_sets import CLASSES, BagSet, set_paths
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from slidemill.mil.bags import Bags, bags_of
 from slidemill.mil.batches import BagBatch, training_batches, whole_bags
 from slidemill.mil.class_scores import bag_losses
 from slidemill.mil.model import feature_bag_model, log_scores_model
 from slidemill.mil.parameters import POOLINGS, DrawingParameters, MilModelParameters, Pooling
-from slidemill.mil.tile_values import MappedTiles
-from slidemill.splits import SplitRow
 from slidemill.training.backend import configure, keras, tf
 
-CLASSES = ("0", "1")
 FOLDS = 10
 HIDDEN = (128, 64)
 ATTENTION_WIDTH = 64
@@ -40,43 +37,6 @@ BAGS_PER_STEP = 8
 MAX_TILES = 64  # in training; some bags of MUSK2 have a thousand
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01
-
-
-@dataclass(frozen=True)
-class BagSet:
-    """Values of all instances, bag after bag, and the labels of bags."""
-
-    values: np.ndarray
-    starts: np.ndarray
-    labels: np.ndarray
-
-    @classmethod
-    def read(cls, path: Path) -> "BagSet":
-        with np.load(path, allow_pickle=False) as file:
-            values, bag, labels = file["X"], file["bag"], file["y"]
-        order = np.argsort(bag, kind="stable")
-        starts = np.searchsorted(bag[order], [*np.unique(bag), np.inf])
-        if len(starts) != len(labels) + 1:
-            raise click.ClickException(f"{path}: {len(starts) - 1} bags and {len(labels)} labels")
-        return cls(values[order].astype(np.float32), starts, labels.astype(np.int64))
-
-    def of(self, bag: int) -> np.ndarray:
-        return self.values[self.starts[bag] : self.starts[bag + 1]]
-
-    def part(self, chosen: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> tuple[Bags, MappedTiles]:
-        """Some of the bags as the library takes them, standardised."""
-        parts = [(self.of(bag) - mean) / deviation for bag in chosen]
-        rows = [
-            SplitRow(f"{bag:05d}", f"{bag:05d}", CLASSES[self.labels[bag]], "", "train", len(own), "usable", "")
-            for bag, own in zip(chosen.tolist(), parts, strict=True)
-        ]
-        starts = np.concatenate([[0], np.cumsum([len(own) for own in parts])])
-        return bags_of(rows, CLASSES, bag="slide"), MappedTiles(np.concatenate(parts), starts)
-
-    def statistics(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        tiles = np.concatenate([self.of(bag) for bag in chosen])
-        deviation = tiles.std(axis=0)
-        return tiles.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
 
 @dataclass(frozen=True)
@@ -207,9 +167,11 @@ def accuracies_of_svm(own: BagSet, repetitions: int) -> list[float]:
 @click.option("--threads", type=int, default=1, show_default=True)
 def main(folder: Path, poolings: tuple[Pooling, ...], names: tuple[str, ...], repetitions: int, threads: int) -> None:
     configure(threads)
-    for name in names or sorted(path.stem for path in folder.glob("*.npz")):
-        own = BagSet.read(folder / f"{name}.npz")
-        print(f"{name}: {len(own.labels)} bags, {own.labels.sum()} positive, {len(own.values)} instances", flush=True)
+    for path in set_paths(folder, names):
+        own = BagSet.read(path, least_bags=FOLDS)
+        print(
+            f"{path.stem}: {len(own.labels)} bags, {own.labels.sum()} positive, {len(own.values)} instances", flush=True
+        )
         for way in ("svm", *(poolings or POOLINGS)):
             start = time.perf_counter()
             found = np.array(
