@@ -36,6 +36,7 @@ from slidemill.features.spec import (
     find_encoder,
     own_tiles,
 )
+from slidemill.inference.model_file import describe
 from slidemill.launch import home_folder, name_user
 from slidemill.lifeline import tie_programs
 from slidemill.locations import is_address, path_problem
@@ -43,7 +44,6 @@ from slidemill.machine import machine_trouble
 from slidemill.mil.training_parameters import FROM_TRAINING, PIXELS_FROM_TRAINING
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.splits.patches import check_patches
-from slidemill.training.description import read_description
 
 # A DAG of many slides is millions of objects that stay: looking for garbage among them less often saves a seventh, and
 # leaving them alone when Python ends saves another.
@@ -122,7 +122,7 @@ def refuse_results_as_sheet(sheet):
 
 def use_model(path):
     """Cut tiles as the model was trained on them, and take its method; where it takes features, its encoder as well."""
-    description = read_description(model_here(path))
+    description = describe(model_here(path))
     config["method"] = description.method
     config["mil"]["input"] = "features" if description.encoder else "pixels"
     if description.encoder:

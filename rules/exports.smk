@@ -4,6 +4,11 @@
 CHECKED_SLIDES = 64
 
 
+def is_network():
+    """Whether the model that was trained before is already one of ONNX."""
+    return bool(TRAINED_MODEL) and TRAINED_MODEL.endswith(".onnx")
+
+
 @called_for_each_job
 def checked_slides(wildcards):
     """The slides on whose tiles the export of a run's model is checked, evenly from all that the model scores."""
@@ -35,6 +40,8 @@ def checked_options(wildcards):
 @called_for_each_job
 def model_to_export(wildcards):
     """The model of a run, or the one that was trained before, unless jobs read that where it lies."""
+    if is_network():
+        return "(a model.keras: that of the config is a network of ONNX already)"  # as in slide_file
     if TRAINED_MODEL:
         return unless_in_place(TRAINED_MODEL)
     return f"{run_of(wildcards)}/model/model.keras"
@@ -47,7 +54,7 @@ def model_option(wildcards, input):
 
 def scoring_model(run):
     """The file by which the slides of a run are scored, as an input."""
-    if config["prediction"]["engine"] == "onnx":
+    if config["prediction"]["engine"] == "onnx" and not is_network():
         return f"{run}/model/model.onnx"
     return unless_in_place(TRAINED_MODEL) if TRAINED_MODEL else model_of(run)
 

@@ -1,4 +1,8 @@
-# A trained model over HTTP, until Ctrl-C: snakemake serve --cores 2 --config model=results/model/model.keras
+# A trained model over HTTP, until Ctrl-C or SIGTERM: snakemake serve --cores 2 --config model=results/model/model.keras
+
+# What tells the service that this Snakemake got SIGTERM, which nobody sends to the service itself.
+END_OF_SERVICE = Path(".snakemake/slidemill").absolute() / f"serve-{os.getpid()}.end"
+snakemake_internals.end_by_sigterm("serve", END_OF_SERVICE)
 
 
 rule serve:
@@ -15,7 +19,10 @@ rule serve:
         model=lambda wildcards, input: shlex.quote(str(TRAINED_MODEL or input)),
         model_content=content_in_place("model", TRAINED_MODEL),
         serving=options("serving", "host", "port", "slides"),
+        provider=options("prediction", "provider"),
         use=serving_use(),
+        until=lambda wildcards, input: shlex.quote(str(END_OF_SERVICE)),
     shell:
-        "python {params.script} --model {params.model} {params.serving} --use {params.use:q} --threads {threads}"
+        "python {params.script} --model {params.model} {params.serving} {params.provider} --use {params.use:q}"
+        " --until {params.until} --threads {threads}"
         " 2>&1 | tee {log:q}"

@@ -5,6 +5,7 @@ out, and what the workflow cannot do without ends it with a sentence. `tests/wor
 test for each, which also notices when a name stays and means something else.
 """
 
+import atexit
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
@@ -17,6 +18,7 @@ import snakemake.dag
 import snakemake.io
 import snakemake.persistence
 import snakemake.resources
+import snakemake.scheduling.job_scheduler
 import snakemake.spawn_jobs
 from snakemake.exceptions import WorkflowError
 
@@ -225,6 +227,29 @@ def keep_groups_together(workflow: Any) -> None:
 
     inside(workflow, "spawned_job_args_factory")
     type(workflow).spawned_job_args_factory = property(GroupArguments)
+
+
+def end_by_sigterm(rule: str, mark: Path) -> None:
+    """Let a file appear on SIGTERM while nothing but a rule's job runs, which then has to end by itself.
+
+    Snakemake waits for jobs that run, and such a job would never end.
+    """
+    scheduler = snakemake.scheduling.job_scheduler.JobScheduler
+    wait_for_jobs = getattr(scheduler, "exit_gracefully", None)
+    if wait_for_jobs is None:
+        return
+    mark.unlink(missing_ok=True)  # of another process that had this number
+
+    def end(self: Any, *arguments: Any) -> None:
+        running = inside(self, "running")
+        if running and all(inside(job, "name") == rule for job in running):
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+            atexit.register(mark.unlink, missing_ok=True)
+        else:
+            wait_for_jobs(self, *arguments)
+
+    scheduler.exit_gracefully = end
 
 
 def benchmark_files(workflow: Any) -> list[str]:

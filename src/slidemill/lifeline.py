@@ -38,6 +38,17 @@ def end_with_starter() -> None:
         threading.Thread(target=_look, args=(starter,), daemon=True, name="lifeline").start()
 
 
+def end_when_asked(mark: Path) -> None:
+    """From now on send this process SIGTERM when there is such a file: a signal reaches the workflow alone."""
+    threading.Thread(target=_wait_for, args=(mark,), daemon=True, name="until").start()
+
+
+def _wait_for(mark: Path) -> None:
+    while not mark.exists():
+        time.sleep(_LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _look(starter: str) -> None:
     pid = int(starter.split()[-2])
     while _identity(pid) == starter:

@@ -56,7 +56,9 @@ def find_provider(provider: Provider) -> list[str]:
     return asked
 
 
-def open_session(network: bytes, providers: Sequence[str], *, engine_cache: Path | None = None) -> Any:
+def open_session(
+    network: bytes, providers: Sequence[str], *, engine_cache: Path | None = None, threads: int = 1
+) -> Any:
     """Load a network.
 
     On CPUs one thread computes a call, and who has more calls at once; so no bit depends on the number of threads.
@@ -65,6 +67,7 @@ def open_session(network: bytes, providers: Sequence[str], *, engine_cache: Path
         network: the bytes of an ONNX file.
         providers: as `find_provider` gives them.
         engine_cache: a folder where TensorRT keeps what it has compiled, for the next time; made when it is missing.
+        threads: that share a call after all, where calls are large and one at a time.
     Returns:
         An onnxruntime.InferenceSession.
     Raises:
@@ -74,7 +77,7 @@ def open_session(network: bytes, providers: Sequence[str], *, engine_cache: Path
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = _ERRORS_ONLY
     options.use_deterministic_compute = True
     try:

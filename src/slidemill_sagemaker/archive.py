@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slidemill.hashing import file_sha256
+from slidemill.inference.model_file import describe, engine_of
 from slidemill.serving.options import FILE as OPTIONS_FILE
 from slidemill.serving.options import ServingOptions
-from slidemill.training.description import read_description
 
 # What lies beside a model and belongs to it, where it is there.
 BESIDE = ("model.onnx",)
@@ -37,16 +37,16 @@ def find_model_files(model_file: Path, beside: Path, options: ServingOptions) ->
     """The files of a model.
 
     Args:
-        model_file: model.keras.
+        model_file: model.keras or model.onnx.
         beside: folder of what belongs to it.
         options: how slides are cut and scored.
 
     Raises:
         ModelFileError: the model is missing, damaged, or has no description.
     """
-    read_description(model_file)
-    paths = {"model.keras": model_file}
-    paths |= {name: path for name in BESIDE if (path := beside / name).exists()}
+    describe(model_file)
+    paths = {name: path for name in BESIDE if (path := beside / name).exists()}
+    paths[f"model.{engine_of(model_file)}"] = model_file
     parts = [f"{name}\0{file_sha256(path)}\n" for name, path in sorted(paths.items())]
     told = options.as_json()
     return ModelFiles(paths, told.encode(), hashlib.sha256("".join([*parts, told]).encode()).hexdigest())

@@ -14,6 +14,7 @@ from slidemill.export.drift import DriftError
 from slidemill.export.write_savedmodel import NotOfTilesError, export_savedmodel
 from slidemill.inference.predict import SlideJob, predict_slides
 from slidemill.inference.store import read_predictions
+from slidemill.training.description import read_description
 
 from .test_export_onnx import probe, tile_model, tile_slides
 
@@ -40,7 +41,7 @@ def test_another_process_scores_jpegs_as_the_workflow_does(tmp_path):
     assert sorted(path.name for path in tmp_path.glob("saved_model*")) == ["saved_model"]
     job = SlideJob(slides[0].source, slides[0].store, tmp_path / "predictions.zarr.zip")
     assert predict_slides([job], model_file) == []
-    jpegs = read_jpegs(slides[0], ())
+    jpegs = read_jpegs(slides[0], (), read_description(model_file))
     asked = json.dumps({"instances": [{"b64": base64.b64encode(one).decode()} for one in jpegs]})
     command = [sys.executable, "-c", SERVING, str(tmp_path / "saved_model")]
     answer = json.loads(subprocess.run(command, input=asked, capture_output=True, text=True, check=True).stdout)

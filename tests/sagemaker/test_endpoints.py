@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from slidemill.training.description import ModelDescription, add_description
+from slidemill.training.description import ENTRY, ModelDescription, ModelFileError
 from slidemill_sagemaker.archive import find_model_files, write_archive
 from slidemill_sagemaker.costs import find_costs, stop_costs
 from slidemill_sagemaker.endpoint import EndpointPlan, delete_endpoint, deploy_endpoint
@@ -31,14 +31,14 @@ NAME = PROJECT.endpoint_name(None)
 PLAN = EndpointPlan(NAME, "real-time", Fleet("ml.c5.xlarge", 1), None, 300, {"WORD": "hello"})
 
 
-def write_model(folder, weights):
+def write_model(folder, weights, told=None):
     """A file as the workflow trains it, as far as this is asked for."""
     folder.mkdir(exist_ok=True)
     path = folder / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("weights", weights)
-    description = ModelDescription("small_cnn", ("a", "b"), 256, 0.5, 64, "resize", "0" * 64, {})
-    add_description(path, description)
+        description = ModelDescription("small_cnn", ("a", "b"), 256, 0.5, 64, "resize", "0" * 64, {})
+        archive.writestr(ENTRY, json.dumps(description.as_values() | (told or {})))
     return StoredModel(path, None)
 
 
@@ -102,6 +102,14 @@ def test_another_model_takes_over_and_what_was_before_is_removed(sagemaker, serv
     assert after != before
     assert [entry["EndpointConfigName"] for entry in service.pages("ListEndpointConfigs", "EndpointConfigs")] == [after]
     assert len(list(service.pages("ListModels", "Models"))) == 1
+
+
+def test_a_model_of_another_version_costs_nothing(sagemaker, service, tmp_path):
+    model = write_model(tmp_path, "first", {"format": 2})
+    before = made(sagemaker)
+    with pytest.raises(ModelFileError, match="its description is of format 2, not 1, as another version"):
+        deploy_endpoint(service, PROJECT, PLAN, model)
+    assert made(sagemaker) == before
 
 
 def test_an_update_that_fails_leaves_the_model_before(sagemaker, service, deployed):

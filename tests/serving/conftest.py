@@ -39,6 +39,24 @@ def model_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def network_file(model_file, tmp_path_factory):
+    """The same model as ONNX, in a folder of its own."""
+    from slidemill.export.conversion import to_onnx
+    from slidemill.export.functions import model_function
+    from slidemill.hashing import file_sha256
+    from slidemill.inference.onnx_file import OnnxFacts, serialised
+    from slidemill.training.description import read_description
+    from slidemill.training.model_file import load_model
+
+    path = tmp_path_factory.mktemp("network") / "model.onnx"
+    description = read_description(model_file)
+    network = to_onnx(*model_function(load_model(model_file), description))
+    facts = OnnxFacts(description=description, model_sha256=file_sha256(model_file), precision="float32")
+    path.write_bytes(serialised(network, facts))
+    return path
+
+
 def tile_pixels(number=0, side=TILE_SIZE):
     """Noise of a colour and strength of its own."""
     generator = np.random.default_rng(number)

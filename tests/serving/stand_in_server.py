@@ -30,6 +30,7 @@ class MeanModel:
     sha256 = "cd"
     largest_batch = 8
     takes_stored_tiles = True
+    scores_rows_together = False
 
     def pixels(self, image):
         return stored_pixels(image, SIDE)

@@ -1,25 +1,23 @@
-"""Which models are served."""
+"""Which models are served, and by what."""
 
-import zipfile
-from dataclasses import replace
-
+import onnxruntime
 import pytest
 
-from slidemill.errors import ConfigError
+from slidemill.onnx_session import ProviderMissingError
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.served_model import load_served_model
-from slidemill.training.description import ENTRY, add_description, read_description
+from slidemill.serving.served_model import find_model, load_served_model
+
+pytestmark = pytest.mark.slow
 
 
-def test_a_model_of_the_tiles_with_most_tissue_is_refused(model_file, tmp_path):
-    """Which tiles of a slide these are, a request cannot tell."""
-    path = tmp_path / "model.keras"
-    with zipfile.ZipFile(model_file) as source, zipfile.ZipFile(path, "w") as target:
-        for name in source.namelist():
-            if name != ENTRY:
-                target.writestr(name, source.read(name))
-    add_description(path, replace(read_description(model_file), method="mil", slide_tiles=16))
-    with pytest.raises(
-        ConfigError, match=r"looks at the 16 tiles with most tissue of a slide together, and is not served"
-    ):
-        load_served_model(path, ServingOptions(), threads=1)
+def test_a_provider_that_is_not_there_is_refused(network_file):
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime knows CUDA")
+    with pytest.raises(ProviderMissingError, match="asked for cuda and has cpu"):
+        load_served_model(network_file, ServingOptions(), threads=1, provider="cuda")
+
+
+def test_of_both_files_of_a_folder_that_of_keras_is_served(model_file, network_file, tmp_path):
+    for file in (network_file, model_file):
+        (tmp_path / file.name).symlink_to(file)
+        assert find_model(tmp_path) == tmp_path / file.name

@@ -132,6 +132,7 @@ def a_float_tile():
 REFUSED = {
     "no type": (TILES[0], "", 415, "not taken"),
     "another type": (b"x" * 9, "application/python-pickle", 415, "application/python-pickle"),
+    "no file": (b"", "image/jpeg", 400, "the body is empty"),
     "no image": (b"hello", "image/jpeg", 422, "tile 0: the tile is neither"),
     "another size": (records_of([TILES[0], jpeg_tile(0, 32)]), "application/x-tfrecord", 422, "tile 1: .*32 x 32"),
     "another resolution": (records_of(TILES, **{"tile/mpp": 0.25}), "application/x-tfrecord", 422, "0.25 microns"),

@@ -1,5 +1,6 @@
 """Whole slides, and models that take features, as the workflow scores them."""
 
+import asyncio
 import json
 import threading
 
@@ -13,13 +14,17 @@ from slidemill.features.spec import find_encoder
 from slidemill.features.store import features_path
 from slidemill.inference.predict import SlideJob, predict_slides
 from slidemill.inference.store import predictions_path, read_predictions
-from slidemill.mil.model import feature_bag_model
+from slidemill.mil.model import feature_bag_model, pixel_bag_model
 from slidemill.mil.parameters import MilModelParameters
 from slidemill.probe.model import probe_model
 from slidemill.probe.regression import Coefficients, Standardisation
+from slidemill.records import parse_example, read_record
+from slidemill.serving.bodies import TileRequest
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.refusals import RefusedError
 from slidemill.serving.served_model import load_served_model
+from slidemill.serving.service import Service
+from slidemill.serving.settings import Limits
 from slidemill.serving.slide_places import SlideFolder
 from slidemill.serving.slides import GivenUpError, SlideScorer
 from slidemill.tiling.cut import tile_slide
@@ -140,6 +145,45 @@ def test_a_model_of_features_has_the_scores_of_the_workflow(feature_model, featu
         np.testing.assert_allclose(found.slide_scores, expected.slide_scores, atol=1e-6)
         np.testing.assert_allclose(found.attention, expected.attention, atol=1e-6)
     assert np.ptp(read_store(store_paths(folder, "s")[1]).coordinates) > 0
+
+
+def test_a_bag_of_pixels_has_the_scores_of_the_workflow(tiled, tmp_path):
+    """Of the slide, and of the tiles of it that the model looks at when these are sent; others are not taken."""
+    folder, slide = tiled
+    keras.utils.set_random_seed(1)
+    parameters = MilModelParameters(pooling="attention", hidden=(8,), attention_width=8, seed=1)
+    path, most = tmp_path / "model.keras", 16
+    description = ModelDescription("attention", CLASSES, TILE_SIZE, 0.5, 32, "resize", "", {}, "mil", None, most)
+    save_model(path, pixel_bag_model(parameters, side=32, class_count=3), description)
+    records, index = store_paths(folder, "s")
+    expected = predicted(folder, path, records)
+    model = load_served_model(path, ServingOptions(), threads=1)
+    scorer = SlideScorer(model, ServingOptions(), threads=1)
+    of_slide = scorer.score(slide, lambda tiles: model.rows(np.stack(tiles)), threading.Event(), sheet_mpp=None)
+    np.testing.assert_array_equal(of_slide.coordinates, expected.coordinates)
+    store = read_store(index).without(["pen_marks"], most + 1)
+    with records.open("rb") as file:
+        places = zip(store.offset.tolist(), store.length.tolist(), strict=True)
+        found = [parse_example(read_record(records, file, offset=offset, length=length)) for offset, length in places]
+    jpegs = {(one["tile/x"], one["tile/y"]): one["image/encoded"] for one in found}
+    sent = tuple(jpegs[tuple(place)] for place in expected.coordinates.tolist())
+    assert (len(sent), len(jpegs)) == (most, most + 1)
+
+    async def ask():
+        service = Service(model, Limits(), slides=scorer, places=SlideFolder(None), threads=1)
+        service.start()
+        try:
+            of_tiles = await service.score(TileRequest(sent, "tiles"))
+            with pytest.raises(RefusedError, match="the 16 tiles with most tissue of a slide; send these and not 17"):
+                await service.score(TileRequest(tuple(jpegs.values()), "tiles"))
+        finally:
+            await service.end()
+        return of_tiles
+
+    for own in (of_slide, asyncio.run(ask())):
+        np.testing.assert_allclose(own.slide_scores, expected.slide_scores, atol=1e-6)
+        np.testing.assert_allclose(own.attention, expected.attention, atol=1e-6)
+    assert np.ptp(expected.attention) > 1e-4
 
 
 def test_a_slide_that_nobody_waits_for_is_given_up(feature_model, tiled):

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from contextlib import closing, suppress
 
 import jsonschema
@@ -19,6 +20,7 @@ from slidemill.classifier.tile_shape import TileShape
 from slidemill.serving.bodies import BODY_TYPES, TileRequest, parse_body
 from slidemill.serving.refusals import RefusedError
 from slidemill.serving.tile_images import UnfitTileError, model_pixels, stored_pixels
+from slidemill.training.description import ENTRY
 
 from .conftest import TOKEN, jpeg_tile, tile_pixels
 from .test_service import FORMS
@@ -273,6 +275,7 @@ def test_a_token_is_asked_for_and_never_told(stand_in):
         (["--port", "{port}"], {}, "error: cannot listen at 127.0.0.1, port {port}: address already in use"),
         (["--model", "none.keras"], {}, "error: none.keras: there is no such model file"),
         (["--host", "192.0.2.1"], {}, "error: cannot listen at 192.0.2.1"),
+        (["--model", "{folder}/newer"], {}, "error: {folder}/newer/model.keras: its description is of format 2, not 1"),
         ([], {}, "error: {folder}: the folder holds neither model.keras nor model.onnx"),
         ([], {"SLIDEMILL_TOKEN": ""}, "error: the token has to be a word of ASCII characters"),
         (["--token-file", "none"], {}, "error: --token-file: none cannot be read"),
@@ -283,6 +286,9 @@ def test_what_keeps_a_server_from_starting_is_one_line(tmp_path, options, enviro
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         places = {"port": taken.getsockname()[1], "folder": tmp_path}
         (tmp_path / "serving.json").write_text('{"agregation": "mean"}')
+        (tmp_path / "newer").mkdir()
+        with zipfile.ZipFile(tmp_path / "newer" / "model.keras", "w") as newer:
+            newer.writestr(ENTRY, '{"format": 2, "classes": ["A", "B"]}')
         command = [sys.executable, "-m", "slidemill.serving", "--model", str(tmp_path), "--port", "0"]
         command += [option.format(**places) for option in options]
         ended = subprocess.run(

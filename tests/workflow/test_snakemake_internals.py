@@ -20,6 +20,7 @@ import snakemake.dag
 import snakemake.persistence
 import snakemake.resources
 import snakemake.rules
+import snakemake.scheduling.job_scheduler
 import snakemake.workflow
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import RemoteExecutionSettings, ResourceSettings, StorageSettings
@@ -287,6 +288,25 @@ def test_failed_jobs_of_the_scheduler(run):
         "workflow.scheduler.failed no longer holds the jobs that failed, or jobs no longer have rule, wildcards, log "
         "and output: what is printed at the end of a run with failures does not name them."
     )
+
+
+def test_jobs_that_run_when_sigterm_comes(internals, tmp_path, monkeypatch):
+    """The service itself is in tests/serving/test_workflow.py."""
+    scheduler = snakemake.scheduling.job_scheduler.JobScheduler
+    source = inspect.getsource(scheduler.__init__)
+    assert "signal.signal(signal.SIGTERM, self.exit_gracefully)" in source, (
+        "Snakemake no longer takes SIGTERM by JobScheduler.exit_gracefully: it does not end `snakemake serve`."
+    )
+    waited = []
+    monkeypatch.setattr(scheduler, "exit_gracefully", lambda self, *arguments: waited.append(self))
+    mark = tmp_path / "marks" / "one.end"
+    internals.end_by_sigterm("serve", mark)
+    serve, train = SimpleNamespace(name="serve"), SimpleNamespace(name="train")
+    for running in (set(), [train], [serve, train]):
+        scheduler.exit_gracefully(SimpleNamespace(running=running), 15, None)
+    assert (len(waited), mark.exists()) == (3, False), "Other jobs are no longer waited for."
+    scheduler.exit_gracefully(SimpleNamespace(running=[serve]), 15, None)
+    assert (len(waited), mark.exists()) == (3, True)
 
 
 def test_private_names_are_used_in_one_module():

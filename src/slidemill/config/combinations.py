@@ -142,11 +142,6 @@ def _aggregation_problems(evaluation: Mapping[str, Any], classes: Sequence[str])
 
 def _engine_problems(config: Mapping[str, Any]) -> Iterator[str]:
     is_onnx = config["prediction"]["engine"] == "onnx"
-    if is_onnx and config["method"] == "mil" and config["mil"]["input"] == "pixels":
-        yield (
-            "prediction.engine is onnx, and mil.input pixels: models of bags of pixels are not written as ONNX. Set "
-            "prediction.engine to keras, or mil.input to features."
-        )
     if is_onnx and config["model"] and config["evaluation"]["aggregation"] == "heatmap_features":
         yield (
             "prediction.engine is onnx, and evaluation.aggregation heatmap_features: the classifier of heatmaps beside "

@@ -67,15 +67,15 @@ def usable(
     return found
 
 
-def read_jpegs(slide: CheckSlide, exclude: Collection[QualityFlag]) -> list[bytes]:
-    """Tiles of a slide as they are stored.
+def read_jpegs(slide: CheckSlide, exclude: Collection[QualityFlag], description: ModelDescription) -> list[bytes]:
+    """Tiles of a slide as they are stored; of a model of bags those that it looks at.
 
     Raises:
         ZarrZipError: its index is missing or damaged.
         DamagedRecordError: its records are damaged.
     """
-    store = read_store(slide.store).without(exclude)
-    chosen = _evenly(len(store.coordinates))
+    store = read_store(slide.store).without(exclude, description.slide_tiles)
+    chosen = np.arange(len(store.offset)) if description.method == "mil" else _evenly(len(store.offset))
     with slide.source.open("rb") as file:
         places = zip(store.offset[chosen].tolist(), store.length[chosen].tolist(), strict=True)
         records = [read_record(slide.source, file, offset=offset, length=length) for offset, length in places]

@@ -24,14 +24,16 @@ def model_function(model: keras.Model, description: ModelDescription) -> tuple[C
         For a tile classifier from "tiles", (n, side, side, 3) uint8 RGB, to "scores" (n, classes); where tiles are
         decoded at a fraction of their size, or cropped, they may also come whole. For a probe from "features",
         (n, dimension) float32, to "scores" (n, classes). For a model of bags from "features" of the tiles of one bag,
-        at least one, to "scores" (classes), "attention" (n) and, where it has them, "tile_scores" (n, classes).
+        at least one, or from their "tiles" as above, to "scores" (classes), "attention" (n) and, where it has them,
+        "tile_scores" (n, classes).
     """
-    if description.method == "tiles":
+    if description.encoder is None:
         shape = shape_of_tiles(description)
         side = None if _takes_whole_tiles(shape) else shape.decoded
         tiles = tf.TensorSpec((None, side, side, 3), tf.uint8, name="tiles")
+        if description.method == "mil":
+            return lambda tiles: _of_one_bag(model, fitted(tiles, shape)), tiles
         return lambda tiles: {"scores": model(fitted(tiles, shape), training=False)}, tiles
-    assert description.encoder is not None  # noqa: S101 - the description is of a model that takes features
     features = tf.TensorSpec((None, description.encoder.dimension), tf.float32, name="features")
     if description.method == "probe":
         return lambda features: {"scores": model(features, training=False)}, features
@@ -81,8 +83,8 @@ def _areas(source: int, target: int) -> np.ndarray:
     return (overlap * target / source).astype(np.float32)
 
 
-def _of_one_bag(model: keras.Model, features: tf.Tensor) -> Outputs:
-    bag = {"tiles": features[None], "mask": tf.ones((1, tf.shape(features)[0]), tf.bool)}
+def _of_one_bag(model: keras.Model, tiles: tf.Tensor) -> Outputs:
+    bag = {"tiles": tiles[None], "mask": tf.ones((1, tf.shape(tiles)[0]), tf.bool)}
     return {name: values[0] for name, values in model(bag, training=False).items()}
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+import slidemill.mil.model
+import slidemill.mil.tile_networks  # noqa: F401 - both name layers that files of models are made of
 from slidemill.classifier.tiles import decode_tile, model_input
 from slidemill.export.check_slides import CheckSlide, read_jpegs, read_model_features, usable
 from slidemill.export.drift import Drift, Outputs, drift_of
@@ -65,7 +67,7 @@ def score_check_tiles(
     model = in_float32(load_model(model_file))
     inputs: list[list[bytes] | np.ndarray]
     if description.encoder is None:
-        inputs = [read_jpegs(slide, exclude) for slide in checked]
+        inputs = [read_jpegs(slide, exclude, description) for slide in checked]
     else:
         features = FeaturesOfModel(model_file, description, description.encoder)
         inputs = [read_model_features(slide, exclude, features, description.method) for slide in checked]
@@ -81,11 +83,10 @@ def decoded(jpegs: Sequence[bytes], description: ModelDescription) -> np.ndarray
 
 def _outputs_of(model: keras.Model, description: ModelDescription, tiles: "list[bytes] | np.ndarray") -> Outputs:
     if isinstance(tiles, list):
-        images = model_input(decoded(tiles, description), shape_of_tiles(description))
-        return {"scores": _in_batches(model, images)}
-    if description.method == "probe":
+        tiles = model_input(decoded(tiles, description), shape_of_tiles(description))
+    if description.method != "mil":
         return {"scores": _in_batches(model, tiles)}
-    bag = {"tiles": tf.constant(tiles[None]), "mask": tf.ones((1, len(tiles)), tf.bool)}
+    bag = {"tiles": tf.convert_to_tensor(tiles)[None], "mask": tf.ones((1, len(tiles)), tf.bool)}
     return {name: values.numpy()[0] for name, values in model(bag, training=False).items()}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from slidemill.atomic import atomic_path, write_text
 from slidemill.export.check_slides import CheckSlide
-from slidemill.export.conversion import ConversionError, to_onnx
+from slidemill.export.conversion import to_onnx
 from slidemill.export.drift import Drift, Outputs, check_drift
 from slidemill.export.functions import model_function
 from slidemill.export.own_scores import CheckTiles, decoded, score_check_tiles
@@ -56,8 +56,6 @@ def export_onnx(
         SlidemillError: tiles of a slide are damaged, or not those that the model takes.
     """
     description = read_description(model_file)
-    if description.method == "mil" and description.encoder is None:
-        raise ConversionError("it takes the pixels of many tiles of a slide together, for which there is no export")
     configure(threads)
     check = score_check_tiles(model_file, description, slides, exclude)
     network = with_precision(to_onnx(*model_function(check.model, description)), precision)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from slidemill.machine import machine_trouble
-from slidemill.training.description import ModelDescription, ModelFileError
+from slidemill.training.description import ModelDescription, ModelFileError, OtherFormatError
 
 # The key under which a file holds it, as JSON. `session.get_modelmeta().custom_metadata_map` of onnxruntime has it.
 ENTRY = "slidemill"
@@ -40,8 +40,9 @@ def serialised(network: Any, facts: OnnxFacts) -> bytes:
     described = onnx.ModelProto()
     described.CopyFrom(network)
     described.producer_name = "slidemill"
+    told = asdict(facts) | {"description": facts.description.as_values()}
     described.doc_string = f"Scores of {', '.join(facts.description.classes)} by {facts.description.architecture}."
-    onnx.helper.set_model_props(described, {ENTRY: json.dumps(asdict(facts), sort_keys=True)})
+    onnx.helper.set_model_props(described, {ENTRY: json.dumps(told, sort_keys=True)})
     return bytes(described.SerializeToString(deterministic=True))
 
 
@@ -65,5 +66,7 @@ def read_facts(path: Path) -> OnnxFacts:
     try:
         values = json.loads({entry.key: entry.value for entry in network.metadata_props}[ENTRY])
         return OnnxFacts(**values | {"description": ModelDescription.from_values(values["description"])})
+    except OtherFormatError as error:
+        raise ModelFileError(path, str(error)) from None
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(path, "an ONNX file without a description of its classes") from error

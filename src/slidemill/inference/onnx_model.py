@@ -16,13 +16,17 @@ ENGINE_CACHE = "tensorrt"  # folder beside the model
 class OnnxModel:
     """A network of one input in memory."""
 
-    def __init__(self, model_file: Path, *, threads: int, provider: Provider = "auto") -> None:
+    def __init__(
+        self, model_file: Path, *, threads: int, provider: Provider = "auto", divides_calls: bool = False
+    ) -> None:
         """Load it.
 
         Args:
             model_file: model.onnx.
-            threads: CPU threads, each of which computes a part of a call; nothing depends on their number.
+            threads: CPU threads, each of which computes a part of the rows; nothing depends on their number.
             provider: what runs it.
+            divides_calls: threads share each layer of a call, for rows that cannot be divided; last digits may then
+                depend on their number.
         Raises:
             ModelFileError: onnxruntime cannot load it.
             ProviderMissingError: the provider is not there.
@@ -31,7 +35,12 @@ class OnnxModel:
         providers = find_provider(provider)
         try:
             content = model_file.read_bytes()
-            self._session = open_session(content, providers, engine_cache=model_file.with_name(ENGINE_CACHE))
+            self._session = open_session(
+                content,
+                providers,
+                engine_cache=model_file.with_name(ENGINE_CACHE),
+                threads=threads if divides_calls else 1,
+            )
         except (NetworkError, FileNotFoundError) as error:
             raise ModelFileError(model_file, str(error)) from None
         self._input = self._session.get_inputs()[0].name

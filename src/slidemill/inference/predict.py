@@ -190,7 +190,7 @@ def _load(
     if description.method == "mil" and description.encoder is None:
         from slidemill.inference.pixel_bag_scoring import PixelBagScorer
 
-        return PixelBagScorer(model_file, description, batch_size=batch_size, threads=threads)
+        return PixelBagScorer(model_file, description, batch_size=batch_size, threads=threads, provider=provider)
     if description.method == "mil":
         of_bags = load_bag_model(model_file, description, threads=threads, provider=provider)
         return BagScorer(model_file, description, of_bags)

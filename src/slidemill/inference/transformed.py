@@ -9,12 +9,12 @@ import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.hashing import file_sha256
+from slidemill.inference.model_file import describe
 from slidemill.inference.predict import predictions_of
 from slidemill.inference.scorer import ScoredTiles
 from slidemill.inference.store import predictions_path, write_predictions
 from slidemill.tiling.quality import QualityFlag
 from slidemill.tiling.store import read_store, store_paths
-from slidemill.training.description import read_description
 
 
 class AnswersError(SlidemillError):
@@ -52,7 +52,7 @@ def collect_scores(
         ModelFileError: the model is missing, damaged, or has no description.
         ZarrZipError: a tile store is missing or damaged.
     """
-    description = read_description(model_file)
+    description = describe(model_file)
     model_sha256 = file_sha256(model_file)
     predictions_folder.mkdir(parents=True, exist_ok=True)
     for slide_id in slide_ids:

@@ -6,6 +6,7 @@ import click
 
 from slidemill.command import run
 from slidemill.errors import ConfigError
+from slidemill.onnx_session import PROVIDERS, Provider
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.settings import TOKEN_VARIABLE, Access, Limits, checked_token, token_of_environment
 from slidemill.serving.start import ServiceSettings, serve_model
@@ -21,6 +22,7 @@ _LIMITS = Limits()
 @click.option("--token-file", type=Path, help=f"Clients have to send what it holds; or set {TOKEN_VARIABLE}.")
 @click.option("--slides", help="Folder, or s3://BUCKET/FOLDER, of slides that clients may ask for by path.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@click.option("--provider", type=click.Choice(PROVIDERS), default="auto", show_default=True, help="Of a model.onnx.")
 @click.option("--body-bytes", type=click.IntRange(min=1), default=_LIMITS.body_bytes, show_default=True)
 @click.option("--requests", type=click.IntRange(min=1), default=_LIMITS.requests, show_default=True, help="At once.")
 @click.option("--tiles", type=click.IntRange(min=1), default=_LIMITS.tiles, show_default=True, help="Of a request.")
@@ -35,6 +37,7 @@ def main(  # noqa: D103 - the module says it
     token_file: Path | None,
     slides: str | None,
     threads: int,
+    provider: Provider,
     body_bytes: int,
     requests: int,
     tiles: int,
@@ -58,6 +61,7 @@ def main(  # noqa: D103 - the module says it
             options=None if options is None else ServingOptions.read(options),
             slides=slides,
             threads=threads,
+            provider=provider,
         )
     )
 

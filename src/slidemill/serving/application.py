@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from enum import Enum
 
 from fastapi import FastAPI, Request, Response, Security
 from fastapi.responses import JSONResponse
@@ -31,6 +32,7 @@ from slidemill.serving.settings import Access
 
 _LOG = logging.getLogger(__name__)
 _CLIENT_HAS_GONE = 499
+_TAGS: list[str | Enum] = ["service"]  # the headings of the documentation: one
 
 
 def build_application(service: Service, access: Access, aggregation: Aggregation, metrics: Metrics) -> ASGIApp:
@@ -68,25 +70,29 @@ def build_application(service: Service, access: Access, aggregation: Aggregation
         mpp=description.tile_mpp,
         method=description.method,
         sha256=service.model.sha256,
+        slide_tiles=description.slide_tiles,
     )
     metrics.watch(waiting_tiles=lambda: service.batches.waiting_tiles, requests_in_flight=lambda: admission.requests)
     token = [Security(HTTPBearer(auto_error=False))] if access.token is not None else []
 
-    @app.get("/ping", summary="Whether the service is there")
+    @app.get("/ping", summary="Whether the service is there", tags=_TAGS)
     async def ping() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/model", summary="What the model takes, and what it tells apart", dependencies=token)
+    @app.get("/model", summary="What the model takes, and what it tells apart", tags=_TAGS, dependencies=token)
     async def model() -> dict[str, object]:
         return asdict(facts)
 
-    @app.get("/metrics", summary="What was counted, for Prometheus", response_class=Response, dependencies=token)
+    @app.get(
+        "/metrics", summary="What was counted, for Prometheus", tags=_TAGS, response_class=Response, dependencies=token
+    )
     async def count() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     @app.post(
         "/invocations",
         summary="Score tiles, or a slide",
+        tags=_TAGS,
         response_class=Response,
         responses=invocation_answers(),
         openapi_extra={"requestBody": invocation_body()},

@@ -75,6 +75,8 @@ def parse_body(content_type: str, body: bytes) -> TileRequest | SlideRequest | M
         RefusedError: it is none of the forms that are taken, or is damaged.
     """
     kind = content_type.partition(";")[0].strip().lower()
+    if kind in IMAGES and not body:
+        raise RefusedError(400, "the body is empty; was there such a file?")
     if kind in IMAGES:
         return TileRequest((body,), "image")
     if kind == RECORDS:

@@ -66,7 +66,7 @@ def score_by_service(slide: Path, post: Post, facts: ServedFacts, folder: Path, 
     source = SlideSource(slide, slide_id, slide_id, settings.sheet_mpp)
     parameters = options.tiling_of(facts.tile_size, facts.mpp)
     tile_slide(source, parameters, store=index, records=records, threads=settings.threads)
-    store = read_store(index).without(options.exclude)
+    store = read_store(index).without(options.exclude, facts.slide_tiles)
     predictions = _predictions(store, _answers(records, store, post, facts, settings), facts)
     written = predictions_path(folder / "predictions", slide_id)
     write_predictions(written, predictions)

@@ -51,6 +51,7 @@ def add_documentation(app: FastAPI) -> None:
             swagger_js_url=f"{_STATIC}/swagger-ui-bundle.js",
             swagger_css_url=f"{_STATIC}/swagger-ui.css",
             swagger_favicon_url="data:,",
+            swagger_ui_parameters={"tryItOutEnabled": True},
         )
 
     app.mount(_STATIC, StaticFiles(directory=Path(str(files("fastapi_offline"))) / "static"))

@@ -38,6 +38,7 @@ class ServedFacts:
         mpp: microns per pixel of those tiles.
         method: as in the model's description.
         sha256: of the model's file.
+        slide_tiles: of a slide it takes so many tiles, those with most tissue; None for all.
     """
 
     classes: tuple[str, ...]
@@ -45,6 +46,7 @@ class ServedFacts:
     mpp: float
     method: str
     sha256: str
+    slide_tiles: int | None = None
 
 
 def facts_in(answer: Any, place: str) -> ServedFacts:

@@ -15,6 +15,7 @@ from slidemill.hashing import file_sha256
 from slidemill.inference.bag_scoring import BagScorer
 from slidemill.inference.feature_model import load_bag_model, load_feature_model
 from slidemill.inference.feature_scoring import FeatureScorer
+from slidemill.onnx_session import Provider
 from slidemill.serving.served_model import Scored
 from slidemill.serving.tile_images import stored_pixels
 from slidemill.training.description import ModelDescription
@@ -26,6 +27,7 @@ class FeatureModel:
     """A linear probe, or attention, on features; see `ServedModel`."""
 
     takes_stored_tiles = False
+    scores_rows_together = True
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class FeatureModel:
         entries: Mapping[str, Mapping[str, Any]],
         *,
         threads: int,
+        provider: Provider = "auto",
     ) -> None:
         """Load the model and its encoder.
 
@@ -42,6 +45,7 @@ class FeatureModel:
             description: of the model.
             entries: `features.encoders` of the config.
             threads: CPU threads.
+            provider: what runs a model.onnx.
 
         Raises:
             EncoderError: the encoder is not known, or does not take these tiles.
@@ -59,7 +63,7 @@ class FeatureModel:
         check_encoder(spec, tile_size=description.tile_size_px, mpp=description.tile_mpp)
         self.description = description
         self.sha256 = file_sha256(model_file)
-        self.scored = self._scored_by(model_file, description)
+        self.scored = self._scored_by(model_file, description, provider)
         setup = EncoderSetup(tile_size=description.tile_size_px, threads=threads)
         self._encoder = load_encoder(spec, setup)
         if self._encoder.facts.weights_sha256 != wanted.weights_sha256:
@@ -86,12 +90,15 @@ class FeatureModel:
         return self._encoder.submit(batch)()[: len(images)]
 
     @staticmethod
-    def _scored_by(model_file: Path, description: ModelDescription) -> Callable[[np.ndarray], Scored]:
+    def _scored_by(
+        model_file: Path, description: ModelDescription, provider: Provider
+    ) -> Callable[[np.ndarray], Scored]:
         if description.method == "probe":
-            head = load_feature_model(model_file, description, threads=_HEAD_THREADS)
+            head = load_feature_model(model_file, description, threads=_HEAD_THREADS, provider=provider)
             probe = FeatureScorer(model_file, description, head)
             return lambda rows: Scored(probe.tile_scores(rows))
-        bags = BagScorer(model_file, description, load_bag_model(model_file, description, threads=_HEAD_THREADS))
+        of_bags = load_bag_model(model_file, description, threads=_HEAD_THREADS, provider=provider)
+        bags = BagScorer(model_file, description, of_bags)
 
         def score_bag(rows: np.ndarray) -> Scored:
             found = bags.score_bag(rows, np.zeros((len(rows), 2), np.int64))

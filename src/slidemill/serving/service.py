@@ -90,10 +90,10 @@ class Service:
             tiles = await self.in_worker(self._decoded, request.images[start : start + step], start)
             rows.append(await self.batches.rows(tiles))
         all_rows = rows[0] if len(rows) == 1 else np.concatenate(rows)
-        if self.model.takes_stored_tiles:  # nothing is computed, and a call to a thread costs more
-            scored = self.model.scored(all_rows)
-        else:
+        if self.model.scores_rows_together:
             scored = await self.in_worker(self.model.scored, all_rows)
+        else:
+            scored = self.model.scored(all_rows)  # at once: a call to a thread costs more
         places = request.coordinates
         return Predictions(
             slide_id=request.slide_ids[0] if request.slide_ids else "",
@@ -111,6 +111,12 @@ class Service:
     def _check(self, request: TileRequest) -> None:
         if len(request.images) > self._limits.tiles:
             raise RefusedError(413, f"the body has more than {self._limits.tiles} tiles; send fewer at once")
+        most = self.model.description.slide_tiles
+        if most is not None and len(request.images) > most:
+            raise UnfitTileError(
+                f"the model looks at the {most} tiles with most tissue of a slide; send these and not "
+                f"{len(request.images)}"
+            )
         expected = self.model.description.tile_mpp
         for mpp in request.mpp:
             if not math.isclose(mpp, expected, rel_tol=_MPP_TOLERANCE):

@@ -66,7 +66,7 @@ class SlideScorer:
                 records=records if self.model.takes_stored_tiles else None,
                 threads=self.threads,
             )
-            store = read_store(index).without(self.options.exclude)
+            store = read_store(index).without(self.options.exclude, self.model.description.slide_tiles)
             if not len(store.coordinates):
                 return self._predictions(store, None)
             collector = _Collector(rows, given_up, len(store.coordinates), self.model.largest_batch)

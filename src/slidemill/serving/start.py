@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 
+from slidemill.lifeline import end_when_asked
+from slidemill.onnx_session import Provider
 from slidemill.serving.options import ServingOptions, options_beside
 from slidemill.serving.served_model import ServedModel, find_model, load_served_model
 from slidemill.serving.settings import Access
+from slidemill.training.description import ModelDescription
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,6 +27,8 @@ class ServiceSettings:
         options: of the model; None for what lies beside it.
         slides: folder, or s3://BUCKET/FOLDER, of slides that clients may ask for by path; None for none.
         threads: CPU threads.
+        provider: what runs a model.onnx.
+        until: a file that ends the service, as SIGTERM does, when it appears; None for none.
     """
 
     model: Path
@@ -31,6 +36,8 @@ class ServiceSettings:
     options: ServingOptions | None = None
     slides: str | None = None
     threads: int = 1
+    provider: Provider = "auto"
+    until: Path | None = None
 
 
 def serve_model(settings: ServiceSettings) -> None:
@@ -41,6 +48,7 @@ def serve_model(settings: ServiceSettings) -> None:
     Raises:
         AddressError: the address is taken.
         ModelFileError: the model is missing or damaged.
+        ProviderMissingError: what is to run a model.onnx is not there.
         ConfigError: the options are.
     """
     # Here, because whoever only writes settings needs no web framework.
@@ -56,7 +64,7 @@ def serve_model(settings: ServiceSettings) -> None:
     own = bind(access)
     model_file = find_model(settings.model)
     options = options_beside(model_file) if settings.options is None else settings.options
-    model = load_served_model(model_file, options, threads=threads)
+    model = load_served_model(model_file, options, threads=threads, provider=settings.provider)
     _warm_up(model)
     metrics = Metrics()
     service = Service(
@@ -70,7 +78,13 @@ def serve_model(settings: ServiceSettings) -> None:
     if not access.is_loopback and access.token is None:
         _LOG.warning("every machine that reaches %s may ask, because there is no token", access.host)
     app = build_application(service, access, options.of_slides, metrics)
-    serve(app, own, access, ready=lambda: print(how_to_call(model_file, url_of(own), access), flush=True))
+
+    def ready() -> None:
+        print(how_to_call(model_file, model.description, url_of(own), access), flush=True)
+        if settings.until is not None:
+            end_when_asked(settings.until)
+
+    serve(app, own, access, ready=ready)
 
 
 def _warm_up(model: ServedModel) -> None:
@@ -80,10 +94,13 @@ def _warm_up(model: ServedModel) -> None:
     model.scored(model.rows(model.pixels(tile)[None]))
 
 
-def how_to_call(model: Path, url: str, access: Access) -> str:
+def how_to_call(model: Path, description: ModelDescription, url: str, access: Access) -> str:
     """What a user reads when the service listens."""
     token = ' -H "Authorization: Bearer $SLIDEMILL_TOKEN"' if access.token is not None else ""
+    side, mpp = description.tile_size_px, description.tile_mpp
     return (
         f"serving {model} at {url} until Ctrl-C; its documentation is {url}/docs\n"
-        f"    curl{token} -H 'Content-Type: image/jpeg' --data-binary @tile.jpg {url}/invocations"
+        f"    slidemill-client score slide.svs --endpoint {url}\n"
+        f"    curl{token} -H 'Content-Type: image/jpeg' --data-binary @tile.jpg {url}/invocations\n"
+        f"    (tile.jpg has {side} x {side} pixels of {mpp:g} microns)"
     )

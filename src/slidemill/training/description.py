@@ -7,14 +7,17 @@ never be separated from the order of its classes.
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import slidemill
 from slidemill.errors import SlidemillError
 from slidemill.machine import machine_trouble
 
 ENTRY = "slidemill.json"
+# Of what the entry says. Raised when somebody who knows the one before would misunderstand it; files without it have 1.
+FORMAT = 1
 
 Method = Literal["tiles", "probe", "mil"]
 InputFit = Literal["resize", "crop"]
@@ -34,6 +37,20 @@ class ModelFileError(SlidemillError):
     def __str__(self) -> str:
         kind = ".onnx" if self.path.suffix == ".onnx" else ".keras"
         return f"{self.path}: {self.reason}. Give a model{kind} that this workflow made."
+
+
+class OtherFormatError(ValueError):
+    """A description as another version of slidemill writes it."""
+
+    def __init__(self, difference: str) -> None:
+        super().__init__(difference)
+        self.difference = difference
+
+    def __str__(self) -> str:
+        return (
+            f"its description {self.difference}, as another version than slidemill {slidemill.__version__} writes it. "
+            "Use the model with that version, or train it anew"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,33 +106,54 @@ class ModelDescription:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        """Read back what `asdict` has made and JSON has kept.
+        """Read back what `as_values` has made and JSON has kept.
 
         Raises:
-            KeyError, TypeError, ValueError: the values are not those of a description.
+            OtherFormatError: they are those of a description of another version of slidemill.
+            KeyError, TypeError, ValueError: they are not those of a description.
         """
-        encoder = values.get("encoder")
-        own = {"classes": tuple(values["classes"]), "encoder": EncoderDescription(**encoder) if encoder else None}
-        return cls(**{**values, **own})
+        classes, encoder = tuple(values["classes"]), values.get("encoder")
+        if (found := values.get("format", FORMAT)) != FORMAT:
+            raise OtherFormatError(f"is of format {found}, not {FORMAT}")
+        told = {key: value for key, value in values.items() if key != "format"}
+        _refuse_other_keys(told, cls)
+        if encoder:
+            _refuse_other_keys(encoder, EncoderDescription)
+        own = {"classes": classes, "encoder": EncoderDescription(**encoder) if encoder else None}
+        return cls(**{**told, **own})
+
+    def as_values(self) -> dict[str, Any]:
+        """What JSON can keep, with the format of it."""
+        return {"format": FORMAT, **asdict(self)}
+
+
+def _refuse_other_keys(values: Mapping[str, Any], kind: type[ModelDescription | EncoderDescription]) -> None:
+    known = {each.name: each.default is MISSING for each in fields(kind)}
+    if unknown := sorted(set(values) - set(known)):
+        raise OtherFormatError(f"has {unknown[0]!r}")
+    if missing := [name for name, is_needed in known.items() if is_needed and name not in values]:
+        raise OtherFormatError(f"lacks {missing[0]!r}")
 
 
 def add_description(model_file: Path, description: ModelDescription) -> None:
     """Add the description to a .keras file that Keras has just written."""
     with zipfile.ZipFile(model_file, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(ENTRY, date_time=NO_DATE), json.dumps(asdict(description), indent=1))
+        archive.writestr(zipfile.ZipInfo(ENTRY, date_time=NO_DATE), json.dumps(description.as_values(), indent=1))
 
 
 def read_description(model_file: Path) -> ModelDescription:
     """Read the description of a trained model.
 
     Raises:
-        ModelFileError: the file is missing, damaged, or has no description.
+        ModelFileError: the file is missing, damaged, has no description, or one of another version of slidemill.
     """
     try:
         with zipfile.ZipFile(model_file) as archive:
             return ModelDescription.from_values(json.loads(archive.read(ENTRY)))
     except FileNotFoundError:
         raise ModelFileError(model_file, "there is no such model file") from None
+    except OtherFormatError as error:
+        raise ModelFileError(model_file, str(error)) from None
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         if trouble := machine_trouble(error, model_file):
             raise trouble from error
