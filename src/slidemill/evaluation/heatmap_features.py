@@ -11,7 +11,6 @@ Source: the features that Wang et al. 2016 (arXiv:1606.05718) found to tell slid
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
 from slidemill.inference.store import Predictions
 
@@ -56,6 +55,8 @@ def heatmap_features(predictions: Predictions, classes: Sequence[str]) -> np.nda
 
 def _regions(heatmap: np.ndarray, high: np.ndarray) -> tuple[float, ...]:
     """Number of regions, and of the largest one area, longest axis, extent and mean score."""
+    from scipy import ndimage  # here: half of what the job that pictures a slide would import, and it needs no region
+
     labels, count = ndimage.label(high, _TOUCHING)
     if not count:
         return 0.0, 0.0, 0.0, 0.0, 0.0
