@@ -62,3 +62,14 @@ def test_the_environment_for_gpus_differs_in_tensorflow_and_cuda_only():
     assert {name for name in others if not name.startswith("nvidia-")} == {"slidemill-gpu", "tensorflow"}
     assert "tensorflow-cpu" not in gpu
     assert {name: versions for name, versions in gpu.items() if name not in others and versions != locked()[name]} == {}
+
+
+@pytest.mark.parametrize("lock", ["uv.lock", "envs/gpu/uv.lock"])
+def test_a_lock_holds_what_the_project_asks_for(lock):
+    """Else `make env` refuses it, with GPU=1 for the second one."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    packages = tomllib.loads((REPOSITORY / lock).read_text())["package"]
+    (held,) = [package["metadata"] for package in packages if package["name"] == "slidemill"]
+    names = {entry["name"] for entry in [*held["requires-dist"], *held["requires-dev"]["dev"]]}
+    assert names == {re.match(r"[\w.-]+", one)[0] for one in asked}
