@@ -5,11 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from slidemill import lifeline
+
+from .waiting import is_running, wait_for_end
+
+LOOKS_SECONDS = 0.5  # enough for many looks; where it looked less often, nothing would fail
 
 STARTER = """
 import subprocess, sys
@@ -19,7 +22,9 @@ subprocess.run(["bash", "-c", 'set -e; "$@" || true; true', "-", sys.executable,
 """
 WAITER = """
 import os, time
+from slidemill import lifeline
 from slidemill.command import run
+lifeline._LOOK_SECONDS = 0.02
 def main():
     print(os.getpid(), flush=True)
     time.sleep(600)
@@ -34,21 +39,6 @@ def files(tmp_path):
     return tmp_path
 
 
-def lives(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def ended(pid):
-    for _ in range(2400):
-        if not lives(pid):
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def kill(process):
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -58,10 +48,10 @@ def test_a_program_ends_with_the_workflow_that_was_killed(files):
     command = [sys.executable, files / "starter.py", str(files / "waiter.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
         pid = int(starter.stdout.readline())
-        time.sleep(1.5)
-        assert lives(pid)
+        time.sleep(LOOKS_SECONDS)
+        assert is_running(pid)
         kill(starter)
-    assert ended(pid)
+    wait_for_end(pid)
 
 
 @pytest.mark.parametrize("tied", ["", "another-machine pid:[1] 1 2", "nonsense"])
@@ -70,7 +60,7 @@ def test_who_is_not_of_this_machine_is_not_looked_for(files, tied):
     command = [sys.executable, str(files / "waiter.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as waiter:
         waiter.stdout.readline()
-        time.sleep(1.5)
+        time.sleep(LOOKS_SECONDS)
         assert waiter.poll() is None
         kill(waiter)
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 PATIENCE_SECONDS = 300.0  # for what hangs: longer than any machine needs
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.05
 
 
 def eventually(reached: Callable[[], Value], what: str, seconds: float = PATIENCE_SECONDS) -> Value:

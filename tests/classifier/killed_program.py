@@ -1,8 +1,8 @@
 """A training that is killed, or asked to stop, at a known place.
 
 Without more it is killed right after the checkpoint of its 2nd epoch; with KILLED_AT_STEP after that step's checkpoint
-in the 3rd epoch; with TERMINATED_AT_STEP one rank gets SIGTERM at that step of the 3rd epoch. PROGRAM names the script
-that trains, train.py without it.
+in the 3rd epoch, and with -1 nowhere: it then tells MLflow of its end, however long that takes. With TERMINATED_AT_STEP
+one rank gets SIGTERM at that step of the 3rd epoch. PROGRAM names the script that trains, train.py without it.
 """
 
 import os
@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from slidemill.training import ranks, session
+from slidemill.training import ranks, session, tracking
 from slidemill.training.checkpoint import Checkpoint, save_checkpoint
 from slidemill.training.loop import Position
 
@@ -34,6 +34,7 @@ def terminate(training: session._Training, position: Position, stopping: int) ->
     after_step(training, position, stopping)
 
 
+tracking._LAST_SECONDS = 600.0
 session.save_checkpoint = save_and_die
 if TERMINATED_AT_STEP:
     session._Training._after_step = terminate

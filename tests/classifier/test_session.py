@@ -130,7 +130,8 @@ def test_a_training_killed_inside_an_epoch_goes_on_to_the_same_end(
 ):
     outputs, mlflow = killed
     shutil.copytree(outputs, tmp_path, dirs_exist_ok=True)
-    finished = python_on_ranks(2, SCRIPT, *arguments(shard_plan, tmp_path, checkpoint_steps=2, tracking=mlflow))
+    often = arguments(shard_plan, tmp_path, checkpoint_steps=2, tracking=mlflow)
+    finished = python_on_ranks(2, PROGRAMS / "killed_program.py", *often, environment={"KILLED_AT_STEP": "-1"})
     assert finished.returncode == 0, finished.stderr
     assert "going on after epoch 2 and 4 steps" in finished.stderr
     assert_same_training(tmp_path, trained)

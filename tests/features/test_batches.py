@@ -5,6 +5,8 @@ import pytest
 
 from slidemill.features.batches import Batches, Stopped
 
+from ..waiting import PATIENCE_SECONDS
+
 SIZE = 4
 
 
@@ -64,6 +66,6 @@ def test_who_waits_for_memory_is_let_go():
     waiting = threading.Thread(target=wait)
     waiting.start()
     batches.stop()
-    waiting.join(10)
+    waiting.join(PATIENCE_SECONDS)
     assert stopped == [True]
     assert list(batches.full()) == []

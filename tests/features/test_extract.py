@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from slidemill.tiling.cut import tile_slide
 from slidemill.tiling.source import SlideSource, TilingParameters
 
 from ..tiling.test_damaged_tiles import damage, touches
+from ..waiting import eventually
 from .conftest import HALF, INPUT_SIZE, TILE_SIZE, contents, features_in, write_network
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "extract_features.py"
@@ -277,9 +277,12 @@ def test_a_killed_job_goes_on_to_the_same_bytes(cohort, small, tmp_path, start_p
     slow.slides["fine"] = endless
     process = start_program(command(slow, small, tmp_path))
     kept = tmp_path / "kept" / "small"
-    while not all((kept / f"{slide_id}.zarr.zip").exists() for slide_id in ("A", "empty")):
+
+    def are_finished():
         assert process.poll() is None
-        time.sleep(0.02)
+        return all((kept / f"{slide_id}.zarr.zip").exists() for slide_id in ("A", "empty"))
+
+    eventually(are_finished, "two slides are finished")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "small").exists()

@@ -13,6 +13,8 @@ from slidemill.features.progress import Progress
 from slidemill.slides.ordered import map_in_order
 from slidemill.tiling.store import StoreSummary, TileStore
 
+from ..waiting import PATIENCE_SECONDS
+
 SIDE = 16
 
 
@@ -108,7 +110,7 @@ def test_a_slide_alone_that_breaks_off_at_once():
     assert encoded([slide_with(5, 1, damaged={0})], FirstPixel()) == ({}, ["slide 1 is damaged"])
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE_SECONDS)
 @pytest.mark.parametrize("threads", [2, 8])
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_many_damaged_tiles_at_once_let_nobody_wait_for_ever(threads, batch_size):
@@ -138,14 +140,14 @@ def test_many_damaged_tiles_at_once_let_nobody_wait_for_ever(threads, batch_size
     np.testing.assert_array_equal(found["2"][0], expected(2, 8))
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE_SECONDS)
 @pytest.mark.parametrize("fails_at", [1, 3, 25])
 def test_an_encoder_that_fails_ends_it_all(fails_at):
     with pytest.raises(RuntimeError, match="the device is gone"):
         encoded([slide_with(50, 1), slide_with(50, 2)], FirstPixel(fails_at=fails_at), threads=3)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(PATIENCE_SECONDS)
 def test_a_disk_that_fails_is_told():
     def finish(slide, features):
         raise OSError("no space left")

@@ -2,7 +2,6 @@ import hashlib
 import re
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -215,10 +214,8 @@ def test_two_copies_of_the_job_at_the_same_time(model_file, tmp_path, start_prog
     jobs = [slide(tmp_path, name, tiles=6) for name in names]
     command = [sys.executable, SCRIPT, "--tiles", tmp_path, "--model", model_file, "--kept", tmp_path / "kept"]
     command += ["--predictions", tmp_path / "predictions", *(part for name in names for part in ("--slide", name))]
-    first = start_program(command)
-    time.sleep(0.5)
-    second = start_program(command)
-    assert (first.wait(), second.wait()) == (0, 0)
+    both = [start_program(command) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
     together = [job.output.read_bytes() for job in jobs]
     predict_slides(jobs, model_file)
     assert [job.output.read_bytes() for job in jobs] == together

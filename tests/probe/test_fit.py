@@ -14,10 +14,12 @@ from slidemill.probe.fit import TrialRow, best_trial, fit_probe
 from slidemill.probe.parameters import ProbeInputs, ProbeOutputs, ProbeParameters
 from slidemill.splits import read_splits
 from slidemill.tiling.store import read_store, store_paths
+from slidemill.training import tracking as mlflow_tracking
 from slidemill.training.description import read_description
 from slidemill.training.tracking import tracking_uri
 from slidemill.units import SlidePixels
 
+from ..waiting import PATIENCE_SECONDS
 from .conftest import CLASSES, DIMENSION, DrawnSlides, write_slide
 
 PARAMETERS = ProbeParameters(l2=(0.0001, 1.0, 0.01))
@@ -175,6 +177,7 @@ def test_a_split_without_tiles_is_told(tmp_path, drawn):
 
 def test_mlflow_gets_parameters_trials_and_the_model(drawn, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setattr(mlflow_tracking, "_LAST_SECONDS", PATIENCE_SECONDS)
     uri = tracking_uri(str(tmp_path / "mlflow"), tmp_path)
     fitted(drawn, tmp_path, tracking=uri)
     with warnings.catch_warnings(action="ignore"):  # of MLflow about MLflow

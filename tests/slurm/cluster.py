@@ -3,21 +3,27 @@
 The nodes claim GPUs, which are device files that nothing opens: SLURM hands them out as it does real ones.
 """
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..free_ports import free_ports
+from ..waiting import eventually, wait_for_end
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun")
 CONFIGURED = Path("/etc/slurm")
 NODES = ("node1", "node2")
 GPUS_PER_NODE = 2
+MESSAGE_TIMEOUT = "MessageTimeout=60"  # seconds; all times are for what hangs: a machine may stand still for a while
+
+NO_ANSWER = ("Unable to contact slurm controller", "Socket timed out", "Transport endpoint is not connected")
 
 SLURM_CONF = """\
 ClusterName=test
@@ -45,7 +51,12 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000,bf_interval=2
 PriorityType=priority/basic
 ReturnToService=2
-SlurmdTimeout=30
+SlurmdTimeout=600
+SlurmctldTimeout=600
+{message_timeout}
+TCPTimeout=60
+BatchStartTimeout=600
+UnkillableStepTimeout=600
 MinJobAge=43200
 KillWait=5
 GresTypes=gpu
@@ -89,7 +100,7 @@ class Cluster:
         subprocess.run(["slurmctld"], check=True)
         for node in NODES:
             subprocess.run(["slurmd", "-N", node], check=True)
-        wait_for(lambda: self.states() == ["idle", "idle"], "both nodes are idle")
+        eventually(lambda: self.states() == ["idle", "idle"], "both nodes are idle")
 
     def stop(self) -> None:
         """Cancel what still runs, and end what `start` started."""
@@ -106,19 +117,30 @@ class Cluster:
             os.kill(pid, signal.SIGTERM)
         except (FileNotFoundError, ProcessLookupError):
             return
-        wait_for(lambda: not Path(f"/proc/{pid}").exists(), f"{daemon} has ended")
+        wait_for_end(pid)
+
+    @contextlib.contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Within it clients soon give up asking a controller that is away."""
+        file = self.folder / "slurm.conf"
+        patient = file.read_text()
+        file.write_text(patient.replace(MESSAGE_TIMEOUT, "MessageTimeout=2"))
+        try:
+            yield
+        finally:
+            file.write_text(patient)
 
     def states(self) -> list[str]:
-        """The state of each node, "" while the controller does not answer."""
+        """The state of each node."""
         return self.ask("sinfo", "--noheader", "--Node", "--format=%T").split()
 
     def bring_back(self, node: str) -> None:
         """Let a node that is down work again, unless it has come back by itself, as `ReturnToService` allows."""
-        wait_for(
+        eventually(
             lambda: self.state_of(node).rstrip("*") != "down" or self.update(f"nodename={node}", "state=resume"),
             f"{node} is up",
         )
-        wait_for(lambda: self.state_of(node) in ("idle", "mixed", "allocated"), f"{node} works again")
+        eventually(lambda: self.state_of(node) in ("idle", "mixed", "allocated"), f"{node} works again")
 
     def state_of(self, node: str) -> str:
         """The state of a node, with a star where it does not answer."""
@@ -127,17 +149,33 @@ class Cluster:
     def start_now(self, job: str) -> None:
         """Let a job that was requeued start at once; SLURM would let it wait for two minutes from its end on."""
         running = ("squeue", "--noheader", "--states=running", f"--jobs={job}")
-        wait_for(
+        eventually(
             lambda: self.ask(*running) or (self.update(f"jobid={job}", "starttime=now") and time.sleep(1)), "it runs"
         )
 
     def update(self, *changes: str) -> bool:
         """Whether SLURM takes a change."""
-        return subprocess.run(["scontrol", "update", *changes], capture_output=True, check=False).returncode == 0
+        return self._run("scontrol", "update", *changes).returncode == 0
+
+    def cancel(self, job: str) -> None:
+        """Let SLURM end a job."""
+        self._run("scancel", job).check_returncode()
 
     def ask(self, *command: str) -> str:
         """What a command of SLURM prints."""
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return self._run(*command).stdout
+
+    @staticmethod
+    def _run(*command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of SLURM, again while the controller does not answer: that is no answer."""
+
+        def answer() -> subprocess.CompletedProcess[str] | None:
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            return None if run.returncode and any(reason in run.stderr for reason in NO_ANSWER) else run
+
+        run = eventually(answer, f"SLURM answers {' '.join(command)}")
+        assert run is not None
+        return run
 
     def _write_configuration(self) -> None:
         ports = free_ports(1 + len(NODES))
@@ -146,6 +184,7 @@ class Cluster:
             "host": socket.gethostname().split(".")[0],
             "controller_port": ports[0],
             "node_ports": ",".join(map(str, ports[1:])),
+            "message_timeout": MESSAGE_TIMEOUT,
             "gpus": GPUS_PER_NODE,
             "last": GPUS_PER_NODE - 1,
         }
@@ -170,11 +209,3 @@ class Cluster:
         Path("/run/munge").chmod(0o755)
         subprocess.run(["runuser", "--user", "munge", "--", shutil.which("munged") or "munged"], check=True)
         shutil.copy("/run/munge/munged.pid", self.folder / "run" / "munged.pid")
-
-
-def wait_for(reached, what: str, seconds: float = 400.0) -> None:
-    """Wait until `reached()`."""
-    end = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < end, f"after {seconds:g} s it is not so that {what}"
-        time.sleep(0.1)

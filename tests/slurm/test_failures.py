@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .cluster import wait_for
+from ..waiting import eventually
+from ..workflow.holding import Held
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 30
+EPOCHS = 3
 # Only what is missing: the scripts of a copied checkout have other paths, for which Snakemake would do all again.
 MODEL = ("results/model/model.keras", "--rerun-triggers", "mtime")
 
@@ -42,7 +43,7 @@ def inject(checkout, tmp_path, action):
 
 @pytest.fixture
 def training(on_slurm, checkout):
-    """A checkout in which only a training is to do, of many epochs: some minutes if nobody stopped it."""
+    """A checkout in which only a training is to do."""
     checkout.copy_of(on_slurm)
     for name in ("results/model", "results/checkpoints", "logs"):
         shutil.rmtree(checkout.folder / name)
@@ -52,13 +53,19 @@ def training(on_slurm, checkout):
     return checkout
 
 
+@pytest.fixture
+def held(training, tmp_path_factory):
+    """What lets the training go on after its first epoch."""
+    return Held(training.environment, tmp_path_factory.mktemp("held"))
+
+
 def rank_log(checkout):
     file = checkout.folder / "logs/train/rank-0.log"
     return file.read_text() if file.exists() else ""
 
 
-def epochs_done(checkout):
-    return len(re.findall(rf"epoch \d+/{EPOCHS}:", rank_log(checkout)))
+def wait_for_first_epoch(checkout):
+    eventually(lambda: f"epoch 1/{EPOCHS}:" in rank_log(checkout), "the first epoch is done")
 
 
 def running(cluster, rule):
@@ -78,14 +85,15 @@ def finished_after(process):
     return output
 
 
-def test_a_node_taken_down_in_mid_training(cluster, training):
+def test_a_node_taken_down_in_mid_training(cluster, training, held):
     process = training.start(*MODEL)
-    wait_for(lambda: epochs_done(training) >= 2, "two epochs are done")
+    wait_for_first_epoch(training)
     job = train_job(cluster)
-    subprocess.run(["scontrol", "update", "nodename=node2", "state=down", "reason=test"], check=True)
-    wait_for(lambda: train_job(cluster) is None, "the training is not running")
+    assert cluster.update("nodename=node2", "state=down", "reason=test")
+    eventually(lambda: train_job(cluster) is None, "the training is not running")
     # A node that was down for less than its job needs to end is busy for ever in the eyes of SLURM.
-    wait_for(lambda: not steps_left(job), "nothing of it is left on the nodes")
+    eventually(lambda: not steps_left(job), "nothing of it is left on the nodes")
+    held.release_training()
     cluster.bring_back("node2")
     cluster.start_now(job)
     finished_after(process)
@@ -95,10 +103,13 @@ def test_a_node_taken_down_in_mid_training(cluster, training):
     assert len((training.folder / "results/model/history.tsv").read_text().splitlines()) == 1 + EPOCHS
 
 
-def test_a_cancelled_training_goes_on_in_another_job(cluster, training):
+def test_a_cancelled_training_goes_on_in_another_job(cluster, training, held):
     process = training.start(*MODEL)
-    wait_for(lambda: epochs_done(training) >= 2, "two epochs are done")
-    subprocess.run(["scancel", train_job(cluster)], check=True)
+    wait_for_first_epoch(training)
+    job = train_job(cluster)
+    cluster.cancel(job)
+    eventually(lambda: not steps_left(job), "nothing of it is left on the nodes")
+    held.release_training()
     output = finished_after(process)
     assert "SLURM status is: 'CANCELLED'" in output
     assert "going on after epoch" in rank_log(training)
@@ -108,7 +119,7 @@ def test_a_cancelled_training_goes_on_in_another_job(cluster, training):
 def test_a_slide_that_needs_more_time_gets_it(cluster, checkout, tmp_path):
     mended = inject(checkout, tmp_path, "time.sleep(600)")
     process = checkout.start("results/tiles/LUAD-1.tfrecord")
-    wait_for(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
+    eventually(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
     mended.touch()
     (limit,) = time_limits(cluster, "running")
     # As if its time were over: SLURM counts in minutes, and looks for jobs that are late each half minute.
@@ -153,11 +164,11 @@ def test_a_slide_that_fails_ends_no_other_and_is_named(cluster, checkout, tmp_pa
 def test_ctrl_c_cancels_the_jobs(cluster, checkout, tmp_path):
     inject(checkout, tmp_path, "time.sleep(600)")
     process = checkout.start("results/splits.tsv")
-    wait_for(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
+    eventually(lambda: "fault" in read(checkout.folder / "logs/tile_slide/LUAD-1.log"), "the slide is worked on")
     os.kill(process.pid, signal.SIGINT)
     process.communicate()
     assert process.returncode != 0
-    wait_for(lambda: not cluster.ask("squeue", "--noheader"), "no job is left")
+    eventually(lambda: not cluster.ask("squeue", "--noheader"), "no job is left")
 
 
 def test_a_controller_that_is_away_is_waited_for(cluster, checkout):
@@ -165,9 +176,10 @@ def test_a_controller_that_is_away_is_waited_for(cluster, checkout):
     checkout.environment["SLIDEMILL_SBATCH_PAUSE"] = pause
     cluster.end("slurmctld")
     try:
-        process = checkout.start("results/slides/LUAD-1.svs", "--retries", "0")
-        # sbatch itself has given up, after nine seconds.
-        wait_for(lambda: ["sleep", pause] in commands(), "the next try is waited for")
+        with cluster.impatient():
+            process = checkout.start("results/slides/LUAD-1.svs", "--retries", "0")
+            # sbatch itself has given up.
+            eventually(lambda: ["sleep", pause] in commands(), "the next try is waited for")
     finally:
         subprocess.run(["slurmctld"], check=True)
     finished_after(process)

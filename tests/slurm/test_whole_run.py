@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ..waiting import eventually
 from ..workflow.conftest import BAGS, MODEL_OF_BAGS, OF_BAGS, OF_PROBE, PROBE, REPOSITORY, weights_of_bags
-from .cluster import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -101,6 +101,6 @@ def test_mpirun_reaches_all_nodes_too(cluster, tmp_path):
     job = f"env -i {kept} OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 {launcher} -n 2 {doctor}"
     options = ["--parsable", "--nodes=2", "--ntasks-per-node=1", "--mem=4000", f"--output={tmp_path}/log"]
     number = cluster.ask("sbatch", *options, f"--wrap={job}").strip()
-    wait_for(lambda: not cluster.ask("squeue", "--noheader", f"--jobs={number}"), "the job has ended")
+    eventually(lambda: not cluster.ask("squeue", "--noheader", f"--jobs={number}"), "the job has ended")
     output = (tmp_path / "log").read_text()
     assert re.findall(r"^rank (\d): .* local rank (\d)", output, re.M) == [("0", "0"), ("1", "1")], output

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
+from ..waiting import eventually, wait_for_end
 from .dry_runs import DryRuns
 
 REPOSITORY = Path(__file__).parents[2]
@@ -117,19 +117,19 @@ class Workspace:
             _wait_for(reached, process, log)
             process.kill()
             process.wait()
-            deadline = time.monotonic() + 120
-            while left := _session_members(process.pid):
-                assert time.monotonic() < deadline, f"jobs go on without their Snakemake: {left}"
-                time.sleep(0.1)
+            eventually(lambda: not _session_members(process.pid), "all jobs have ended without their Snakemake")
 
     def signal_when(
-        self, reached: Callable[[], bool], number: int, program: str, *arguments: str
+        self, reached: Callable[[], bool], number: int, program: str, *arguments: str, ended: Callable[[], None]
     ) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake to its end, and send a signal to the one program of this name as soon as `reached` says so."""
+        """Run Snakemake to its end, and send a signal to the one program of this name as soon as `reached` says so;
+        call `ended` when it has ended."""
         with self._started(arguments) as (process, log):
             _wait_for(reached, process, log)
             (pid,) = (pid for pid in _session_members(process.pid) if _runs(pid, program))
             os.kill(pid, number)
+            wait_for_end(pid)
+            ended()
             return subprocess.CompletedProcess(process.args, process.wait(), log.read_text())
 
     @contextlib.contextmanager
@@ -138,7 +138,11 @@ class Workspace:
         log = self.folder / "snakemake.log"
         with log.open("w") as output:
             process = subprocess.Popen(
-                self._command(arguments), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                self._command(arguments),
+                env=os.environ | self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         try:
             yield process, log
@@ -158,27 +162,36 @@ class Workspace:
 
 
 def _wait_for(reached: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    while not reached():
+    def is_reached() -> bool:
         assert process.poll() is None, f"Snakemake ended too early: {log.read_text()}"
-        time.sleep(0.02)
+        return reached()
+
+    eventually(is_reached, "the run has come to the place where it is stopped")
 
 
 def _kill_session(leader: subprocess.Popen[bytes]) -> None:
-    """Kill the leader of a session, if it still runs, and all others in it."""
+    """Kill the leader of a session, if it still runs, and all others in it, and wait for their end."""
     leader.kill()  # first, so that it starts no more of them
-    for pid in _session_members(leader.pid):
-        with contextlib.suppress(ProcessLookupError):  # ended by itself before its turn came
-            os.kill(pid, signal.SIGKILL)
+
+    def are_gone() -> bool:
+        members = _session_members(leader.pid)
+        for pid in members:  # also those that others started before they were killed
+            with contextlib.suppress(ProcessLookupError):  # ended by itself before its turn came
+                os.kill(pid, signal.SIGKILL)
+        return not members
+
+    eventually(are_gone, "all processes that were killed have ended")
 
 
 def _session_members(session: int) -> list[int]:
+    """The processes of a session that run."""
     members = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:  # ended meanwhile
             continue
-        if int(fields[3]) == session:
+        if int(fields[3]) == session and fields[0] not in "ZX":
             members.append(int(stat.parent.name))
     return members
 
