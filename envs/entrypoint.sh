@@ -7,7 +7,7 @@ if [ "${1:-}" = serve ]; then
     shift
     # Inside a container its own network is all that it sees: who may reach the port is said outside.
     exec python -m slidemill.serving --model /opt/ml/model --host 0.0.0.0 --port "${SAGEMAKER_BIND_TO_PORT:-8080}" \
-        --threads "$(nproc)" --body-bytes "${SLIDEMILL_BODY_BYTES:-100000000}" \
+        --threads "$(nproc)" ${SLIDEMILL_BODY_BYTES:+--body-bytes "$SLIDEMILL_BODY_BYTES"} \
         ${SLIDEMILL_SLIDES:+--slides "$SLIDEMILL_SLIDES"} "$@"
 fi
 top=$(cd "$(dirname "$0")/.." && pwd)

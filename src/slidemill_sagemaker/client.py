@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from slidemill.serving.bodies import JSON, MODEL_QUESTION
 from slidemill.serving.endpoint import EndpointError, ServedFacts, facts_in
+from slidemill_sagemaker.asynchronous import AsynchronousEndpoint, refusal_in
 from slidemill_sagemaker.requests import BODY_BYTES
 from snakemake_executor_plugin_sagemaker.service import RETRIES
 
@@ -17,19 +18,37 @@ _TRIES = 100
 _PAUSE_SECONDS = 1.0  # SageMaker does not pass on what the service says of when to come again
 
 
+def sagemaker_endpoint(name: str) -> "SageMakerEndpoint | AsynchronousEndpoint":
+    """An endpoint of either kind, with the credentials and the region of the AWS configuration.
+
+    Raises:
+        EndpointError: the configuration names no region, or there is no such endpoint.
+    """
+    session = boto3.Session()
+    if session.region_name is None:
+        raise EndpointError(name, "your AWS configuration names no region; set AWS_DEFAULT_REGION")
+    try:
+        facts = session.client("sagemaker", config=RETRIES).describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if not error.response["Error"]["Code"].startswith("AccessDenied"):
+            raise EndpointError(name, refusal_in(error)) from None
+        facts = {}  # whoever may ask it and not ask about it can still ask a real-time one
+    except BotoCoreError as error:
+        raise EndpointError(name, f"cannot be asked about ({' '.join(str(error).split())})") from None
+    asynchronous = facts.get("AsyncInferenceConfig")
+    if asynchronous is None:
+        return SageMakerEndpoint(name, session)
+    return AsynchronousEndpoint(name, asynchronous["OutputConfig"]["S3OutputPath"], session)
+
+
 class SageMakerEndpoint:
-    """A real-time endpoint, by its name."""
+    """A real-time endpoint, by its name; see `HttpEndpoint`."""
 
-    def __init__(self, name: str) -> None:
-        """Open a client, with the credentials and the region of the AWS configuration.
+    body_bytes = 5_000_000
 
-        Raises:
-            EndpointError: the configuration names no region.
-        """
+    def __init__(self, name: str, session: boto3.Session) -> None:
+        """Open a client."""
         self._name = name
-        session = boto3.Session()
-        if session.region_name is None:
-            raise EndpointError(name, "your AWS configuration names no region; set AWS_DEFAULT_REGION")
         self._runtime = session.client("sagemaker-runtime", config=RETRIES)
 
     def facts(self) -> ServedFacts:
@@ -50,8 +69,10 @@ class SageMakerEndpoint:
         if len(body) > most:
             raise EndpointError(
                 self._name,
-                f"takes {most} bytes at once, and these tiles have {len(body)}; a model of bags wants all tiles of a "
-                "slide in one body: score such slides by `snakemake score`, or ask an asynchronous endpoint",
+                f"takes {most} bytes at once, and the tiles of this slide, which a model of bags wants together, "
+                f"have {len(body)}. Bring an asynchronous endpoint into service, which this command takes as well: "
+                "snakemake deploy_endpoint --profile sagemaker --config model=MODEL endpoint='{kind: asynchronous}'; "
+                "or score such slides by `snakemake score`",
             )
         for _ in range(_TRIES):
             try:
@@ -61,19 +82,10 @@ class SageMakerEndpoint:
                 return json.loads(answer["Body"].read())
             except ClientError as error:
                 if error.response.get("OriginalStatusCode") != HTTPStatus.SERVICE_UNAVAILABLE:
-                    raise EndpointError(self._name, _refusal(error)) from None
+                    raise EndpointError(self._name, refusal_in(error)) from None
                 time.sleep(_PAUSE_SECONDS)
             except BotoCoreError as error:
                 raise EndpointError(self._name, f"does not answer ({' '.join(str(error).split())})") from None
             except ValueError:
                 raise EndpointError(self._name, "gives no JSON") from None
         raise EndpointError(self._name, "is full")
-
-
-def _refusal(error: ClientError) -> str:
-    """What the service said, or else SageMaker."""
-    try:
-        said = json.loads(error.response.get("OriginalMessage", ""))["error"]
-    except (ValueError, TypeError, KeyError):
-        return " ".join(str(error).split()).rstrip(".")
-    return f"answers {error.response.get('OriginalStatusCode')}: {said}"

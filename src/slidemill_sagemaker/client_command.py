@@ -10,7 +10,8 @@ from slidemill.serving.client import ClientSettings, score_by_service
 from slidemill.serving.endpoint import HttpEndpoint
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.settings import TOKEN_VARIABLE, token_of_environment
-from slidemill_sagemaker.client import SageMakerEndpoint
+from slidemill_sagemaker.asynchronous import AsynchronousEndpoint
+from slidemill_sagemaker.client import SageMakerEndpoint, sagemaker_endpoint
 
 
 @click.group(help=__doc__)
@@ -23,7 +24,7 @@ def commands() -> None:
 @click.option(
     "--endpoint",
     required=True,
-    help=f"http://HOST:PORT, with its token in {TOKEN_VARIABLE}; or the name of a real-time endpoint of SageMaker.",
+    help=f"http://HOST:PORT, with its token in {TOKEN_VARIABLE}; or the name of an endpoint of SageMaker.",
 )
 @click.option("--output", type=Path, default=Path("scored"), show_default=True, help="Folder to write to.")
 @click.option("--options", type=Path, help="How slides are cut and scored: JSON, as serving.json beside a model.")
@@ -36,7 +37,7 @@ def score(
     service = _service(endpoint)
     facts = service.facts()
     use = ServingOptions() if options is None else ServingOptions.read(options)
-    settings = ClientSettings(use, threads=threads, sheet_mpp=mpp)
+    settings = ClientSettings(use, body_bytes=service.body_bytes, threads=threads, sheet_mpp=mpp)
     for slide in slides:
         found = score_by_service(slide, service.post, facts, output, settings)
         if found.reason:
@@ -48,10 +49,10 @@ def score(
         print(f"{slide}: {found.predicted[method]} ({told}; {found.tile_count} tiles); {picture}", flush=True)
 
 
-def _service(endpoint: str) -> HttpEndpoint | SageMakerEndpoint:
+def _service(endpoint: str) -> HttpEndpoint | SageMakerEndpoint | AsynchronousEndpoint:
     if is_address(endpoint):
         return HttpEndpoint(endpoint, token=token_of_environment())
-    return SageMakerEndpoint(endpoint)
+    return sagemaker_endpoint(endpoint)
 
 
 def main() -> None:

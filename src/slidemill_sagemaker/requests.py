@@ -19,7 +19,7 @@ _DIGEST_LETTERS = 12
 PAYLOAD_MB = 6
 # Requests that an instance of a transform gets at a time: while one is computed, the next ones are decoded.
 CONCURRENT = 4
-_INVOCATION_SECONDS = 3600
+INVOCATION_SECONDS = 3600
 # What SageMaker hands on in one request.
 BODY_BYTES: dict[Kind, int] = {"real-time": PAYLOAD_MB << 20, "asynchronous": 1 << 30}
 
@@ -81,7 +81,7 @@ def transform_request(
         "BatchStrategy": "MultiRecord",
         "MaxPayloadInMB": PAYLOAD_MB,
         "MaxConcurrentTransforms": CONCURRENT,
-        "ModelClientConfig": {"InvocationsTimeoutInSeconds": _INVOCATION_SECONDS, "InvocationsMaxRetries": 3},
+        "ModelClientConfig": {"InvocationsTimeoutInSeconds": INVOCATION_SECONDS, "InvocationsMaxRetries": 3},
         "TransformInput": {
             "DataSource": {"S3DataSource": source},
             "ContentType": "application/x-tfrecord",

@@ -4,13 +4,14 @@ import io
 import json
 import re
 
+import boto3
 import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from slidemill.serving.endpoint import EndpointError, ServedFacts
 from slidemill_sagemaker import client
-from slidemill_sagemaker.client import SageMakerEndpoint
+from slidemill_sagemaker.client import SageMakerEndpoint, sagemaker_endpoint
 
 FACTS = {"classes": ["A", "B"], "tile_size": 64, "mpp": 0.5, "method": "tiles", "sha256": "ab"}
 
@@ -21,7 +22,7 @@ def endpoint(monkeypatch):
     monkeypatch.setattr(client, "_PAUSE_SECONDS", 0)
     for name, value in {"DEFAULT_REGION": "eu-central-1", "ACCESS_KEY_ID": "none", "SECRET_ACCESS_KEY": "none"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    endpoint = SageMakerEndpoint("slides")
+    endpoint = SageMakerEndpoint("slides", boto3.Session())
     with Stubber(endpoint._runtime) as stub:
         yield endpoint, stub
 
@@ -74,7 +75,7 @@ def test_what_sagemaker_refuses_is_told(endpoint):
 
 
 def test_what_is_too_long_is_not_sent(endpoint):
-    with pytest.raises(EndpointError, match=r"takes 6291456 bytes at once, and these tiles have 6291457"):
+    with pytest.raises(EndpointError, match=r"takes 6291456 bytes .* have 6291457.*endpoint='{kind: asynchronous}'"):
         endpoint[0].post(bytes(6_291_457), "application/x-tfrecord")
 
 
@@ -83,4 +84,4 @@ def test_without_a_region_nothing_is_asked(monkeypatch, tmp_path):
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(EndpointError, match="names no region"):
-        SageMakerEndpoint("slides")
+        sagemaker_endpoint("slides")

@@ -9,8 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from slidemill.serving.endpoint import EndpointError
 from slidemill.training.description import ENTRY, ModelDescription, ModelFileError
+from slidemill_sagemaker import asynchronous
 from slidemill_sagemaker.archive import find_model_files, write_archive
+from slidemill_sagemaker.client import SageMakerEndpoint, sagemaker_endpoint
 from slidemill_sagemaker.costs import find_costs, stop_costs
 from slidemill_sagemaker.endpoint import EndpointPlan, delete_endpoint, deploy_endpoint
 from slidemill_sagemaker.errors import DeploymentError
@@ -87,6 +90,7 @@ def test_names_follow_from_the_folder_and_fit():
 
 
 def test_the_same_command_twice_is_one_endpoint(sagemaker, service, deployed):
+    assert isinstance(sagemaker_endpoint(NAME), SageMakerEndpoint)
     before = made(sagemaker)
     deploy_endpoint(service, PROJECT, PLAN, deployed)
     assert made(sagemaker) == before
@@ -110,6 +114,29 @@ def test_a_model_of_another_version_costs_nothing(sagemaker, service, tmp_path):
     with pytest.raises(ModelFileError, match="its description is of format 2, not 1, as another version"):
         deploy_endpoint(service, PROJECT, PLAN, model)
     assert made(sagemaker) == before
+
+
+def test_what_is_too_long_for_a_request_is_asked_by_an_asynchronous_endpoint(service, tmp_path, monkeypatch):
+    """The client finds out of which kind an endpoint is, and leaves nothing in S3."""
+    monkeypatch.setattr(asynchronous, "_PAUSE_SECONDS", 0.05)
+    plan = replace(PLAN, kind="asynchronous")
+    deploy_endpoint(service, PROJECT, plan, write_model(tmp_path, "first"))
+    endpoint = sagemaker_endpoint(NAME)
+    assert endpoint.post(bytes(6_291_457), "application/x-tfrecord") == {
+        "bytes": 6_291_457,
+        "type": "application/x-tfrecord",
+        "batch": None,
+        "word": "hello",
+    }
+    with pytest.raises(EndpointError, match=rf'^{NAME}: answers: .*"bytes": 5'):
+        endpoint.post(b"wrong", "image/jpeg")
+    with pytest.raises(EndpointError, match="is no service of slidemill"):
+        endpoint.facts()
+    left = service.s3.list_objects_v2(Bucket=BUCKET, Prefix=PROJECT.staging.child("asynchronous").key)
+    assert [one["Key"] for one in left.get("Contents", [])] == []
+    delete_endpoint(service, PROJECT, NAME)
+    with pytest.raises(EndpointError, match="Could not find"):
+        sagemaker_endpoint(NAME)
 
 
 def test_an_update_that_fails_leaves_the_model_before(sagemaker, service, deployed):

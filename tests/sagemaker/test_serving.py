@@ -80,6 +80,10 @@ def test_an_endpoint_gives_the_scores_of_the_workflow(checkout, name, scored):
 
 
 def test_the_client_scores_a_slide_by_the_name_of_an_endpoint(checkout, name, scored, tmp_path):
+    scores_as_the_workflow(checkout, name, scored, tmp_path)
+
+
+def scores_as_the_workflow(checkout, name, scored, tmp_path):
     slide = tmp_path / f"{scored}.svs"
     slide.write_bytes(checkout.read(f"slides/{scored}.svs"))
     command = [sys.executable, "-m", "slidemill_sagemaker.client_command", "score", slide, "--output", tmp_path]
@@ -135,6 +139,7 @@ def test_a_slide_in_s3_is_scored_by_an_asynchronous_endpoint(checkout, scored, t
     _, predictions = stored_tiles(checkout, scored)
     np.testing.assert_array_equal(answer["coordinates"], predictions.coordinates)
     np.testing.assert_allclose(answer["scores"], predictions.scores, atol=1e-6)
+    scores_as_the_workflow(checkout, "whole-slides", scored, tmp_path)
     checkout.snakemake("stop_costs")
 
 

@@ -19,14 +19,16 @@ from slidemill.mil.parameters import MilModelParameters
 from slidemill.probe.model import probe_model
 from slidemill.probe.regression import Coefficients, Standardisation
 from slidemill.records import parse_example, read_record
+from slidemill.serving import server as server_module
 from slidemill.serving.bodies import TileRequest
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.refusals import RefusedError
 from slidemill.serving.served_model import load_served_model
 from slidemill.serving.service import Service
-from slidemill.serving.settings import Limits
+from slidemill.serving.settings import Access, Limits
 from slidemill.serving.slide_places import SlideFolder
 from slidemill.serving.slides import GivenUpError, SlideScorer
+from slidemill.serving.start import ServiceSettings, serve_model
 from slidemill.tiling.cut import tile_slide
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import read_store, store_paths
@@ -184,6 +186,20 @@ def test_a_bag_of_pixels_has_the_scores_of_the_workflow(tiled, tmp_path):
         np.testing.assert_allclose(own.slide_scores, expected.slide_scores, atol=1e-6)
         np.testing.assert_allclose(own.attention, expected.attention, atol=1e-6)
     assert np.ptp(expected.attention) > 1e-4
+
+
+def test_a_body_for_a_model_of_bags_may_be_as_long_as_a_slide(feature_model, monkeypatch):
+    taken = []
+
+    def serve(app, own, access, ready):
+        own.close()
+        taken.append(access.limits)
+
+    monkeypatch.setattr(server_module, "serve", serve)
+    limits = Limits(body_bytes=5, bytes_in_flight=6, bag_bytes=7)
+    serve_model(ServiceSettings(model=feature_model, access=Access(port=0, limits=limits)))
+    longest = 7 if "mil" in str(feature_model) else 5
+    assert [(one.body_bytes, one.bytes_in_flight) for one in taken] == [(longest, max(6, longest))]
 
 
 def test_a_slide_that_nobody_waits_for_is_given_up(feature_model, tiled):

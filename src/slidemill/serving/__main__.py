@@ -23,11 +23,19 @@ _LIMITS = Limits()
 @click.option("--slides", help="Folder, or s3://BUCKET/FOLDER, of slides that clients may ask for by path.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
 @click.option("--provider", type=click.Choice(PROVIDERS), default="auto", show_default=True, help="Of a model.onnx.")
-@click.option("--body-bytes", type=click.IntRange(min=1), default=_LIMITS.body_bytes, show_default=True)
+@click.option(
+    "--body-bytes",
+    type=click.IntRange(min=1),
+    help=f"Of a request. [default: {_LIMITS.body_bytes}; of a whole slide to a model of bags {_LIMITS.bag_bytes}]",
+)
 @click.option("--requests", type=click.IntRange(min=1), default=_LIMITS.requests, show_default=True, help="At once.")
 @click.option("--tiles", type=click.IntRange(min=1), default=_LIMITS.tiles, show_default=True, help="Of a request.")
 @click.option("--header-seconds", type=float, default=_LIMITS.header_seconds, show_default=True)
-@click.option("--body-seconds", type=float, default=_LIMITS.body_seconds, show_default=True)
+@click.option(
+    "--body-seconds",
+    type=float,
+    help=f"For a body to arrive. [default: {_LIMITS.body_seconds:g}; of a whole slide {_LIMITS.bag_seconds:g}]",
+)
 @click.option("--answer-seconds", type=float, default=_LIMITS.answer_seconds, show_default=True)
 def main(  # noqa: D103 - the module says it
     model: Path,
@@ -38,20 +46,22 @@ def main(  # noqa: D103 - the module says it
     slides: str | None,
     threads: int,
     provider: Provider,
-    body_bytes: int,
+    body_bytes: int | None,
     requests: int,
     tiles: int,
     header_seconds: float,
-    body_seconds: float,
+    body_seconds: float | None,
     answer_seconds: float,
 ) -> None:
     limits = Limits(
-        body_bytes=body_bytes,
-        bytes_in_flight=max(body_bytes, _LIMITS.bytes_in_flight),
+        body_bytes=body_bytes or _LIMITS.body_bytes,
+        bag_bytes=body_bytes or _LIMITS.bag_bytes,
+        bytes_in_flight=max(body_bytes or 0, _LIMITS.bytes_in_flight),
         requests=requests,
         tiles=tiles,
         header_seconds=header_seconds,
-        body_seconds=body_seconds,
+        body_seconds=body_seconds or _LIMITS.body_seconds,
+        bag_seconds=body_seconds or _LIMITS.bag_seconds,
         answer_seconds=answer_seconds,
     )
     serve_model(

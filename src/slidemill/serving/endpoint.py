@@ -62,7 +62,13 @@ def facts_in(answer: Any, place: str) -> ServedFacts:
 
 
 class HttpEndpoint:
-    """A service at an address."""
+    """A service at an address.
+
+    Attributes:
+        body_bytes: of a good request, where tiles may come in several.
+    """
+
+    body_bytes = 5_000_000
 
     def __init__(self, url: str, *, token: str | None = None) -> None:
         """Note the address.

@@ -1,7 +1,7 @@
 """What a service is told when it starts."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slidemill.errors import ConfigError
 
@@ -15,7 +15,8 @@ class Limits:
 
     Attributes:
         body_bytes: of one request.
-        bytes_in_flight: of the bodies of all requests together.
+        bag_bytes: of one request to a model that takes all tiles of a slide together; as SageMaker's asynchronous ones.
+        bytes_in_flight: of the bodies of all requests together; at least those of one.
         requests: at work or waiting at once.
         tiles: of one request.
         waiting_tiles: decoded, and not yet scored, of all requests together.
@@ -23,11 +24,13 @@ class Limits:
         connections: open at once.
         header_seconds: for a request's first line and headers to arrive, from the first byte or the connection.
         body_seconds: for a request's body to arrive.
+        bag_seconds: the same for a model that takes all tiles of a slide together.
         answer_seconds: from a request's first byte to its answer, for slides as well.
         retry_after_seconds: what a client is told that comes when the service is full.
     """
 
     body_bytes: int = 100_000_000
+    bag_bytes: int = 1 << 30
     bytes_in_flight: int = 400_000_000
     requests: int = 64
     tiles: int = 100_000
@@ -36,8 +39,14 @@ class Limits:
     connections: int = 512
     header_seconds: float = 10.0
     body_seconds: float = 60.0
+    bag_seconds: float = 600.0
     answer_seconds: float = 3600.0
     retry_after_seconds: int = 1
+
+    def of_bags(self) -> "Limits":
+        """Those of a service whose requests have all tiles of a slide."""
+        in_flight = max(self.bytes_in_flight, self.bag_bytes)
+        return replace(self, body_bytes=self.bag_bytes, bytes_in_flight=in_flight, body_seconds=self.bag_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

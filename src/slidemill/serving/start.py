@@ -1,7 +1,7 @@
 """A service from its settings to its end."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,8 @@ def serve_model(settings: ServiceSettings) -> None:
     model_file = find_model(settings.model)
     options = options_beside(model_file) if settings.options is None else settings.options
     model = load_served_model(model_file, options, threads=threads, provider=settings.provider)
+    if model.description.method == "mil" and model.description.slide_tiles is None:
+        access = replace(access, limits=access.limits.of_bags())
     _warm_up(model)
     metrics = Metrics()
     service = Service(
