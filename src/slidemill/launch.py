@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from types import FrameType
 
 from slidemill.lifeline import VARIABLE, end_with_starter
@@ -38,7 +39,7 @@ def run_mpirun(arguments: Sequence[str]) -> int:
         stdin=subprocess.DEVNULL,  # a process group in the background would be stopped when it reads a terminal
         process_group=0,
         env=_environment(),
-        preexec_fn=_end_with_parent,
+        preexec_fn=partial(_end_with_parent, os.getpid()),
     )
     asked = False
 
@@ -75,6 +76,8 @@ def _environment() -> dict[str, str]:
     return {"HOME": home_folder()} | inherited
 
 
-def _end_with_parent() -> None:
-    """Let Linux end mpirun when this process is killed."""
+def _end_with_parent(parent: int) -> None:
+    """Let Linux end mpirun when the process that starts it is killed, also when it was killed before this."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
