@@ -11,7 +11,7 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-PATIENCE_SECONDS = 300.0  # for what hangs: longer than any machine needs
+PATIENCE_SECONDS = 600.0  # for what hangs: longer than any machine needs
 _LOOK_SECONDS = 0.05
 
 
