@@ -109,6 +109,7 @@ def test_sizes_that_would_fill_the_memory(tmp_path, width, height, tile):
         read_annotations(path, AnnotatedSlide(width, height, 0.25))
 
 
+@pytest.mark.slow
 def test_a_full_mask_of_billions_of_pixels(tmp_path):
     side = 46_080  # 2.1 billion pixels, of which no more than a tile is in the memory
     path = tmp_path / "mask.tif"

@@ -210,6 +210,7 @@ def test_a_file_that_is_not_there(tmp_path, slide):
         read_annotations(tmp_path, slide)
 
 
+@pytest.mark.slow
 def test_a_million_vertices(tmp_path, slide):
     steps = 500_000
     teeth = [(1000 + n / 100, 1000 + n % 2) for n in range(steps)]

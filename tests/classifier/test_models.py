@@ -15,6 +15,7 @@ def tiles():
     return np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["small_cnn", "MobileNetV2"])
 def test_scores_are_float32_and_sum_to_1(architecture, tiles):
     scores = build_model(architecture, input_size=32, class_count=4)(tiles).numpy()
@@ -28,6 +29,7 @@ def test_logits_are_of_the_same_weights_as_the_scores(tiles):
     np.testing.assert_allclose(tf.nn.softmax(logits_model(model)(tiles)), model(tiles), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_preprocessing_of_an_application_is_inside_the_model(tiles):
     model = build_model("MobileNetV2", input_size=32, class_count=2)
     base = next(layer for layer in model.layers if layer.name.startswith("mobilenet"))

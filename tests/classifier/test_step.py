@@ -75,6 +75,7 @@ def test_a_step_learns_from_the_tiles_as_they_are_resized_and_augmented(parts):
     assert abs(plain[0] - expected[0]) > 1e-3
 
 
+@pytest.mark.slow
 def test_optimizers_differ():
     changes = [trained(optimizer=name)[0] for name in ("adam", "sgd", "rmsprop")]
     lengths = [np.abs(change["logits/kernel"]).sum() for change in changes]
@@ -82,6 +83,7 @@ def test_optimizers_differ():
     assert all(np.isfinite(lengths))
 
 
+@pytest.mark.slow
 def test_clipping_shortens_the_gradient_of_all_weights_together():
     free, model = trained(optimizer="sgd", steps=1, rate=1.0)
     clipped, _ = trained(optimizer="sgd", steps=1, rate=1.0, clip_norm=0.01)
@@ -90,6 +92,7 @@ def test_clipping_shortens_the_gradient_of_all_weights_together():
     assert length(clipped, model) == pytest.approx(1.9 * 0.01, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_mixed_precision_computes_in_it_and_keeps_float32_weights(precision):
     change, model = trained(precision=precision)

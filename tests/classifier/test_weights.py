@@ -46,6 +46,7 @@ def save_keras_2(model, path):
                 group[f"{layer.name}/{number}"] = weight.numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["model.keras", "whole.weights.h5", "network.weights.h5", "notop.h5"])
 def test_all_but_the_head_is_taken_whatever_the_number_of_classes(source, kind, tmp_path):
     architecture, trained = source

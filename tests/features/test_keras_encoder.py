@@ -73,6 +73,7 @@ def test_slides_to_features(cohort, whole, tmp_path):
         assert contents(other / "small") == contents(tmp_path / "small")
 
 
+@pytest.mark.slow
 def test_the_features_are_those_of_the_network(keras, application):
     spec, network = application
     pixels = TILES[:, 16:48, 16:48]

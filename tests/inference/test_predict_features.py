@@ -188,6 +188,7 @@ def test_without_features_it_is_told_whose_are_needed(folder, model_file):
         predict_all(folder, model_file, ["a"], None)
 
 
+@pytest.mark.slow
 def test_the_script(folder, model_file):
     write_slide(folder, "a", 3)
     command = [sys.executable, SCRIPT, "--slide", "a", "--tiles", folder, "--features", folder / "features"]

@@ -49,6 +49,7 @@ def test_padding_changes_no_bit(pooling):
             assert not np.any(found["attention"][:, least:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ordered", [False, True])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_scores_and_attention_add_up_to_1_and_a_saved_model_gives_the_same(pooling, ordered, tmp_path):

@@ -97,6 +97,7 @@ def test_every_record_is_in_one_shard_with_its_class(cohort):
             assert shard["tiles"] == 11
 
 
+@pytest.mark.slow
 def test_any_number_of_ranks_writes_the_same_shards(cohort):
     for ranks in (1, 2, 3):
         assert shard_tiles(cohort, cohort / f"shards{ranks}", ranks=ranks).returncode == 0

@@ -136,6 +136,7 @@ def test_sheets_are_checked_without_what_paints():
 class TestSameBytes:
     """The file depends on the recipe, the slide's id and the seed, and on nothing else."""
 
+    @pytest.mark.slow
     def test_in_another_process_with_other_hashes_and_threads(self, tmp_path):
         path = draw(tmp_path, "nests 40x 0.4x0.4mm pen")
         program = (
@@ -204,6 +205,7 @@ class TestClasses:
         _, classes, _ = tiles
         assert np.bincount(classes).min() > 6 * 16 * 0.25
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("tissue", TISSUES)
     def test_both_powers_show_the_same_place(self, tmp_path, tissue):
         """At 0.5 um per pixel a 40x slide looks like the 20x slide of the same id and seed."""

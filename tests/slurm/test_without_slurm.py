@@ -10,6 +10,8 @@ import pytest
 from ..workflow.conftest import SNAKEMAKE
 from .conftest import REPOSITORY, check_out
 
+pytestmark = pytest.mark.slow
+
 LISTS = REPOSITORY.parent / "shared" / "gdc"
 
 
@@ -54,7 +56,6 @@ def resources_of(rule, output):
     return dict(pair.split("=", 1) for pair in block[1].split(", "))
 
 
-@pytest.mark.slow
 def test_the_tcga_cohort_can_be_planned(plan):
     if LISTS.exists():
         names = [

@@ -63,6 +63,7 @@ def test_the_first_slide_of_another_class_moves_a_few_patients(cohort, seed, cho
     assert all("validation" in move for move in moves(before, after))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", [BY_PATIENT, BY_SITE], ids=["patient", "site"])
 @given(cohort=cohorts, seed=seeds, choice=st.randoms())
 def test_a_slide_like_those_that_a_patient_has_moves_nobody(design, cohort, seed, choice):
@@ -95,6 +96,7 @@ def sites_of_many_sizes(choice):
     return cohort
 
 
+@pytest.mark.slow
 def test_by_site_most_patients_stay_where_a_patient_more_comes():
     moved, jumped = [], []
     for seed in range(10):
@@ -110,6 +112,7 @@ def test_by_site_most_patients_stay_where_a_patient_more_comes():
     assert mean(jumped) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", [BY_PATIENT, BY_SITE], ids=["patient", "site"])
 @given(cohort=cohorts, seed=seeds, more=st.lists(label_sets, min_size=1, max_size=30))
 def test_with_pinned_splits_nobody_moves_whatever_comes(design, cohort, seed, more):

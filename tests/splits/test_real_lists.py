@@ -68,6 +68,7 @@ def test_by_patient(cohort, seed):
     assert splits == split(cohort[::-1], seed, "patient")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_by_site(cohort, seed):
     splits = split(cohort, seed, "site")
@@ -93,6 +94,7 @@ def one_site(cohort, choice):
     return [slide(f"NEW-{i}", f"TCGA-ZZ-{i}", label, "ZZ") for i in range(choice.randint(1, 20))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group_by", "grow", "most", "on_average"),
     [

@@ -55,6 +55,7 @@ def test_no_site_is_in_two_splits_and_every_class_is_in_each(cohort, seed):
     assert {(splits[row.slide_id], row.label) for row in cohort} == {(s, c) for s in SPLITS for c in CLASSES}
 
 
+@pytest.mark.slow
 @given(cohort=cohorts, seed=seeds, shuffler=st.randoms())
 def test_the_order_of_the_sheet_does_not_matter(cohort, seed, shuffler):
     assert split(shuffler.sample(cohort, k=len(cohort)), seed) == split(cohort, seed)

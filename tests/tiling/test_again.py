@@ -28,6 +28,7 @@ def must_not_look(*_):
     raise AssertionError("the slide was looked over once more")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["direct", "openslide"])
 @pytest.mark.parametrize("recipe", ["glands 20x 1.1x0.9mm pen", "alveoli 40x 0.8x0.7mm"])
 def test_the_tiles_are_those_of_a_slide_that_was_cut_so_at_first(draw_slide, tmp_path, monkeypatch, recipe, reader):

@@ -106,6 +106,7 @@ def test_too_much_damage_sets_the_slide_aside_and_the_limit_is_yours(draw_slide,
     assert summary.damaged_count >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 def test_a_damaged_overview_hides_no_tissue(draw_slide, tmp_path, reader):
     sound, path = draw_slide("nests 40x 1.8x1.6mm"), tmp_path / "s.svs"

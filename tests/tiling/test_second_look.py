@@ -29,6 +29,7 @@ def look_twice(path: Path, parameters: TilingParameters):
     return tissue, left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["direct", "openslide"])
 @pytest.mark.parametrize("tissue", ["glands", "nests", "alveoli"])
 def test_only_background_is_dropped(draw_slide, tissue, reader):

@@ -99,6 +99,7 @@ def of_he(tissue, tmp_path_factory):
     return cut(tmp_path_factory.mktemp("he"), tissue).summary.tile_count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stain", STAINS)
 def test_tissue_of_any_stain_is_found_and_is_no_ink(request, tissue, of_he, tmp_path, stain):
     store = cut(tmp_path, restained(tissue, stain))
@@ -108,6 +109,7 @@ def test_tissue_of_any_stain_is_found_and_is_no_ink(request, tissue, of_he, tmp_
     assert store.summary.flagged.get("pen_marks", 0) <= 0.1 * store.summary.tile_count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ink", [(0.80, 0.63, 0.20), (0.92, 0.29, 0.56), (0.80, 0.80, 0.78), (0.11, 0.75, 0.70)])
 def test_a_pen_on_another_stain_is_found(drawn, tmp_path, ink):
     pixels = restained(drawn, "Masson's trichrome")

@@ -265,6 +265,7 @@ def test_a_server_that_hangs_delays_no_training(client, monkeypatch, caplog):
     assert "secret" not in caplog.text
 
 
+@pytest.mark.slow
 def test_nothing_of_mlflow_is_imported_when_tracking_is_off():
     subprocess.run([sys.executable, "-c", OFF], check=True)
 

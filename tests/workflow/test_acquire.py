@@ -8,6 +8,8 @@ import pytest
 from ..local_gdc import LocalGdc, ServedFile, uuid_of
 from .conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 SELECT = {
     "projects": {"TCGA-LUAD": "LUAD", "TCGA-LUSC": "LUSC"},
     "sections": ["frozen"],
@@ -87,7 +89,6 @@ def planned(workspace, *arguments):
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, re.M)}
 
 
-@pytest.mark.slow
 def test_without_a_sheet_the_command_that_makes_it_is_named(tcga):
     for target in ((), ("results/tiles/S.tfrecord",)):
         run = tcga.snakemake(*target, "-n", check=False)
@@ -104,7 +105,6 @@ def test_a_class_that_cannot_be_had_is_told_before_anything_is_asked(tcga, cohor
     assert cohort_gdc.requests == []
 
 
-@pytest.mark.slow
 def test_a_sheet_that_is_there_is_never_selected_anew(tcga, cohort_gdc):
     tcga.snakemake("select_slides", "--cores", "1")
     sheet = tcga.folder / "tcga.tsv"
@@ -119,7 +119,6 @@ def test_a_sheet_that_is_there_is_never_selected_anew(tcga, cohort_gdc):
     assert cohort_gdc.requests == []
 
 
-@pytest.mark.slow
 def test_the_demo_cohort_from_the_question_to_tiles(workspace, demo_gdc):
     acquire = {"server": demo_gdc.url, "client": "https", "tries": 2, "connections": 1}
     workspace.write(slides="tcga.tsv", select=SELECT, acquire=acquire)
@@ -137,7 +136,6 @@ def test_the_demo_cohort_from_the_question_to_tiles(workspace, demo_gdc):
     assert all(int(row["tile_count"]) for name, row in rows.items() if name not in set_aside)
 
 
-@pytest.mark.slow
 def test_from_the_question_to_tiles_with_a_slide_that_cannot_be_had(tcga, cohort_gdc):
     lost = next(file for file in cohort_gdc.files.values() if "-LU01-01A" in file.name)
     cohort_gdc.broken.add(lost.file_id)
@@ -164,7 +162,6 @@ def test_from_the_question_to_tiles_with_a_slide_that_cannot_be_had(tcga, cohort
     assert again["tile_slide"] == 1
 
 
-@pytest.mark.slow
 def test_slides_that_are_not_kept_and_a_run_that_stops(tcga, cohort_gdc):
     tcga.configure(keep_slides=False, on_failure="stop")
     tcga.snakemake("select_slides", "--cores", "1")

@@ -3,7 +3,11 @@
 import json
 import shutil
 
+import pytest
+
 from ..reporting.fake_run import FakeSlide, write_run
+
+pytestmark = pytest.mark.slow
 
 SLIDES = [
     FakeSlide(f"{label}-{n}", label, split, scores=scores)

@@ -6,6 +6,8 @@ import pytest
 
 from .test_mistakes import refused
 
+pytestmark = pytest.mark.slow
+
 PLAIN = ("*.*", "benchmarks/**/*", "evaluation/*", "heatmaps/*", "model/*", "predictions/*", "shards/*", "tiles/*")
 
 
@@ -36,7 +38,6 @@ def test_the_name_cannot_leave_the_folder(workspace, name):
     assert "a name of letters, digits" in refused(workspace)
 
 
-@pytest.mark.slow
 def test_an_experiment_changes_nothing_of_what_was_there(finished, workspace):
     workspace.go_on_from(finished, "results", "logs")
     before = workspace.contents(*PLAIN)

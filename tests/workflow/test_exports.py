@@ -10,6 +10,8 @@ from slidemill.inference.store import read_predictions
 
 from .test_mistakes import refused
 
+pytestmark = pytest.mark.slow
+
 
 def planned(workspace, *arguments):
     """Inputs and outputs of each rule of a dry run."""
@@ -55,7 +57,6 @@ def test_mistakes(workspace, change, told):
     assert told in refused(workspace)
 
 
-@pytest.mark.slow
 def test_a_finished_run_is_exported_and_scored_again_by_the_network(finished, workspace):
     workspace.go_on_from(finished, "results", "logs")
     folder = workspace.folder / "results"

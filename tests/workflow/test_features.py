@@ -11,8 +11,9 @@ from slidemill.tiling.store import read_store
 
 from .conftest import REPOSITORY, TINY_SHEET
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_every_slide_of_the_sheet_has_features(finished, workspace):
     workspace.go_on_from(finished, "results/slides", "results/tiles")
     workspace.write_config(features={"slides_per_job": 4})

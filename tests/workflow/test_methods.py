@@ -18,6 +18,8 @@ from .test_experiments import planned
 from .test_features import OWN
 from .test_mistakes import refused
 
+pytestmark = pytest.mark.slow
+
 PROBE = ("--config", "method=probe")
 PIXELS = {"method": "mil", "mil": {"input": "pixels", "tiles": 4, "epochs": 2, "hidden": [16]}}
 COHORTS = Path(__file__).parents[2] / "cohorts"
@@ -137,7 +139,6 @@ def probed(finished, tmp_path_factory):
     return workspace
 
 
-@pytest.mark.slow
 def test_a_probe_takes_the_tiles_that_are_there_and_gives_all_that_training_gives(probed, finished):
     assert not {"synthesize_slide", "tile_slide", "train"} & jobs(probed.output)
     names = set(probed.contents("**/*.*"))
@@ -148,7 +149,6 @@ def test_a_probe_takes_the_tiles_that_are_there_and_gives_all_that_training_give
     assert "Nothing to be done" in probed.snakemake("--cores", "2").stdout
 
 
-@pytest.mark.slow
 def test_all_of_the_probe_is_on_the_tiles_of_its_encoder(probed):
     folder = probed.folder / "results"
     predicted = list((folder / "experiments/probe/predictions").glob("*.zarr.zip"))
@@ -164,7 +164,6 @@ def test_all_of_the_probe_is_on_the_tiles_of_its_encoder(probed):
         assert len(own.coordinates) > len(first.coordinates) or own.summary.reason
 
 
-@pytest.mark.slow
 def test_the_report_tells_of_the_probe(probed):
     page = (probed.folder / "results/experiments/probe/report.html").read_text()
     facts = json.loads((probed.folder / "results/experiments/probe/model/probe.json").read_text())
@@ -175,7 +174,6 @@ def test_the_report_tells_of_the_probe(probed):
     assert 'class="id">train</th>' not in page  # the folder has a training's as well
 
 
-@pytest.mark.slow
 def test_new_slides_are_scored_by_the_probe_with_its_encoder(probed, workspace, draw_slide):
     model = probed.folder / "results/experiments/probe/model/model.keras"
     slide = draw_slide("glands 20x 0.9x0.8mm")
@@ -192,7 +190,6 @@ def test_new_slides_are_scored_by_the_probe_with_its_encoder(probed, workspace, 
     assert int(row["tile_count"]) > 0
 
 
-@pytest.mark.slow
 def test_a_model_of_bags_takes_the_features_that_are_there_and_scores_new_slides(probed, workspace, draw_slide):
     """Of the same cohort, in a folder of its own; with a training of few steps."""
     own = type(workspace)(workspace.folder / "bagged")
@@ -214,7 +211,6 @@ def test_a_model_of_bags_takes_the_features_that_are_there_and_scores_new_slides
     assert row["predicted"] in read_description(model).classes
 
 
-@pytest.mark.slow
 def test_a_model_of_bags_of_pixels_takes_the_tiles_that_are_there_and_scores_new_slides(
     finished, workspace, draw_slide
 ):

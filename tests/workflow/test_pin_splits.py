@@ -1,6 +1,10 @@
 """Splits of today, written into a copy of the sheet."""
 
+import pytest
+
 from .test_mistakes import refused
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_pinned_sheet_keeps_splits_with_another_seed(workspace):
