@@ -23,8 +23,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-STALL_S = 30.0  # longer than any test's patience; ends at once when the server is closed
-
 # What a data request can suffer. Each answer takes the next fault of the list, if there is one.
 FAULTS = (
     "truncate",  # the connection ends after half the body
@@ -32,7 +30,7 @@ FAULTS = (
     "error 500",
     "error 503",
     "busy",  # 429 with Retry-After
-    "stall",  # silence after half the body
+    "stall",  # silence after half the body, until the server is closed
     "drop",  # the connection ends without an answer
     "length too long",  # Content-Length promises more than there is
     "length too short",  # Content-Length promises less, and less is sent
@@ -151,7 +149,10 @@ class LocalGdc:
 
     def next_fault(self) -> str | None:
         """The fault of the data request that is being answered."""
-        return self.faults.popleft() if self.faults else self.always
+        try:
+            return self.faults.popleft()
+        except IndexError:
+            return self.always
 
 
 class _Server(ThreadingHTTPServer):
@@ -289,7 +290,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 self.connection.sendfile(content, first, sent)
         if fault == "stall":
-            self.gdc.closing.wait(STALL_S)
+            self.gdc.closing.wait()
         if fault in ("truncate", "stall", "length too long"):
             self._break()
 

@@ -57,6 +57,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_sets_no_slide_aside(client, serve
         command = [sys.executable, SCRIPT, "--file-id", served.file_id, "--filename", served.name]
         command += ["--md5", served.md5, "--size", str(served.size), "--server", gdc.url, "--client", client]
         command += ["--folder", disk / "on-the-way", "--output", disk / "S.svs", "--tries", "2"]
+        command += ["--timeout", "3600"]
         run = subprocess.run(
             [*OWN_MOUNTS, "sh", "-c", ON_A_SMALL_DISK, "sh", disk, is_full, *command],
             env=os.environ | {"FOLDER": str(disk)},

@@ -16,7 +16,7 @@ from slidemill.cohort.gdc.files import GdcFile
 from slidemill.cohort.gdc.patience import Patience
 
 from ...local_gdc import LocalGdc, ServedFile, uuid_of
-from .conftest import STAND_IN
+from .conftest import PATIENCE_S, STAND_IN
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "download_slide.py"
 MEGABYTE = 1 << 20
@@ -25,7 +25,7 @@ MEGABYTE = 1 << 20
 @pytest.fixture
 def download(gdc, served, gdc_client, tmp_path):
     def call(**changes):
-        options = DownloadOptions(server=gdc.url, patience=Patience(3, 5.0, 0.01), on_failure="stop")
+        options = DownloadOptions(server=gdc.url, patience=Patience(3, PATIENCE_S, 0.01), on_failure="stop")
         options = dataclasses.replace(options, **changes)
         file = GdcFile(served.file_id, served.name, served.md5, served.size)
         assert download_slide(file, tmp_path / "slides" / "S.svs", tmp_path / "on-the-way", options)
@@ -51,7 +51,7 @@ def start(large_gdc, gdc_client, tmp_path, start_program):
     served = next(iter(large_gdc.files.values()))
     command = [sys.executable, SCRIPT, "--file-id", served.file_id, "--filename", served.name, "--md5", served.md5]
     command += ["--size", str(served.size), "--server", large_gdc.url, "--folder", tmp_path / "on-the-way"]
-    command += ["--output", tmp_path / "S.svs", "--connections", "2"]
+    command += ["--output", tmp_path / "S.svs", "--connections", "2", "--timeout", str(PATIENCE_S)]
 
     def call(**environment):
         return start_program(
@@ -75,8 +75,8 @@ def stand_ins(folder):
     return found
 
 
-def wait_until(reached, seconds=120.0):
-    ends = time.monotonic() + seconds
+def wait_until(reached):
+    ends = time.monotonic() + PATIENCE_S
     while not reached():
         assert time.monotonic() < ends, "it did not come to that"
         time.sleep(0.02)
@@ -176,7 +176,7 @@ def test_when_the_download_is_ended_nothing_of_it_lives_on(start, large_gdc, tmp
 def test_one_that_falls_silent_is_ended_with_all_its_processes(download, gdc, tmp_path):
     gdc.faults.extend(["stall"] * 2)
     download(patience=Patience(3, 2.0, 0.01))
-    assert stand_ins(tmp_path / "on-the-way") == []
+    wait_until(lambda: stand_ins(tmp_path / "on-the-way") == [])
 
 
 def test_after_a_kill_it_goes_on_from_what_was_saved(start, large_gdc, tmp_path):
@@ -187,6 +187,7 @@ def test_after_a_kill_it_goes_on_from_what_was_saved(start, large_gdc, tmp_path)
     wait_until(lambda: state.exists() and state.stat().st_size > 350)  # with 8 of its 24 pieces
     process.kill()
     process.communicate()
+    wait_until(lambda: stand_ins(tmp_path / "on-the-way") == [])
     large_gdc.requests.clear()
     again = start()
     _, told = again.communicate()

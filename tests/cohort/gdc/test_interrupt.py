@@ -15,7 +15,7 @@ def test_killed_in_mid_download_and_run_again(gdc, tmp_path, start_program):
     output, folder = tmp_path / "slides" / "S.svs", tmp_path / "on-the-way"
     command = [sys.executable, SCRIPT, "--file-id", served.file_id, "--filename", served.name, "--md5", served.md5]
     command += ["--size", str(served.size), "--server", gdc.url, "--folder", folder, "--output", output]
-    command += ["--client", "https"]
+    command += ["--client", "https", "--timeout", "3600"]
     half = -(-served.size // 2)
     progress = folder / f"{served.file_id}.partial.progress"
     first = start_program(command, stderr=subprocess.DEVNULL)
