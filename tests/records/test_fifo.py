@@ -1,9 +1,10 @@
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from slidemill.records import DamagedRecordError, FifoChannel, FifoMissingError, RecordWriter
+from slidemill.records import DamagedRecordError, FifoChannel, FifoMissingError, RecordWriter, fifo
 
 
 def records(number, count=30):
@@ -45,12 +46,15 @@ def test_blocks_hold_more_than_one_record_and_bounded_bytes(tmp_path):
     assert all(sum(map(len, block)) < 4_200_000 for block in blocks)
 
 
-def test_a_fifo_that_appears_later_is_waited_for(tmp_path):
+def test_a_fifo_that_appears_later_is_waited_for(tmp_path, monkeypatch):
     started = []
-    timer = threading.Timer(0.3, lambda: started.append(feed(tmp_path, "c_0", records(0))))
-    timer.start()
+
+    def sleep(_):
+        if not started:
+            started.append(feed(tmp_path, "c_0", records(0)))
+
+    monkeypatch.setattr(fifo, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=sleep))
     assert read(FifoChannel(tmp_path / "c", wait_seconds=60)) == records(0)
-    timer.join()
     started[0].join()
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ CLASSES = ("A", "B", "C")
 TILE_SIZE = 64
 INPUT_SIZE = 32
 TOKEN = "a-secret-of-the-tests"
+PATIENCE_SECONDS = 600  # for what hangs
+PATIENT = ["--header-seconds", str(PATIENCE_SECONDS), "--body-seconds", str(PATIENCE_SECONDS)]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -97,7 +100,7 @@ class Server:
         own |= {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.url + path, body, own)
         try:
-            with urllib.request.urlopen(request, timeout=300) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
                 return Reply(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -108,7 +111,14 @@ class Server:
 
     def end(self):
         self.process.terminate()
-        return self.process.wait(timeout=300)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def start_program(folder, *command, environment=None):
@@ -128,16 +138,17 @@ def start_program(folder, *command, environment=None):
 
 def start_server(folder, model, *options, environment=None):
     """Start a server of a model."""
-    command = [sys.executable, "-m", "slidemill.serving", "--model", model, "--port", "0", *options]
+    command = [sys.executable, "-m", "slidemill.serving", "--model", model, "--port", "0", *PATIENT, *options]
     return start_program(folder, *command, environment=environment)
 
 
 @pytest.fixture
 def stand_in(tmp_path):
-    """Starts servers whose model costs nothing, with limits of their own."""
+    """Starts servers whose model costs nothing, with limits of their own; slow clients are waited for."""
     started = []
 
     def start(*, token="", **limits):
+        limits = {"header_seconds": PATIENCE_SECONDS, "body_seconds": PATIENCE_SECONDS} | limits
         program = Path(__file__).with_name("stand_in_server.py")
         started.append(start_program(tmp_path, sys.executable, program, token, json.dumps(limits)))
         return started[-1]

@@ -2,8 +2,10 @@
 
 import io
 import os
+import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from slidemill.serving.endpoint import EndpointError, HttpEndpoint, ServedFacts
 from slidemill.serving.options import ServingOptions
 from slidemill.tiling.store import store_paths
 
-from .conftest import CLASSES, TILE_SIZE, TOKEN
+from .conftest import CLASSES, PATIENCE_SECONDS, TILE_SIZE, TOKEN
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +53,11 @@ def test_a_slide_has_the_predictions_and_pictures_of_the_workflow(server, slides
 def test_the_command_tells_the_class_and_where_the_picture_is(server, slides_folder, tmp_path):
     command = [*CLIENT, slides_folder / "b.svs", slides_folder / "text.svs", "--endpoint", server.url]
     ended = subprocess.run(
-        list(map(str, [*command, "--output", tmp_path])), capture_output=True, text=True, timeout=300, check=True
+        list(map(str, [*command, "--output", tmp_path])),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
     )
     scored, set_aside = ended.stdout.splitlines()
     assert scored.startswith(f"{slides_folder / 'b.svs'}: ")
@@ -87,14 +93,16 @@ def test_a_bag_goes_as_one(slides_folder, tmp_path):
 def test_what_a_service_refuses_is_one_line(stand_in, slides_folder, tmp_path):
     server = stand_in(token=TOKEN)
     command = [*CLIENT, slides_folder / "b.svs", "--endpoint", server.url, "--output", tmp_path]
-    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
+    ended = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert ended.returncode == 1
     assert "answers 401: a token is needed" in ended.stderr.splitlines()[-1]
     ended = subprocess.run(
         list(map(str, command)),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE_SECONDS,
         check=False,
         env=os.environ | {"SLIDEMILL_TOKEN": TOKEN},
     )
@@ -102,5 +110,7 @@ def test_what_a_service_refuses_is_one_line(stand_in, slides_folder, tmp_path):
 
 
 def test_a_service_that_is_not_there_is_told():
-    with pytest.raises(EndpointError, match="does not answer"):
-        HttpEndpoint("http://127.0.0.1:9").facts()
+    with closing(socket.socket()) as taken:  # and does not listen
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(EndpointError, match="does not answer"):
+            HttpEndpoint(f"http://127.0.0.1:{taken.getsockname()[1]}").facts()

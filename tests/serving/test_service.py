@@ -16,7 +16,7 @@ from slidemill.serving.tile_images import model_pixels
 from slidemill.training.description import read_description
 from slidemill.zarr_zip import read_zarr_zip
 
-from .conftest import CLASSES, jpeg_tile
+from .conftest import CLASSES, jpeg_tile, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -174,8 +174,9 @@ def test_other_addresses_and_methods_are_refused_in_json(server):
 def test_ping_and_metrics(server):
     assert server.ask("/ping").json == {"status": "ok"}
     server.post(TILES[0])
+    told = 'slidemill_requests_total{path="/invocations",status="200"}'
+    wait_until(lambda: told in server.ask("/metrics").body.decode())  # a request is counted when it is answered
     text = server.ask("/metrics").body.decode()
-    assert 'slidemill_requests_total{path="/invocations",status="200"}' in text
     assert "slidemill_batch_tiles_bucket" in text
     assert "slidemill_waiting_tiles 0.0" in text
 
@@ -184,7 +185,12 @@ def test_a_request_has_an_id_which_the_log_tells_and_no_payload(server):
     assert server.post(TILES[0], X_Request_Id="mine-7").headers["x-request-id"] == "mine-7"
     odd = server.post(b'{"tiles": ["c2VjcmV0"]}', "application/json", X_Request_Id="a b{").headers["x-request-id"]
     assert odd != "a b{"
-    (line,) = [line for line in server.log.read_text().splitlines() if "mine-7" in line]
+
+    def lines():  # of whole lines; they are written when the request is answered
+        return [line for line in server.log.read_text().split("\n")[:-1] if "mine-7" in line]
+
+    wait_until(lines)
+    (line,) = lines()
     assert json.loads(line[line.index("{") :]) | {"seconds": 0} == {
         "request": "mine-7",
         "method": "POST",

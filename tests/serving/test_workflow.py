@@ -17,7 +17,7 @@ from slidemill.inference.keras_tile_model import KerasTileModel
 from slidemill.serving.tile_images import model_pixels
 from slidemill.training.description import read_description
 
-from .conftest import CLASSES, Server, jpeg_tile
+from .conftest import CLASSES, PATIENCE_SECONDS, Server, jpeg_tile
 
 REPOSITORY = Path(__file__).parents[2]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -59,7 +59,7 @@ def serve(tmp_path, start_program):
 
 def assert_ended(server):
     server.process.stdout.read()
-    server.process.wait(timeout=300)
+    server.process.wait(timeout=PATIENCE_SECONDS)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port))
 

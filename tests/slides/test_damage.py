@@ -107,7 +107,7 @@ def test_a_header_that_lies_costs_neither_time_nor_memory(tmp_path, tags, reason
     before, started = peak_mb(), time.process_time()
     with pytest.raises(UnreadableSlideError, match=reason):
         use(path, reader)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 60  # not the hours that it says
     assert peak_mb() - before < 100
 
 
@@ -190,7 +190,7 @@ def test_mutated_slides_are_read_or_refused(tmp_path, small_slides, part):
                 use(path, "direct")
             except SlideError:
                 refused += 1
-            assert time.process_time() - started < 5
+            assert time.process_time() - started < 60  # not the hours that it says
             count += 1
     assert 0.2 * count < refused < 0.98 * count
     assert peak_mb() - before < 400
