@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
@@ -112,13 +111,6 @@ class Server:
     def end(self):
         self.process.terminate()
         return self.process.wait(timeout=PATIENCE_SECONDS)
-
-
-def wait_until(is_so):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def start_program(folder, *command, environment=None):

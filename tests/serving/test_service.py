@@ -16,7 +16,8 @@ from slidemill.serving.tile_images import model_pixels
 from slidemill.training.description import read_description
 from slidemill.zarr_zip import read_zarr_zip
 
-from .conftest import CLASSES, jpeg_tile, wait_until
+from ..waiting import eventually
+from .conftest import CLASSES, jpeg_tile
 
 pytestmark = pytest.mark.slow
 
@@ -175,7 +176,9 @@ def test_ping_and_metrics(server):
     assert server.ask("/ping").json == {"status": "ok"}
     server.post(TILES[0])
     told = 'slidemill_requests_total{path="/invocations",status="200"}'
-    wait_until(lambda: told in server.ask("/metrics").body.decode())  # a request is counted when it is answered
+    eventually(
+        lambda: told in server.ask("/metrics").body.decode(), "it is counted"
+    )  # a request is counted when it is answered
     text = server.ask("/metrics").body.decode()
     assert "slidemill_batch_tiles_bucket" in text
     assert "slidemill_waiting_tiles 0.0" in text
@@ -189,8 +192,7 @@ def test_a_request_has_an_id_which_the_log_tells_and_no_payload(server):
     def lines():  # of whole lines; they are written when the request is answered
         return [line for line in server.log.read_text().split("\n")[:-1] if "mine-7" in line]
 
-    wait_until(lines)
-    (line,) = lines()
+    (line,) = eventually(lines, "the request is in the log")
     assert json.loads(line[line.index("{") :]) | {"seconds": 0} == {
         "request": "mine-7",
         "method": "POST",

@@ -21,7 +21,8 @@ from slidemill.serving.refusals import RefusedError
 from slidemill.serving.tile_images import UnfitTileError, model_pixels, stored_pixels
 from slidemill.training.description import ENTRY
 
-from .conftest import PATIENCE_SECONDS, TOKEN, jpeg_tile, tile_pixels, wait_until
+from ..waiting import eventually
+from .conftest import PATIENCE_SECONDS, TOKEN, jpeg_tile, tile_pixels
 from .test_service import FORMS
 from .test_tile_images import encoded
 
@@ -144,7 +145,7 @@ def test_beyond_what_it_can_take_a_server_tells_when_to_come_again(stand_in):
     with connected(server) as first, connected(server) as second:
         for connection in (first, second):
             connection.sendall(head_of(TILE) + TILE[:100])
-        wait_until(lambda: in_flight(server) == 2)
+        eventually(lambda: in_flight(server) == 2, "2 of its requests are in flight")
         reply = server.post(TILE)
         assert (reply.status, reply.headers["retry-after"]) == (503, "7")
         assert server.ask("/ping").status == 200
@@ -158,7 +159,7 @@ def test_bodies_of_all_requests_together_are_bounded(stand_in):
     server = stand_in(bytes_in_flight=len(TILE) + 100)
     with connected(server) as first:
         first.sendall(head_of(TILE) + TILE[:100])
-        wait_until(lambda: in_flight(server) == 1)
+        eventually(lambda: in_flight(server) == 1, "1 of its requests are in flight")
         assert server.post(TILE).status == 503
         first.sendall(TILE[100:])
         assert answer_of(first)[0] == 200
@@ -228,14 +229,16 @@ def test_clients_that_go_away_leave_nothing_behind(stand_in):
     for _ in range(20):
         with connected(server) as connection:
             connection.sendall(head_of(TILE) + TILE[:100])
-    wait_until(lambda: server.post(TILE).status == 200)  # the last of them may be in flight for a moment
+    eventually(
+        lambda: server.post(TILE).status == 200, "there is room again"
+    )  # the last of them may be in flight for a moment
 
 
 def test_a_server_that_is_told_to_end_answers_what_it_has_taken(stand_in):
     server = stand_in()
     with connected(server) as taken, connected(server) as idle:
         taken.sendall(head_of(TILE) + TILE[:100])
-        wait_until(lambda: in_flight(server) == 1)
+        eventually(lambda: in_flight(server) == 1, "1 of its requests are in flight")
         server.process.terminate()
         while idle.recv(100):  # it has begun to end when those who ask nothing are sent away
             pass

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from slidemill.cohort.gdc.files import GdcFile
 from slidemill.cohort.gdc.patience import Patience
 
 from ...local_gdc import LocalGdc, ServedFile, uuid_of
+from ...waiting import eventually
 from .conftest import PATIENCE_S, STAND_IN
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "download_slide.py"
@@ -73,13 +73,6 @@ def stand_ins(folder):
         if {os.fsencode(STAND_IN), os.fsencode(folder)} <= set(words) and state != "Z":
             found.append(int(process.name))
     return found
-
-
-def wait_until(reached):
-    ends = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert time.monotonic() < ends, "it did not come to that"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("client", ["auto", "gdc-client"])
@@ -164,19 +157,20 @@ def test_when_the_download_is_ended_nothing_of_it_lives_on(start, large_gdc, tmp
     large_gdc.faults.extend(["stall"] * 3)
     process = start(TMPDIR=str(tmp_path))
     folder = tmp_path / "on-the-way"
-    wait_until(
-        lambda: len(stand_ins(folder)) == 4 and len(large_gdc.data_requests()) == 3
-    )  # itself, a manager, two workers
+    eventually(
+        lambda: len(stand_ins(folder)) == 4 and len(large_gdc.data_requests()) == 3,
+        "there are itself, a manager and two workers, and all have asked",
+    )
     process.send_signal(number)
     process.communicate()
     assert process.returncode != 0
-    wait_until(lambda: stand_ins(folder) == [])
+    eventually(lambda: not stand_ins(folder), "nothing of it lives on")
 
 
 def test_one_that_falls_silent_is_ended_with_all_its_processes(download, gdc, tmp_path):
     gdc.faults.extend(["stall"] * 2)
     download(patience=Patience(3, 2.0, 0.01))
-    wait_until(lambda: stand_ins(tmp_path / "on-the-way") == [])
+    eventually(lambda: not stand_ins(tmp_path / "on-the-way"), "nothing of it lives on")
 
 
 def test_after_a_kill_it_goes_on_from_what_was_saved(start, large_gdc, tmp_path):
@@ -184,10 +178,10 @@ def test_after_a_kill_it_goes_on_from_what_was_saved(start, large_gdc, tmp_path)
     large_gdc.faults.extend(["stall"] * 3)
     state = tmp_path / "on-the-way" / served.file_id / "logs" / f"{served.name}.parcel"
     process = start()
-    wait_until(lambda: state.exists() and state.stat().st_size > 350)  # with 8 of its 24 pieces
+    eventually(lambda: state.exists() and state.stat().st_size > 350, "8 of its 24 pieces are saved")
     process.kill()
     process.communicate()
-    wait_until(lambda: stand_ins(tmp_path / "on-the-way") == [])
+    eventually(lambda: not stand_ins(tmp_path / "on-the-way"), "nothing of it lives on")
     large_gdc.requests.clear()
     again = start()
     _, told = again.communicate()
