@@ -12,13 +12,15 @@ from .checkout import Checkout, Finished, make_checkout
 from .standin import StandIn
 from .standin.hosts import why_impossible
 
+GRACE_SECONDS = 600.0  # programs of tests end by themselves; no slow machine cuts them short
+
 
 @contextmanager
 def _started(folder: Path) -> Iterator[StandIn]:
     problem = why_impossible()
     if problem:
         pytest.skip(f"the stand-in of SageMaker cannot run here: {problem}")
-    with StandIn(folder, grace_seconds=60.0) as service:
+    with StandIn(folder, grace_seconds=GRACE_SECONDS) as service:
         yield service
 
 

@@ -2,12 +2,14 @@
 
 # A container that says how long each body was and, asked for it, fails or hangs.
 PROGRAM = """
-import http.server, json, os, signal, sys, threading
+import http.server, json, os, signal, sys, threading, time
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 assert sys.argv[1:] == ["serve"], sys.argv
 print("started with", os.environ.get("WORD"), os.listdir("/opt/ml/model"), flush=True)
 if os.environ.get("WORD") == "broken":
     sys.exit("there is no model in it")
+while os.environ.get("WORD") == "later" and not os.path.exists("/opt/ml/enough"):
+    time.sleep(0.05)
 class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
     def do_GET(self): self.answer(200, b"")

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import tarfile
+import time
 import zipfile
 from dataclasses import replace
 
@@ -26,7 +27,7 @@ from snakemake_executor_plugin_sagemaker.s3 import S3Uri
 from .echo import IMAGE, PROGRAM
 from .standin.handle import BUCKET
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 ROLE = "arn:aws:iam::123456789012:role/slidemill"
 PROJECT = Project(ROLE, IMAGE, None, S3Uri(BUCKET, "cohort/.sagemaker"), tags=(("who", "me"),), poll_seconds=0.1)
@@ -229,11 +230,14 @@ def test_all_that_costs_is_listed_and_stopped(sagemaker, service, deployed):
             RoleArn=ROLE,
             AppSpecification={
                 "ImageUri": IMAGE,
-                "ContainerEntrypoint": ["sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait"],
+                "ContainerEntrypoint": ["sh", "-c", "trap 'exit 0' TERM; echo waiting; sleep infinity & wait"],
             },
             ProcessingResources={"ClusterConfig": cluster},
             Tags=tags,
         )
+    for name in ("ours", "theirs"):  # on both hosts; earlier they would not hear of their end
+        while sagemaker.log_lines("Processing", name) != ["waiting"] * 2:
+            time.sleep(0.1)
     costs = {(cost.kind, cost.name, cost.instances) for cost in find_costs(service, PROJECT)}
     assert costs == {("endpoint", NAME, "1 x ml.c5.xlarge"), ("processing job", "ours", "2 x ml.m5.xlarge")}
     assert {cost.name for cost in stop_costs(service, PROJECT)} == {NAME, "ours"}

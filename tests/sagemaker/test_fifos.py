@@ -55,7 +55,7 @@ def test_every_record_is_read_once_in_each_pass(sagemaker, tmp_path, hosts, rank
                 Pipe(sagemaker.storage, source, tmp_path / f"host-{host}", **place).start(ended)
 
     def read(kind, host, rank):
-        channel = FifoChannel(tmp_path / f"host-{host}" / f"{kind}_{rank}", wait_seconds=60)
+        channel = FifoChannel(tmp_path / f"host-{host}" / f"{kind}_{rank}", wait_seconds=600)
         return [[record for block in channel.blocks() for record in block] for _ in range(PASSES)]
 
     ranks = [(host, rank) for host in range(hosts) for rank in range(ranks_per_host)]

@@ -18,7 +18,7 @@ from snakemake_executor_plugin_sagemaker.s3 import S3Uri
 
 from ..workflow.conftest import SIZE, Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 MODEL = "used/model.keras"
 USE = ("--config", f"model={MODEL}")

@@ -12,6 +12,7 @@ from .standin.handle import BUCKET
 
 ROLE = "arn:aws:iam::123456789012:role/slidemill"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slidemill:1"
+UNTIL_ENOUGH = "until [ -e /opt/ml/enough ]; do sleep 0.1; done"  # said by `let_end`
 
 
 def new_name(prefix):
@@ -116,11 +117,15 @@ def test_sharded_objects_go_to_one_host_each_more_than_a_thousand_of_them(sagema
 
 def test_what_a_failing_host_says_is_the_reason_and_the_others_are_ended(sagemaker):
     program = (
-        "test $(hostname) = algo-1 && { trap 'exit 0' TERM; sleep 60 & wait; };"
-        " echo too few slides > /opt/ml/output/failure; exit 7"
+        "test $(hostname) = algo-1 && { trap 'exit 0' TERM; echo waiting; sleep infinity & wait; };"
+        f" {UNTIL_ENOUGH}; echo too few slides > /opt/ml/output/failure; exit 7"
     )
     request = training(program, instances=2)
-    facts = run(sagemaker, "Training", request)
+    name = request["TrainingJobName"]
+    sagemaker.sagemaker.create_training_job(**request)
+    sagemaker.wait("Training", name, until=lambda facts: sagemaker.log_lines("Training", name) == ["waiting"])
+    sagemaker.let_end(name, "algo-2")
+    facts = sagemaker.wait("Training", name)
     assert facts["TrainingJobStatus"] == facts["SecondaryStatus"] == "Failed"
     assert facts["FailureReason"] == "AlgorithmError: too few slides\n, exit code: 7"
     facts = run(sagemaker, "Processing", processing("echo no disk > /opt/ml/output/message; exit 3"))
@@ -139,8 +144,8 @@ def test_the_model_of_all_hosts_is_stored(sagemaker, tmp_path):
 def test_a_spot_interruption_starts_the_training_again_with_its_checkpoints(sagemaker):
     kept = put(sagemaker)
     program = (
-        "echo attempt >> /opt/ml/checkpoints/log; trap 'echo last >> /opt/ml/checkpoints/log; exit 75' TERM;"
-        " test $(wc -l < /opt/ml/checkpoints/log) = 1 || exit 0; sleep 60 & wait"
+        "trap 'echo last >> /opt/ml/checkpoints/log; exit 75' TERM; echo attempt >> /opt/ml/checkpoints/log;"
+        " test $(wc -l < /opt/ml/checkpoints/log) = 1 || exit 0; sleep infinity & wait"
     )
     request = training(
         program,
@@ -160,7 +165,7 @@ def test_a_spot_interruption_starts_the_training_again_with_its_checkpoints(sage
 
 @pytest.mark.parametrize("kind", ["Training", "Processing"])
 def test_a_job_that_is_stopped_gets_sigterm(sagemaker, kind):
-    program = "trap 'echo saving; exit 0' TERM; echo started; sleep 60 & wait"
+    program = "trap 'echo saving; exit 0' TERM; echo started; sleep infinity & wait"
     request = {"Training": training, "Processing": processing}[kind](program)
     name = request[f"{kind}JobName"]
     getattr(sagemaker.sagemaker, f"create_{kind.lower()}_job")(**request)
@@ -171,15 +176,13 @@ def test_a_job_that_is_stopped_gets_sigterm(sagemaker, kind):
 
 
 def test_a_broken_host_fails_the_job_and_a_program_without_a_handler_ignores_sigterm(sagemaker):
-    request = training("hostname; sleep 600", instances=2)
+    request = training("hostname; sleep infinity", instances=2)
     sagemaker.sagemaker.create_training_job(**request)
     name = request["TrainingJobName"]
     sagemaker.wait("Training", name, until=lambda facts: len(sagemaker.log_lines("Training", name)) == 2)
     sagemaker.kill(name, "algo-2")
-    time.sleep(2)
-    assert (
-        sagemaker.describe("Training", name)["TrainingJobStatus"] == "InProgress"
-    )  # algo-1 is process 1, as in Docker
+    time.sleep(2)  # algo-1 gets SIGTERM meanwhile, if it has not yet, and is process 1, as in Docker
+    assert sagemaker.describe("Training", name)["TrainingJobStatus"] == "InProgress"
     sagemaker.kill(name, "algo-1")
     facts = sagemaker.wait("Training", name)
     assert (facts["TrainingJobStatus"], facts["FailureReason"]) == ("Failed", "AlgorithmError: , exit code: 137")

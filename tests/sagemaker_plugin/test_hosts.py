@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from types import SimpleNamespace
 
 import boto3
@@ -23,6 +22,7 @@ from ..free_ports import free_ports
 
 PAIR = Hosts("algo-1", ("algo-1", "localhost"), "lo")
 PLACE = S3Uri("bucket", "hosts/name")
+WAIT_SECONDS = 600.0  # for a host that hangs
 
 
 def make_spec(**more):
@@ -66,40 +66,39 @@ def worker(bucket, monkeypatch, tmp_path):
     def serve():
         try:
             ended.verdict = hosts.serve(
-                Hosts("localhost", PAIR.names, "lo"), PLACE, dict(os.environ), make_spec(wait=100)
+                Hosts("localhost", PAIR.names, "lo"), PLACE, dict(os.environ), make_spec(wait=WAIT_SECONDS)
             )
         except HostError as error:
             ended.verdict = error
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    ended.join = lambda: thread.join(30)
+    ended.thread = threading.Thread(target=serve)
+    ended.thread.start()
     yield ended
-    thread.join(30)
-    assert not thread.is_alive()
+    ended.thread.join()
 
 
 @needs_ssh
 def test_hosts_end_with_one_verdict(worker):
-    with lead(PAIR, PLACE, {"A": "b"}, make_spec(wait=100)) as verdict:
+    with lead(PAIR, PLACE, {"A": "b"}, make_spec(wait=WAIT_SECONDS)) as verdict:
         state = json.loads((ssh.Path(verdict.environment[hosts.STATE_VARIABLE]) / "hosts.json").read_text())
         assert state["names"] == ["algo-1", "localhost"]
         answer = subprocess.run([*state["ssh"], "localhost", 'printf %s "$PATH"'], capture_output=True, text=True)
         assert answer.stdout == os.environ["PATH"]
         verdict.code, verdict.reason = 7, "rank 3: the disk is full"
-    worker.join()
+    worker.thread.join()
     assert (worker.verdict.code, worker.verdict.reason) == (7, "rank 3: the disk is full")
 
 
 @needs_ssh
 def test_a_first_host_that_is_gone_is_noticed(worker, monkeypatch):
-    lines = []
-    attend = hosts._attend
+    lines, is_served = [], threading.Event()
+    attend, await_verdict = hosts._attend, hosts._await_verdict
     monkeypatch.setattr(hosts, "_attend", lambda *args: lines.append(attend(*args)) or lines[-1])
-    with lead(PAIR, PLACE, {}, make_spec(wait=100)):
-        time.sleep(1)
+    monkeypatch.setattr(hosts, "_await_verdict", lambda *args: is_served.set() or await_verdict(*args))
+    with lead(PAIR, PLACE, {}, make_spec(wait=WAIT_SECONDS)):
+        is_served.wait()
         lines[0].kill()
-        worker.join()
+        worker.thread.join()
     assert str(worker.verdict) == "localhost: algo-1 is gone."
 
 

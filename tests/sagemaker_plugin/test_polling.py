@@ -178,13 +178,13 @@ def test_the_end_waits_for_what_is_being_started(shown):
     class Slow(FakeService):
         def create(self, job, request):
             entered.set()
-            release.wait(5)
+            release.wait()
             order.append("created")
 
     asked = Poller(Slow(), FakeS3(), "r", shown.append)
     start = threading.Thread(target=asked.start, args=(submission(),))
     start.start()
-    entered.wait(5)
+    entered.wait()
     close = threading.Thread(target=lambda: (asked.close(), order.append("closed")))
     close.start()
     release.set()
@@ -203,6 +203,7 @@ def test_a_done_job_is_done_also_where_its_checkpoints_cannot_be_removed(shown):
     assert shown[0].startswith("s3://bucket/checkpoints/abc: remove it before the job runs again")
 
 
+@pytest.mark.slow
 @mock_aws
 def test_a_done_job_leaves_no_checkpoints_however_many():
     s3 = client("s3")

@@ -89,6 +89,19 @@ class StandIn:
             lines += [event["message"] for event in events]
         return lines
 
+    def let_end(self, name: str, host: str = "algo-1", *, attempt: int = 1) -> None:
+        """Make the file /opt/ml/enough on a host, as soon as there is this host; jobs of tests wait for it."""
+        folder = self.folder / "hosts" / name / str(attempt) / host / "ml"
+        while not folder.exists():
+            time.sleep(0.1)
+        (folder / "enough").touch()
+
+    def let_serve(self, name: str) -> None:
+        """Make the file /opt/ml/enough in the only container of an endpoint, as soon as there is this container."""
+        while not (found := list(self.folder.glob(f"hosts/{name}-*/model-1/ml"))):
+            time.sleep(0.1)
+        (found[0] / "enough").touch()
+
     def interrupt(self, name: str) -> None:
         """Take the spot instances of a training away; it starts again on others."""
         self._control("interrupt", job=name)

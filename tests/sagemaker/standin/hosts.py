@@ -4,6 +4,7 @@ What an image would hold is this machine's file system, read through an overlay:
 The checkout is hidden but for its environment and its library, and so is /tmp, as neither is part of an image.
 """
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -29,7 +30,7 @@ def why_impossible() -> str | None:
     if missing:
         return f"hosts need {', '.join(missing)} (Debian: iproute2, mount, util-linux, openssh-server)"
     try:
-        with tempfile.TemporaryDirectory() as folder, Network("smprobe") as network:
+        with tempfile.TemporaryDirectory() as folder, Network(f"sm{os.getpid()}") as network:
             host = network.host("algo-1", Path(folder))
             host.start(["true"], {}, names={})
             if host.wait():
@@ -43,7 +44,7 @@ class Network:
     """A bridge to which hosts are wired; this machine has the first address.
 
     Args:
-        name: of the bridge, at most eight characters.
+        name: of the bridge, at most nine characters; "sm" and the number of this process.
     """
 
     def __init__(self, name: str) -> None:
@@ -56,7 +57,8 @@ class Network:
     def __enter__(self) -> "Network":
         for path in Path("/sys/class/net").glob("sm[0-9]*"):
             if path.name[2:].isdecimal() and not Path("/proc", path.name[2:]).exists():
-                _remove_network(path.name)  # of a stand-in that was killed
+                with contextlib.suppress(subprocess.CalledProcessError):  # another stand-in does the same
+                    _remove_network(path.name)  # of a stand-in that was killed
         _ip(f"link add {self._name} type bridge", f"addr add {self.address}/24 dev {self._name}")
         _ip(f"link set {self._name} up")
         return self
@@ -160,8 +162,11 @@ class Host:
         self._killed |= number == signal.SIGKILL
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         try:
-            for pid in children.read_text().split():
-                os.kill(int(pid), number)
+            pids = [int(pid) for pid in children.read_text().split()]
+            if not pids and number == signal.SIGKILL:  # it has not come to its first process
+                self._process.kill()
+            for pid in pids:
+                os.kill(pid, number)
         except (FileNotFoundError, ProcessLookupError):
             return  # ended meanwhile
 

@@ -74,6 +74,7 @@ class Job:
     facts: dict[str, Any] = field(default_factory=dict)
     events: Events = field(default_factory=Events)
     hosts: list[Host] = field(default_factory=list)
+    _lock: threading.RLock = field(default_factory=threading.RLock)  # of what is told
 
     def __post_init__(self) -> None:
         arn = f"arn:aws:sagemaker:{self.platform.region}:{ACCOUNT}:{self.kind.lower()}-job/{self.name}"
@@ -99,19 +100,24 @@ class Job:
         """All that is known of it."""
         return {**self.request, **self.facts}
 
-    def tell(self, status: str, **facts: Any) -> None:
-        """Change what Describe answers."""
-        self.facts.update(facts)
-        self.facts.update({f"{self.kind}JobStatus": status, "LastModifiedTime": time.time()})
+    def tell(self, status: str | None = None, **facts: Any) -> None:
+        """Change what Describe answers; without a status, it stays what it is."""
+        with self._lock:
+            self.facts.update(facts)
+            self.facts.update({f"{self.kind}JobStatus": status or self.status, "LastModifiedTime": time.time()})
 
     def start(self) -> None:
         """Run it, in a thread of its own."""
         threading.Thread(target=self._run_safely, daemon=True).start()
 
-    def stop(self) -> None:
-        """As StopTrainingJob and StopProcessingJob do."""
-        self.tell("Stopping")
-        self.events.stop.set()
+    def stop(self) -> bool:
+        """As StopTrainingJob and StopProcessingJob do; False where there is nothing to stop, as it has ended."""
+        with self._lock:
+            if self.status != "InProgress":
+                return False
+            self.tell("Stopping")
+            self.events.stop.set()
+            return True
 
     def run(self) -> None:
         """Run it to its end, and tell how it ended."""

@@ -29,7 +29,7 @@ class ProcessingJob(Job):
             **self.request.get("Environment", {}),
         }
         seconds = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
-        self.tell(self.status, ProcessingStartTime=time.time())
+        self.tell(ProcessingStartTime=time.time())
         outcome = self._run_attempt(command, environment, seconds=seconds)
         facts: dict[str, Any] = {"ProcessingEndTime": time.time()}
         if outcome.ending is Ending.COMPLETED:

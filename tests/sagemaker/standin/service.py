@@ -59,7 +59,7 @@ class JobService:
 
     def job(self, name: str) -> Job:
         """The job of this name, of either kind."""
-        return next(job for (_, own), job in self._jobs.items() if own == name)
+        return next(job for (_, own), job in list(self._jobs.items()) if own == name)
 
     def end_all(self) -> None:
         """Stop all jobs that run, and wait for them; end all endpoints."""
@@ -70,7 +70,7 @@ class JobService:
             time.sleep(0.1)
 
     def _running(self) -> list[Job]:
-        return [job for job in self._jobs.values() if job.status in ("InProgress", "Stopping")]
+        return [job for job in list(self._jobs.values()) if job.status in ("InProgress", "Stopping")]
 
     def _create(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         name = request[f"{kind}JobName"]
@@ -89,10 +89,9 @@ class JobService:
 
     def _stop(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         job = self._find(kind, request)
-        if job.status != "InProgress":
+        if not job.stop():
             message = f"The request was rejected because the {kind.lower()} job is in status {job.status}."
             raise ServiceError("ValidationException", message)
-        job.stop()
         return {}
 
     def _list(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -18,14 +18,14 @@ _CHECKPOINT_FOLDER = "/opt/ml/checkpoints"
 class TrainingJob(Job):
     """A training job."""
 
-    def tell(self, status: str, **facts: Any) -> None:
+    def tell(self, status: str | None = None, **facts: Any) -> None:
         """Change what Describe answers; SecondaryStatus follows the status unless it is among the facts."""
-        followed = {"InProgress": "Starting"}.get(status, status)
-        secondary = facts.setdefault("SecondaryStatus", followed)
-        transitions = self.facts.setdefault("SecondaryStatusTransitions", [])
-        if not transitions or transitions[-1]["Status"] != secondary:
-            transitions.append({"Status": secondary, "StartTime": time.time(), "StatusMessage": secondary})
-        super().tell(status, **facts)
+        with self._lock:
+            secondary = facts.setdefault("SecondaryStatus", "Starting" if status == "InProgress" else status)
+            transitions = self.facts.setdefault("SecondaryStatusTransitions", [])
+            if not transitions or transitions[-1]["Status"] != secondary:
+                transitions.append({"Status": secondary, "StartTime": time.time(), "StatusMessage": secondary})
+            super().tell(status, **facts)
 
     def run(self) -> None:
         """Run it to its end; spot instances that were taken away are followed by others."""
@@ -40,7 +40,7 @@ class TrainingJob(Job):
         if outcome.failed and ending is Ending.FAILED:
             self._end("Failed", FailureReason=_failure(outcome.failed))
             return
-        self.tell(self.status, SecondaryStatus="Uploading")
+        self.tell(SecondaryStatus="Uploading")
         self._upload()
         names = {Ending.COMPLETED: "Completed", Ending.STOPPED: "Stopped", Ending.TIMED_OUT: "Stopped"}
         secondary = "MaxRuntimeExceeded" if ending is Ending.TIMED_OUT else names[ending]
@@ -52,7 +52,7 @@ class TrainingJob(Job):
             if outcome.ending is not Ending.INTERRUPTED:
                 break
             self.events.interrupt.clear()
-            self.tell("InProgress", SecondaryStatus="Interrupted")
+            self.tell(SecondaryStatus="Interrupted")
         return outcome
 
     def _end(self, status: str, **facts: Any) -> None:
@@ -66,7 +66,7 @@ class TrainingJob(Job):
         self._make_hosts(resources["InstanceCount"], number)
         self._configure()
         checkpoints = self._bring_checkpoints()
-        self.tell(self.status, SecondaryStatus="Downloading")
+        self.tell(SecondaryStatus="Downloading")
         pipes = bring_channels(
             self.platform.storage,
             self.request.get("InputDataConfig", []),
@@ -75,7 +75,7 @@ class TrainingJob(Job):
             attempt=number,
             cache=self.platform.folder / self.name / "views",
         )
-        self.tell(self.status, SecondaryStatus="Training")
+        self.tell(SecondaryStatus="Training")
         ended = threading.Event()
         for pipe in pipes:
             pipe.start(ended)

@@ -27,7 +27,7 @@ class TransformJob(Job):
         """Run it to its end."""
         job = self.request
         containers = self._containers()
-        self.tell(self.status, TransformStartTime=time.time())
+        self.tell(TransformStartTime=time.time())
         try:
             containers.start(job["TransformResources"]["InstanceCount"], seconds=_STARTUP_SECONDS)
             with ThreadPoolExecutor(job.get("MaxConcurrentTransforms", 1) * len(containers.hosts)) as pool:
