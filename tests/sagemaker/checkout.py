@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,21 @@ class Checkout:
         text, count = re.subn(pattern, replacement, profile.read_text(), flags=re.MULTILINE)
         assert count == 1
         profile.write_text(text)
+
+    @contextmanager
+    def held_trainings(self) -> Iterator[None]:
+        """Let trainings stand still after their first epoch (held_training.py)."""
+        script = self.folder / "scripts/train.py"
+        held, before = script.with_name("held_training.py"), script.read_text()
+        shutil.copy(Path(__file__).with_name(held.name), held)
+        script.write_text(re.sub(r"^if __name__.*\n", rf"\g<0>    import {held.stem}\n", before, flags=re.MULTILINE))
+        subprocess.run(["git", "add", "scripts"], cwd=self.folder, check=True)  # Snakemake deploys what git tracks
+        try:
+            yield
+        finally:
+            script.write_text(before)
+            held.unlink()
+            subprocess.run(["git", "add", "--all", "scripts"], cwd=self.folder, check=True)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `snakemake --profile sagemaker`."""
