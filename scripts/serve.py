@@ -7,8 +7,8 @@ import click
 from slidemill.command import run
 from slidemill.onnx_session import PROVIDERS, Provider
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.settings import Access, token_of_environment
 from slidemill.serving.start import ServiceSettings, serve_model
+from slidemill.web.settings import Access, token_of_environment
 
 
 @click.command(help=__doc__)

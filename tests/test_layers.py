@@ -23,7 +23,8 @@ LAYERS = [
     {"inference"},
     {"evaluation"},
     {"reporting", "export"},
-    {"serving"},
+    {"web"},
+    {"serving", "viewing"},
     {"config"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

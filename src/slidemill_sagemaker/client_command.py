@@ -9,7 +9,7 @@ from slidemill.locations import is_address
 from slidemill.serving.client import ClientSettings, score_by_service
 from slidemill.serving.endpoint import HttpEndpoint
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.settings import TOKEN_VARIABLE, token_of_environment
+from slidemill.web.settings import TOKEN_VARIABLE, token_of_environment
 from slidemill_sagemaker.asynchronous import AsynchronousEndpoint
 from slidemill_sagemaker.client import SageMakerEndpoint, sagemaker_endpoint
 

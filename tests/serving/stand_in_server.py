@@ -14,13 +14,13 @@ from slidemill.serving.application import build_application
 from slidemill.serving.metrics import Metrics
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.served_model import Scored
-from slidemill.serving.server import bind, serve, url_of
 from slidemill.serving.service import Service
-from slidemill.serving.settings import Access, Limits
 from slidemill.serving.slide_places import SlideFolder
 from slidemill.serving.slides import SlideScorer
 from slidemill.serving.tile_images import stored_pixels
 from slidemill.training.description import ModelDescription
+from slidemill.web.server import bind, serve, url_of
+from slidemill.web.settings import Access, Limits
 
 SIDE = 64
 

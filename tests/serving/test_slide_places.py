@@ -5,8 +5,8 @@ import pytest
 from moto import mock_aws
 
 from slidemill.errors import ConfigError
-from slidemill.serving.refusals import RefusedError
 from slidemill.serving.slide_places import SlideBucket, SlideFolder, slide_places
+from slidemill.web.refusals import RefusedError
 
 
 @pytest.fixture

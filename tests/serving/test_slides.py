@@ -22,10 +22,8 @@ from slidemill.records import parse_example, read_record
 from slidemill.serving import server as server_module
 from slidemill.serving.bodies import TileRequest
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.refusals import RefusedError
 from slidemill.serving.served_model import load_served_model
 from slidemill.serving.service import Service
-from slidemill.serving.settings import Access, Limits
 from slidemill.serving.slide_places import SlideFolder
 from slidemill.serving.slides import GivenUpError, SlideScorer
 from slidemill.serving.start import ServiceSettings, serve_model
@@ -35,6 +33,8 @@ from slidemill.tiling.store import read_store, store_paths
 from slidemill.training.backend import keras
 from slidemill.training.description import EncoderDescription, ModelDescription
 from slidemill.training.model_file import save_model
+from slidemill.web.refusals import RefusedError
+from slidemill.web.settings import Access, Limits
 
 from .conftest import CLASSES, TILE_SIZE, tile_pixels
 

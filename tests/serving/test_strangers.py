@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from slidemill.classifier.tile_shape import TileShape
 from slidemill.serving.bodies import BODY_TYPES, TileRequest, parse_body
-from slidemill.serving.refusals import RefusedError
 from slidemill.serving.tile_images import UnfitTileError, model_pixels, stored_pixels
 from slidemill.training.description import ENTRY
+from slidemill.web.refusals import RefusedError
 
 from ..waiting import eventually
 from .conftest import PATIENCE_SECONDS, TOKEN, jpeg_tile, tile_pixels

@@ -8,8 +8,8 @@ from slidemill.command import run
 from slidemill.errors import ConfigError
 from slidemill.onnx_session import PROVIDERS, Provider
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.settings import TOKEN_VARIABLE, Access, Limits, checked_token, token_of_environment
 from slidemill.serving.start import ServiceSettings, serve_model
+from slidemill.web.settings import TOKEN_VARIABLE, Access, Limits, checked_token, token_of_environment
 
 _LIMITS = Limits()
 

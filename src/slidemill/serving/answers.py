@@ -11,7 +11,7 @@ import numpy as np
 from slidemill.evaluation.aggregate import Aggregation, score_slide
 from slidemill.inference.store import Predictions, write_predictions
 from slidemill.serving.bodies import SlideRequest, TileRequest
-from slidemill.serving.refusals import RefusedError
+from slidemill.web.refusals import RefusedError
 
 JSON, NPY, ZARR = "application/json", "application/x-npy", "application/x-zarr-zip"
 ANSWER_TYPES = (JSON, NPY, ZARR)
@@ -106,8 +106,3 @@ def _scores_of_tiles(predictions: Predictions) -> np.ndarray:
             406, 'the model scores slides and not tiles; send {"tiles": ...} and ask for application/json'
         )
     return predictions.scores
-
-
-def refusal_as_json(sentence: str) -> bytes:
-    """What a client reads that is not served."""
-    return json.dumps({"error": sentence}).encode()

@@ -1,7 +1,6 @@
 """The application: which address does what."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -10,29 +9,26 @@ from enum import Enum
 from fastapi import FastAPI, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 import slidemill
-from slidemill.errors import SlidemillError
 from slidemill.evaluation.aggregate import Aggregation
 from slidemill.inference.store import Predictions
-from slidemill.serving.admission import Admission
-from slidemill.serving.answers import JSON, chosen_type, encoded, refusal_as_json
+from slidemill.serving.answers import JSON, chosen_type, encoded
 from slidemill.serving.bodies import IMAGES, ModelRequest, SlideRequest, TileRequest, parse_body
-from slidemill.serving.body_reader import read_body
 from slidemill.serving.documentation import DOCUMENTATION, add_documentation, invocation_answers, invocation_body
 from slidemill.serving.endpoint import ServedFacts
-from slidemill.serving.gate import Gate
 from slidemill.serving.metrics import CONTENT_TYPE, Metrics
-from slidemill.serving.refusals import RefusedError
 from slidemill.serving.service import Service
-from slidemill.serving.settings import Access
+from slidemill.web.admission import Admission
+from slidemill.web.body_reader import read_body
+from slidemill.web.gate import Gate
+from slidemill.web.refusals import RefusedError
+from slidemill.web.sentences import add_refusals
+from slidemill.web.settings import Access
 
-_LOG = logging.getLogger(__name__)
-_CLIENT_HAS_GONE = 499
 _TAGS: list[str | Enum] = ["service"]  # the headings of the documentation: one
+_SEND_LESS = "send fewer tiles at once, as JPEG and not as numbers"
 
 
 def build_application(service: Service, access: Access, aggregation: Aggregation, metrics: Metrics) -> ASGIApp:
@@ -103,7 +99,7 @@ def build_application(service: Service, access: Access, aggregation: Aggregation
         with admission.request() as reservation:
             try:
                 async with asyncio.timeout(access.limits.answer_seconds):
-                    body = await read_body(request, reservation, access.limits)
+                    body = await read_body(request, reservation, access.limits, advice=_SEND_LESS)
                     asked = await _parsed(service, request.headers.get("content-type", ""), body)
                     if isinstance(asked, ModelRequest):
                         return JSONResponse(asdict(facts))
@@ -115,7 +111,7 @@ def build_application(service: Service, access: Access, aggregation: Aggregation
             return Response(content, media_type=kind)
 
     add_documentation(app)
-    _add_refusals(app)
+    add_refusals(app, failure="the model could not score this; the service's log says why")
     return Gate(app, access, open_paths={"/ping", *DOCUMENTATION}, count=metrics.count_request)
 
 
@@ -135,32 +131,3 @@ async def _encoded(
     if kind == JSON and len(predictions.scores) == 1:
         return encoded(kind, predictions, asked, aggregation)
     return await service.in_worker(encoded, kind, predictions, asked, aggregation)
-
-
-def _add_refusals(app: FastAPI) -> None:
-    """Every answer that is no result is a sentence in JSON."""
-
-    def sentence(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
-        return Response(refusal_as_json(text), status, headers=headers, media_type=JSON)
-
-    @app.exception_handler(RefusedError)
-    async def refuse(_: Request, error: RefusedError) -> Response:
-        retry = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-        return sentence(error.status, error.sentence, retry)
-
-    @app.exception_handler(ClientDisconnect)
-    async def forget(_: Request, error: ClientDisconnect) -> Response:  # noqa: ARG001
-        return sentence(_CLIENT_HAS_GONE, "the client has gone")
-
-    @app.exception_handler(HTTPException)
-    async def tell(_: Request, error: HTTPException) -> Response:
-        return sentence(error.status_code, str(error.detail), dict(error.headers or {}))
-
-    @app.exception_handler(SlidemillError)
-    async def fail(_: Request, error: SlidemillError) -> Response:
-        _LOG.error("%s", error)
-        return sentence(500, "the model could not score this; the service's log says why")
-
-    @app.exception_handler(Exception)
-    async def break_down(_: Request, error: Exception) -> Response:  # noqa: ARG001
-        return sentence(500, "a mistake in the service; its log says more")

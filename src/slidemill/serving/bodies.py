@@ -14,7 +14,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from slidemill.records import DamagedRecordError, parse_example, records_in
-from slidemill.serving.refusals import RefusedError
+from slidemill.web.refusals import RefusedError
 
 IMAGES = ("image/jpeg", "image/png")
 RECORDS = "application/x-tfrecord"

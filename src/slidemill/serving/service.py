@@ -12,13 +12,13 @@ import numpy as np
 from slidemill.inference.store import Predictions
 from slidemill.serving.bodies import SlideRequest, TileRequest
 from slidemill.serving.microbatches import MicroBatches, Observe
-from slidemill.serving.refusals import RefusedError
 from slidemill.serving.served_model import ServedModel
-from slidemill.serving.settings import Limits
 from slidemill.serving.slide_places import SlidePlaces
 from slidemill.serving.slides import SlideScorer
 from slidemill.serving.tile_images import UnfitTileError
 from slidemill.units import SlidePixels
+from slidemill.web.refusals import RefusedError
+from slidemill.web.settings import Limits
 
 _Arguments = TypeVarTuple("_Arguments")
 _Result = TypeVar("_Result")

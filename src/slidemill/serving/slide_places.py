@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from slidemill.errors import ConfigError
 from slidemill.locations import is_address, location_problem
-from slidemill.serving.refusals import RefusedError
+from slidemill.web.refusals import RefusedError
 
 _MISSING = {"404", "NoSuchKey", "NotFound", "403", "AccessDenied"}  # S3 says the latter where one may not list
 

@@ -11,8 +11,8 @@ from slidemill.lifeline import end_when_asked
 from slidemill.onnx_session import Provider
 from slidemill.serving.options import ServingOptions, options_beside
 from slidemill.serving.served_model import ServedModel, find_model, load_served_model
-from slidemill.serving.settings import Access
 from slidemill.training.description import ModelDescription
+from slidemill.web.settings import Access
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,10 +54,10 @@ def serve_model(settings: ServiceSettings) -> None:
     # Here, because whoever only writes settings needs no web framework.
     from slidemill.serving.application import build_application
     from slidemill.serving.metrics import Metrics
-    from slidemill.serving.server import bind, serve, url_of
     from slidemill.serving.service import Service
     from slidemill.serving.slide_places import slide_places
     from slidemill.serving.slides import SlideScorer
+    from slidemill.web.server import bind, serve, url_of
 
     access, threads = settings.access, settings.threads
     places = slide_places(settings.slides)

@@ -9,7 +9,7 @@ import numpy as np
 import simplejpeg
 
 from slidemill.classifier.tile_shape import TileShape
-from slidemill.serving.refusals import RefusedError
+from slidemill.web.refusals import RefusedError
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _SCAN = b"\xff\xda"  # begins a scan; in compressed data an FF is never followed by anything but 00

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from slidemill.serving.refusals import RefusedError
-from slidemill.serving.settings import Limits
+from slidemill.web.refusals import RefusedError
+from slidemill.web.settings import Limits
 
 
 class Admission:

@@ -8,8 +8,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from slidemill.errors import SlidemillError
-from slidemill.serving.connections import limited_protocol
-from slidemill.serving.settings import Access
+from slidemill.web.connections import limited_protocol
+from slidemill.web.settings import Access
 
 
 class AddressError(SlidemillError):

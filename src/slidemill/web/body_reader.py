@@ -4,16 +4,22 @@ import asyncio
 
 from starlette.requests import ClientDisconnect, Request
 
-from slidemill.serving.admission import Reservation
-from slidemill.serving.refusals import RefusedError
-from slidemill.serving.settings import Limits
+from slidemill.web.admission import Reservation
+from slidemill.web.refusals import RefusedError
+from slidemill.web.settings import Limits
 
 # A client that is still sending when it is refused would see a broken connection and not the sentence.
 _DRAINED_BODIES = 4
 
 
-async def read_body(request: Request, reservation: Reservation, limits: Limits) -> bytes:
+async def read_body(request: Request, reservation: Reservation, limits: Limits, *, advice: str) -> bytes:
     """Read a request's body.
+
+    Args:
+        request: of whom.
+        reservation: grows with the body.
+        limits: of bytes and seconds.
+        advice: what the client of a body that is too long may do.
 
     Raises:
         RefusedError: it is too long, comes too slowly, is compressed, or there is no room for it.
@@ -24,17 +30,17 @@ async def read_body(request: Request, reservation: Reservation, limits: Limits) 
     declared = _declared_bytes(request)
     is_too_long = declared is not None and declared > limits.body_bytes
     if is_too_long and "expect" in request.headers:
-        raise _too_long(limits)  # the client waits for a word before it sends
+        raise _too_long(limits, advice)  # the client waits for a word before it sends
     try:
         async with asyncio.timeout(limits.body_seconds):
             if not is_too_long:
                 reservation.grow(declared or 0)
-            return await _read(request, reservation, limits)
+            return await _read(request, reservation, limits, advice)
     except TimeoutError:
         raise RefusedError(408, f"the body was not there after {limits.body_seconds:g} s") from None
 
 
-async def _read(request: Request, reservation: Reservation, limits: Limits) -> bytes:
+async def _read(request: Request, reservation: Reservation, limits: Limits, advice: str) -> bytes:
     parts: list[bytes] = []
     count = 0
     async for part in request.stream():
@@ -47,7 +53,7 @@ async def _read(request: Request, reservation: Reservation, limits: Limits) -> b
             if count > _DRAINED_BODIES * limits.body_bytes:
                 break
     if count > limits.body_bytes:
-        raise _too_long(limits)
+        raise _too_long(limits, advice)
     return b"".join(parts)
 
 
@@ -56,10 +62,8 @@ def _declared_bytes(request: Request) -> int | None:
     return int(declared) if declared is not None and declared.isdecimal() else None
 
 
-def _too_long(limits: Limits) -> RefusedError:
-    return RefusedError(
-        413, f"the body is longer than {limits.body_bytes} bytes; send fewer tiles at once, as JPEG and not as numbers"
-    )
+def _too_long(limits: Limits, advice: str) -> RefusedError:
+    return RefusedError(413, f"the body is longer than {limits.body_bytes} bytes; {advice}")
 
 
 __all__ = ["ClientDisconnect", "read_body"]

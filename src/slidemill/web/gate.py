@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from slidemill.serving.settings import LOOPBACK, Access
+from slidemill.web.settings import LOOPBACK, Access
 
 _LOG = logging.getLogger("slidemill.requests")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
