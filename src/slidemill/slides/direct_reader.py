@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from slidemill.slides.bounds import Bounds
+from slidemill.slides.direct_tiles import DirectTiles
 from slidemill.slides.jpeg import SCALES, decoding_buffer
 from slidemill.slides.layout import SAME_SIDE, Layout, Square
 from slidemill.slides.levels import level_for, serving_limit
@@ -24,15 +25,12 @@ from slidemill.slides.reader import (
     ReaderName,
     SlideProperties,
     SlideReader,
-    UnreadableSlideError,
     overview_size,
 )
 from slidemill.slides.resample import Box, resample
-from slidemill.slides.segments import read_segments
 from slidemill.slides.shared_tiles import SharedTiles
-from slidemill.slides.tiff_file import DamagedTiffError, TiffFile
+from slidemill.slides.tiff_file import TiffFile
 from slidemill.slides.tiff_slide import Level, TiffSlide
-from slidemill.slides.tile_codecs import TILE_ERRORS
 from slidemill.units import SlidePixels, TilePixels
 
 _Result = TypeVar("_Result")
@@ -76,9 +74,8 @@ def direct_reader(path: Path, file: TiffFile, slide: TiffSlide) -> SlideReader:
 
 class _DirectReader:
     def __init__(self, path: Path, file: TiffFile, slide: TiffSlide) -> None:
-        self._path = path
-        self._file = file
         self._slide = slide
+        self._tiles = DirectTiles(path, file, slide.levels)
 
     @property
     def name(self) -> ReaderName:
@@ -91,6 +88,10 @@ class _DirectReader:
     @property
     def downsamples(self) -> tuple[float, ...]:
         return tuple(level.downsample for level in self._slide.levels)
+
+    @property
+    def stored_tiles(self) -> DirectTiles:
+        return self._tiles
 
     def overview(
         self,
@@ -127,31 +128,9 @@ class _DirectReader:
         threads: int = 1,
         damaged: Callable[[int, np.ndarray], _Result] | None = None,
     ) -> Iterator[_Result]:
-        cutter = _Cutter(self, self._source(extent / size), corners, extent, size)
+        cutter = _Cutter(self._tiles, self._source(extent / size), corners, extent, size)
         for results in map_in_order(lambda batch: cutter.cut(batch, finish, damaged), cutter.batches(), threads):
             yield from results
-
-    def segments(self, level: Level, indices: list[int]) -> dict[int, memoryview]:
-        """The bytes of source tiles; those that the file leaves out are missing.
-
-        Raises:
-            UnreadableSlideError: the file cannot be read.
-        """
-        try:
-            return read_segments(self._file, level.offsets, level.counts, indices)
-        except (DamagedTiffError, OSError) as error:
-            raise UnreadableSlideError(self._path, str(error)) from error
-
-    def decode(self, source: _Source, segment: memoryview, buffer: np.ndarray | None = None) -> np.ndarray:
-        """The pixels of a source tile.
-
-        Raises:
-            DamagedPixelsError: the tile is damaged.
-        """
-        try:
-            return source.level.decoder.decode(segment, scale=source.scale, buffer=buffer)
-        except TILE_ERRORS as error:
-            raise DamagedPixelsError(self._path, str(error)) from error
 
     def _source(self, downsample: float) -> _Source:
         """The source with fewest pixels that is no coarser than asked for, or hardly."""
@@ -165,10 +144,10 @@ class _DirectReader:
         level = source.level
         strip = np.full((height, level.columns * width, 3), _WHITE, np.uint8)
         first = row * level.columns
-        for index, segment in self.segments(level, list(range(first, first + level.columns))).items():
+        for index, segment in self._tiles.segments(level, list(range(first, first + level.columns))).items():
             left = (index - first) * width
             try:
-                strip[:, left : left + width] = self.decode(source, segment)
+                strip[:, left : left + width] = self._tiles.decode(source.level, segment, scale=source.scale)
             except DamagedPixelsError:
                 if damaged is None:
                     raise
@@ -184,9 +163,9 @@ class _Cutter:
     """Cuts the output tiles of one call."""
 
     def __init__(
-        self, reader: _DirectReader, source: _Source, corners: np.ndarray, extent: SlidePixels, size: TilePixels
+        self, tiles: DirectTiles, source: _Source, corners: np.ndarray, extent: SlidePixels, size: TilePixels
     ) -> None:
-        self._reader = reader
+        self._tiles = tiles
         self._source = source
         self._tile_shape = source.tile_shape
         self._size = size
@@ -222,7 +201,7 @@ class _Cutter:
             for row in range(square.first_row, square.end_row)
             for column in range(square.first_column, square.end_column)
         }
-        segments = self._reader.segments(
+        segments = self._tiles.segments(
             self._source.level, [index for index in needed if not self._shared.is_ready(index)]
         )
         results = []
@@ -257,14 +236,18 @@ class _Cutter:
         if self._shared.is_shared(index):
             return self._shared.take(index, lambda index: self._decode_again(index, segments))
         if index in segments:
-            return self._reader.decode(self._source, segments[index], self._array("tile", (*self._tile_shape, 3)))
+            buffer = self._array("tile", (*self._tile_shape, 3))
+            return self._decoded(segments[index], buffer)
         return None
 
     def _decode_again(self, index: int, segments: dict[int, memoryview]) -> np.ndarray:
         """A source tile that several output tiles need, which may have been kept when the batch was read."""
         if index not in segments:
-            segments.update(self._reader.segments(self._source.level, [index]))
-        return self._reader.decode(self._source, segments[index])
+            segments.update(self._tiles.segments(self._source.level, [index]))
+        return self._decoded(segments[index])
+
+    def _decoded(self, segment: memoryview, buffer: np.ndarray | None = None) -> np.ndarray:
+        return self._tiles.decode(self._source.level, segment, scale=self._source.scale, buffer=buffer)
 
     def _resampled(self, square: Square, region: np.ndarray) -> np.ndarray:
         if region.shape[0] == region.shape[1] == self._size and not self._is_resampled:

@@ -79,6 +79,14 @@ class JpegDecoder:
             raise JpegError(f"a JPEG tile of {pixels.shape} pixels, expected {height} x {width}")
         return pixels
 
+    def as_jpeg(self, tile: memoryview) -> bytes:
+        """A tile as a complete JPEG file, with the coefficients that stand in the TIFF.
+
+        Raises:
+            JpegError: its header is damaged.
+        """
+        return self._completed(tile)
+
     def _completed(self, tile: memoryview) -> bytes:
         """The tile with the shared tables and the marker of its colours. Most tiles of a file begin alike."""
         header, completed = self._known

@@ -119,6 +119,10 @@ class _OpenSlideReader:
     def downsamples(self) -> tuple[float, ...]:
         return tuple((across + down) / 2 for across, down in self._downsamples)
 
+    @property
+    def stored_tiles(self) -> None:
+        return None
+
     def overview(
         self, max_side: int, *, threads: int = 1, in_bounds: bool = False, damaged: list[Bounds] | None = None
     ) -> np.ndarray:

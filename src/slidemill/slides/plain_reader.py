@@ -135,6 +135,10 @@ class _PlainReader:
     def downsamples(self) -> tuple[float, ...]:
         return (1.0,)
 
+    @property
+    def stored_tiles(self) -> None:
+        return None
+
     def overview(
         self,
         max_side: int,

@@ -9,6 +9,7 @@ import numpy as np
 
 from slidemill.errors import SlidemillError
 from slidemill.slides.bounds import Bounds
+from slidemill.slides.stored_tiles import StoredTiles
 from slidemill.units import SlidePixels, TilePixels
 
 ReaderChoice = Literal["auto", "direct", "openslide"]
@@ -110,6 +111,11 @@ class SlideReader(Protocol):
     @property
     def downsamples(self) -> tuple[float, ...]:
         """Level-0 pixels along the side of a pixel, of each image that the file holds of the whole slide."""
+        ...
+
+    @property
+    def stored_tiles(self) -> StoredTiles | None:
+        """The tiles as they stand in the file; None where they cannot be had."""
         ...
 
     def overview(

@@ -37,6 +37,14 @@ class TileDecoder(Protocol):
         """
         ...
 
+    def as_jpeg(self, tile: memoryview) -> bytes | None:
+        """The tile as a complete JPEG file, without decoding it; None where it is stored in another way.
+
+        Raises:
+            JpegError: the tile is damaged.
+        """
+        ...
+
 
 def decoder_for(
     *, compression: int, photometric: int, predictor: int, tables: bytes, shape: _Shape
@@ -68,6 +76,9 @@ class _PlainDecoder:
         if self._differences:
             pixels = np.cumsum(pixels, axis=1, dtype=np.uint8)
         return _reduced(pixels, scale)
+
+    def as_jpeg(self, tile: memoryview) -> None:
+        """None: it is no JPEG."""
 
     def _unpacked(self, tile: bytes) -> bytes | bytearray:
         import imagecodecs
@@ -103,6 +114,9 @@ class _Jpeg2000Decoder:
         if pixels.shape != (*self._shape, _CHANNELS) or pixels.dtype != np.uint8:
             raise DamagedTileError(f"a JPEG 2000 tile of {pixels.shape}, {pixels.dtype}")
         return _reduced(pixels if self._is_rgb else _rgb_of_ycbcr(pixels), scale)
+
+    def as_jpeg(self, tile: memoryview) -> None:
+        """None: it is no JPEG that browsers know."""
 
 
 def _check_codestream(tile: bytes, shape: _Shape) -> None:
