@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from slidemill.web.session import Session
 from slidemill.web.settings import LOOPBACK, Access
 
 _LOG = logging.getLogger("slidemill.requests")
@@ -24,7 +25,15 @@ Count = Callable[[str, int, float], object]  # told of a request's path, status 
 class Gate:
     """An application before another one."""
 
-    def __init__(self, app: ASGIApp, access: Access, *, open_paths: Collection[str], count: Count) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        *,
+        open_paths: Collection[str],
+        count: Count,
+        session: Session | None = None,
+    ) -> None:
         """Stand before an application.
 
         Args:
@@ -32,6 +41,7 @@ class Gate:
             access: who may ask.
             open_paths: what is answered without a token.
             count: told of each request; unknown paths are one.
+            session: admits browsers; None where there are only clients that send the token.
         """
         self._app = app
         self._expected = None if access.token is None else f"Bearer {access.token}".encode()
@@ -39,6 +49,7 @@ class Gate:
         self._hosts = frozenset(LOOPBACK) if access.is_loopback else None
         self._open_paths = frozenset(open_paths)
         self._count = count
+        self._session = session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -61,6 +72,8 @@ class Gate:
         try:
             if refusal is None:
                 await self._app(scope, receive, send_with_id)
+            elif refusal[0] == 401 and self._session is not None and self._session.is_link(scope):
+                await self._session.send_on(scope, send_with_id)
             else:
                 await _refuse(send_with_id, *refusal)
         finally:
@@ -85,9 +98,13 @@ class Gate:
             return 421, "this service is called by localhost or 127.0.0.1 alone"
         if self._expected is None or path in self._open_paths:
             return None
-        if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
+        if hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
+            return None
+        if self._session is None:
             return 401, "a token is needed: send the header Authorization: Bearer TOKEN"
-        return None
+        if self._session.admits(headers):
+            return None
+        return 401, "a token is needed: open the link that was printed when the server started"
 
 
 def _request_id(headers: dict[bytes, bytes]) -> bytes:
