@@ -11,6 +11,7 @@
 #   snakemake export_savedmodel --cores 2   the same for TensorFlow Serving
 #   snakemake score --cores 2 --config slides=my_slides.tsv model=results/model/model.keras
 #   snakemake serve --cores 2 --config model=results/model/model.keras
+#   snakemake view --cores 2                the cohort and its results in a browser
 #   snakemake deploy_endpoint --profile sagemaker --config model=results/model/model.keras
 from pathlib import Path
 
@@ -65,6 +66,7 @@ if not SHEET_TO_SELECT:
     include: "rules/slide_classifier.smk"
     include: "rules/score.smk"
     include: "rules/serve.smk"
+    include: "rules/view.smk"
     include: "rules/deploy.smk"
 
 

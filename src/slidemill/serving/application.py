@@ -112,7 +112,8 @@ def build_application(service: Service, access: Access, aggregation: Aggregation
 
     add_documentation(app)
     add_refusals(app, failure="the model could not score this; the service's log says why")
-    return Gate(app, access, open_paths={"/ping", *DOCUMENTATION}, count=metrics.count_request)
+    open_paths = frozenset({"/ping", *DOCUMENTATION})
+    return Gate(app, access, is_open=open_paths.__contains__, count=metrics.count_request)
 
 
 async def _parsed(service: Service, content_type: str, body: bytes) -> TileRequest | SlideRequest | ModelRequest:

@@ -46,5 +46,9 @@ def build_application(viewer: Viewer, access: Access, *, reader: str = "", threa
 
     add_refusals(app, failure="this cannot be shown; the server's log says why")
     session = None if access.token is None else Session(access.token, f"slidemill-{access.port}")
-    gate = Gate(app, access, open_paths=(), count=lambda *_: None, session=session)
-    return SafeHeaders(gate)
+    return SafeHeaders(Gate(app, access, is_open=_is_of_page, count=lambda *_: None, session=session))
+
+
+def _is_of_page(path: str) -> bool:
+    """The page itself holds nothing of the slides; a link to it from elsewhere comes without the cookie."""
+    return not path.startswith("/api")

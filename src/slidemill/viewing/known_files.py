@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +54,13 @@ class KnownFiles(Generic[_T]):
 
     Args:
         read: what a file holds; a `SlidemillError`, or content that it trips over, is remembered as the file's problem.
+        most: files that are remembered, those that were asked for last; None for all.
     """
 
-    def __init__(self, read: Callable[[Path], _T]) -> None:
+    def __init__(self, read: Callable[[Path], _T], most: int | None = None) -> None:
         self._read = read
-        self._known: dict[Path, Known[_T]] = {}
+        self._most = most
+        self._known: OrderedDict[Path, Known[_T]] = OrderedDict()
         self._lock = threading.Lock()
 
     def remembered(self, path: Path, signature: Signature) -> Known[_T] | None:
@@ -78,9 +81,15 @@ class KnownFiles(Generic[_T]):
         known = self.remembered(path, signature)
         if known is None:
             known = self._read_anew(path, signature)
-            with self._lock:
-                self._known[path] = known
+            self._remember(path, known)
         return known
+
+    def _remember(self, path: Path, known: Known[_T]) -> None:
+        with self._lock:
+            self._known[path] = known
+            self._known.move_to_end(path)
+            while self._most is not None and len(self._known) > self._most:
+                self._known.popitem(last=False)
 
     def _read_anew(self, path: Path, signature: Signature) -> Known[_T]:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
-from starlette.requests import Headers
+from starlette.datastructures import Headers
 
 from slidemill.viewing.answers import GEOJSON, JSON, as_json, checked_again
 from slidemill.viewing.notes import NoteError

@@ -34,7 +34,7 @@ def add_slide_routes(app: FastAPI, viewer: Viewer, workers: Workers) -> None:
         viewer: what is shown.
         workers: that do what takes time.
     """
-    answers, results = viewer.slides, viewer.results
+    answers, tiles, results = viewer.slides, viewer.tiles, viewer.results
     slides = viewer.all_slides
 
     def slide_of(request: Request) -> Slide:
@@ -69,7 +69,7 @@ def add_slide_routes(app: FastAPI, viewer: Viewer, workers: Workers) -> None:
     @app.get(_SLIDE + "/values")
     async def values(request: Request) -> Response:
         slide = slide_of(request)
-        content = await workers.run(request, lambda: answers.values(slide, run_of(request)))
+        content = await workers.run(request, lambda: tiles.values(slide, run_of(request)))
         return checked_again(request, content, BYTES)
 
     @app.get(_SLIDE + "/quality")
@@ -90,13 +90,13 @@ def add_slide_routes(app: FastAPI, viewer: Viewer, workers: Workers) -> None:
     @app.get(_SLIDE + "/tiles/{index}.jpg")
     async def tile_picture(request: Request) -> Response:
         slide, index = slide_of(request), number(request.path_params["index"], "index")
-        content = await workers.run(request, lambda: answers.tile_picture(slide, run_of(request), index))
+        content = await workers.run(request, lambda: tiles.picture(slide, run_of(request), index))
         return checked_again(request, content, JPEG)
 
     @app.get(_SLIDE + "/tiles/{index}")
     async def tile(request: Request) -> Response:
         slide, index = slide_of(request), number(request.path_params["index"], "index")
-        found = await workers.run(request, lambda: answers.tile(slide, run_of(request), index))
+        found = await workers.run(request, lambda: tiles.tile(slide, run_of(request), index))
         return checked_again(request, as_json(found), JSON)
 
     @app.get("/api/galleries")

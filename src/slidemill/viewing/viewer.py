@@ -13,6 +13,8 @@ from slidemill.viewing.pixels import Pixels
 from slidemill.viewing.places import Places, RunPlace
 from slidemill.viewing.results import Results
 from slidemill.viewing.slide_answers import SlideAnswers
+from slidemill.viewing.slide_files import SlideFiles
+from slidemill.viewing.tile_answers import TileAnswers
 from slidemill.web.refusals import RefusedError
 
 
@@ -25,6 +27,7 @@ class Viewer:
         cohort: as it stands.
         results: what files say.
         slides: what is told of each.
+        tiles: what is told of theirs.
         pixels: of each.
         notes: of readers.
         open_slides: to be closed at the end.
@@ -34,6 +37,7 @@ class Viewer:
     cohort: Cohort
     results: Results
     slides: SlideAnswers
+    tiles: TileAnswers
     pixels: Pixels
     notes: Notes
     open_slides: OpenSlides
@@ -70,12 +74,14 @@ def make_viewer(sheet: Path, places: Places, *, reader: ReaderChoice = "auto", t
     """
     slides = {slide.slide_id: slide for slide in read_sheet(sheet)}
     results, open_slides = Results(places), OpenSlides(reader)
-    answers = SlideAnswers(slides, results, open_slides)
+    files = SlideFiles(results)
+    answers = SlideAnswers(slides, places, files, open_slides)
     return Viewer(
         slides,
         Cohort(slides, results, title or sheet.stem),
         results,
         answers,
+        TileAnswers(files, answers),
         Pixels(answers),
         Notes(places.notes),
         open_slides,

@@ -9,7 +9,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,7 +30,7 @@ class Gate:
         app: ASGIApp,
         access: Access,
         *,
-        open_paths: Collection[str],
+        is_open: Callable[[str], bool],
         count: Count,
         session: Session | None = None,
     ) -> None:
@@ -39,7 +39,7 @@ class Gate:
         Args:
             app: what answers.
             access: who may ask.
-            open_paths: what is answered without a token.
+            is_open: whether a path is answered without a token.
             count: told of each request; unknown paths are one.
             session: admits browsers; None where there are only clients that send the token.
         """
@@ -47,7 +47,7 @@ class Gate:
         self._expected = None if access.token is None else f"Bearer {access.token}".encode()
         # A page of another site can reach this machine by a name of its own that resolves to loopback.
         self._hosts = frozenset(LOOPBACK) if access.is_loopback else None
-        self._open_paths = frozenset(open_paths)
+        self._is_open = is_open
         self._count = count
         self._session = session
 
@@ -68,14 +68,13 @@ class Gate:
                 message.setdefault("headers", []).append((b"x-request-id", own_id))
             await send(message)
 
-        refusal = self._refusal(scope["path"], headers)
         try:
-            if refusal is None:
-                await self._app(scope, receive, send_with_id)
-            elif refusal[0] == 401 and self._session is not None and self._session.is_link(scope):
+            if (refusal := self._refusal(scope["path"], headers)) is not None:
+                await _refuse(send_with_id, *refusal)
+            elif self._session is not None and self._session.is_link(scope):
                 await self._session.send_on(scope, send_with_id)
             else:
-                await _refuse(send_with_id, *refusal)
+                await self._app(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - start
             route = getattr(scope.get("route"), "path", "other")
@@ -96,7 +95,7 @@ class Gate:
     def _refusal(self, path: str, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         if self._hosts is not None and _host_name(headers.get(b"host", b"")) not in self._hosts:
             return 421, "this service is called by localhost or 127.0.0.1 alone"
-        if self._expected is None or path in self._open_paths:
+        if self._expected is None or self._is_open(path):
             return None
         if hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
             return None
