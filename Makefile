@@ -2,7 +2,7 @@
 # downloaded and built in its cache (README).
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-probe test test-fast test-torch sagemaker-local check format clean
+.PHONY: help env demo demo-probe view test test-fast test-torch sagemaker-local check format clean
 
 UV_VERSION := 0.13.8
 # GPU=1 sets up the environment of a machine with GPUs (docs/slurm.md), which then stays; GPU=0 the other one again.
@@ -46,6 +46,9 @@ demo-probe: $(ENVIRONMENT) ## the demo cohort by features and a linear classifie
 	$(BIN)/snakemake --cores all --quiet rules --config method=probe experiment=probe
 	@$(BIN)/python scripts/show_results.py --slides results/experiments/probe/evaluation/slides.tsv \
 		--report results/experiments/probe/report.html
+
+view: $(ENVIRONMENT) ## look at the demo's slides and results in a browser, until Ctrl-C
+	$(BIN)/snakemake view --cores all --quiet all
 
 test: $(ENVIRONMENT) ## run all tests (WORKERS=1: one after the other)
 	$(PYTEST)

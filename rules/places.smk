@@ -163,6 +163,9 @@ def without_places(config):
         ("training", "weights"),
         ("sampling", "hard_negatives"),
         ("labels", "patches"),
+        ("viewing", "host"),
+        ("viewing", "port"),
+        ("viewing", "notes_by"),
     ):
         sections[section].pop(key)
     return sections

@@ -8,6 +8,7 @@ rule write_config:
         f"{LOGS}/write_config.log",
     benchmark:
         f"{RESULTS}/benchmarks/write_config.tsv"
+    priority: 100  # whoever looks at a run that goes on learns from it what the run is
     localrule: True
     conda:
         "../envs/evaluation.yaml"

@@ -7,7 +7,7 @@ rule view:
         f"{LOGS}/view.log",
     localrule: True
     conda:
-        "../envs/serving.yaml"
+        "../envs/viewing.yaml"
     threads: 64  # or as many as there are cores
     params:
         script=script("view.py"),

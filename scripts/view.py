@@ -8,7 +8,7 @@ import click
 
 from slidemill.command import run
 from slidemill.slides import ReaderChoice
-from slidemill.viewing.start import LIMITS, ViewerSettings, view
+from slidemill.viewing.start import LIMITS, ViewerSettings, name_of_user, view
 from slidemill.web.settings import Access, token_of_environment
 
 
@@ -20,7 +20,7 @@ from slidemill.web.settings import Access, token_of_environment
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="0 for any free one.")
 @click.option("--reader", type=click.Choice(["auto", "direct", "openslide"]), default="auto", show_default=True)
-@click.option("--notes-by", default="", help="Who notes, where the page does not say.")
+@click.option("--notes-by", default=name_of_user, help="Who notes, where the page does not say.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="That read slides.")
 def main(
     sheet: Path,

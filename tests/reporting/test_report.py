@@ -238,6 +238,14 @@ def test_the_page_asks_no_network_for_anything(page_of):
     assert not re.search(r"url\(|@import|<script src|<link|https?://", page)
 
 
+def test_slides_and_tiles_lead_to_the_viewer_where_the_config_says_where_it_is(page_of):
+    config = {"classes": CLASSES, "seed": 1, "viewing": {"url": "http://127.0.0.1:8081"}}
+    links = [attributes["href"] for tag, attributes in _Page(page_of(RIGHT, config=config)).attributes if tag == "a"]
+    led = [link for link in links if link.startswith("http://127.0.0.1:8081/")]
+    assert {"http://127.0.0.1:8081/#slide=t1", "http://127.0.0.1:8081/#slide=t1&x=512&y=0"} <= set(led)
+    assert "http://127.0.0.1:8081" not in page_of(RIGHT)
+
+
 def test_names_from_outside_are_escaped(page_of):
     slides = [
         FakeSlide("<b>bold", "LUAD", "test", scores=(0.8, 0.1, 0.1)),

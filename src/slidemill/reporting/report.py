@@ -66,6 +66,7 @@ def _content(run: Run, files: RunFiles) -> dict[str, Any]:
         **_training(run),
         **_test_slides(run, files),
         **_provenance(run, files),
+        "viewer": run.config.get("viewing", {}).get("url"),
     }
 
 

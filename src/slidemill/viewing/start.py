@@ -1,5 +1,6 @@
 """A viewer from its settings to its end."""
 
+import getpass
 import logging
 import secrets
 from collections.abc import Mapping
@@ -66,3 +67,11 @@ def view(settings: ViewerSettings) -> None:
 def how_to_open(settings: ViewerSettings, url: str, token: str) -> str:
     """What a user reads when the server listens."""
     return f"{settings.sheet} and {settings.results} until Ctrl-C at\n    {url}/?token={token}"
+
+
+def name_of_user() -> str:
+    """Who runs this; empty where the machine has no name for the user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
