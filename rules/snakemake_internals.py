@@ -8,6 +8,7 @@ test for each, which also notices when a name stays and means something else.
 import atexit
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -250,6 +251,25 @@ def end_by_sigterm(rule: str, mark: Path) -> None:
             wait_for_jobs(self, *arguments)
 
     scheduler.exit_gracefully = end
+
+
+def leave_locks_of_others() -> None:
+    """A Snakemake that neither makes nor reads a file takes no lock, and removes none when it ends.
+
+    It would remove those of a Snakemake that runs beside it.
+    """
+    base = getattr(snakemake.persistence, "PersistenceBase", None)
+    take_lock = getattr(base, "lock", None)
+    if base is None or take_lock is None:
+        return
+
+    @contextmanager
+    def lock(self: Any) -> Iterator[None]:
+        has_files = any(inside(self, "all_outputfiles")()) or any(inside(self, "all_inputfiles")())
+        with take_lock(self) if has_files else nullcontext():
+            yield
+
+    base.lock = lock
 
 
 def benchmark_files(workflow: Any) -> list[str]:

@@ -21,6 +21,7 @@ from slidemill.web.settings import Access, token_of_environment
 @click.option("--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="0 for any free one.")
 @click.option("--reader", type=click.Choice(["auto", "direct", "openslide"]), default="auto", show_default=True)
 @click.option("--notes-by", default=name_of_user, help="Who notes, where the page does not say.")
+@click.option("--until", type=Path, help="It ends when there is such a file.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, help="That read slides.")
 def main(
     sheet: Path,
@@ -31,6 +32,7 @@ def main(
     port: int,
     reader: str,
     notes_by: str,
+    until: Path | None,
     threads: int,
 ) -> None:
     view(
@@ -42,6 +44,7 @@ def main(
             access=Access(host=host, port=port, token=token_of_environment(), limits=LIMITS),
             reader=cast(ReaderChoice, reader),
             notes_by=notes_by,
+            until=until,
             threads=threads,
         )
     )

@@ -3,6 +3,7 @@
 A failure here says what a later Snakemake changed. One tiny workflow is run for all tests.
 """
 
+import contextlib
 import dataclasses
 import inspect
 import json
@@ -307,6 +308,25 @@ def test_jobs_that_run_when_sigterm_comes(internals, tmp_path, monkeypatch):
     assert (len(waited), mark.exists()) == (3, False), "Other jobs are no longer waited for."
     scheduler.exit_gracefully(SimpleNamespace(running=[serve]), 15, None)
     assert (len(waited), mark.exists()) == (3, True)
+
+
+def test_locks_are_taken_for_files_alone(internals, monkeypatch):
+    """`snakemake view` itself is in tests/viewing/test_workflow.py."""
+    base = snakemake.persistence.PersistenceBase
+    taken = []
+
+    @contextlib.contextmanager
+    def lock(self):
+        taken.append(self)
+        yield
+
+    monkeypatch.setattr(base, "lock", lock)
+    internals.leave_locks_of_others()
+    for outputs, inputs in ((["a"], []), ([], ["b"]), ([], [])):
+        locked = SimpleNamespace(all_outputfiles=lambda own=outputs: own, all_inputfiles=lambda own=inputs: own)
+        with base.lock(locked):
+            pass
+    assert len(taken) == 2, "Locks are taken for other reasons than files."
 
 
 def test_private_names_are_used_in_one_module():

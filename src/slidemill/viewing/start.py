@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from slidemill.lifeline import end_when_asked
 from slidemill.slides import ReaderChoice
 from slidemill.viewing.places import Places
 from slidemill.web.settings import Access, Limits
@@ -28,6 +29,7 @@ class ViewerSettings:
         access: where to listen; without a token one is made up.
         reader: how slides are read.
         notes_by: who notes, where the page does not say.
+        until: file at which it ends, or None.
         threads: that read slides.
     """
 
@@ -38,6 +40,7 @@ class ViewerSettings:
     access: Access
     reader: ReaderChoice = "auto"
     notes_by: str = ""
+    until: Path | None = None
     threads: int = 2
 
 
@@ -61,7 +64,13 @@ def view(settings: ViewerSettings) -> None:
     places = Places(settings.results, settings.shared, settings.config)
     viewer = make_viewer(settings.sheet, places, reader=settings.reader)
     app = build_application(viewer, access, reader=settings.notes_by, threads=max(2, settings.threads))
-    serve(app, own, access, ready=lambda: print(how_to_open(settings, url_of(own), token), flush=True))
+
+    def ready() -> None:
+        print(how_to_open(settings, url_of(own), token), flush=True)
+        if settings.until is not None:
+            end_when_asked(settings.until)
+
+    serve(app, own, access, ready=ready)
 
 
 def how_to_open(settings: ViewerSettings, url: str, token: str) -> str:
