@@ -19,7 +19,6 @@ from slidemill.mil.parameters import MilModelParameters
 from slidemill.probe.model import probe_model
 from slidemill.probe.regression import Coefficients, Standardisation
 from slidemill.records import parse_example, read_record
-from slidemill.serving import server as server_module
 from slidemill.serving.bodies import TileRequest
 from slidemill.serving.options import ServingOptions
 from slidemill.serving.served_model import load_served_model
@@ -33,6 +32,7 @@ from slidemill.tiling.store import read_store, store_paths
 from slidemill.training.backend import keras
 from slidemill.training.description import EncoderDescription, ModelDescription
 from slidemill.training.model_file import save_model
+from slidemill.web import server as server_module
 from slidemill.web.refusals import RefusedError
 from slidemill.web.settings import Access, Limits
 
