@@ -68,6 +68,7 @@ class _Look:
         self._results = results
         self._signatures = FolderList().signature
         self._end = time.monotonic() + _SECONDS_OF_A_LOOK
+        self._has_read = False
         self._is_complete = True
 
     def snapshot(self, title: str, slides: Sequence[Slide] | Any) -> Snapshot:
@@ -157,7 +158,9 @@ class _Look:
         return _as_verdict(list(digest.scores), digest.predicted, slide.label, split), digest.reason
 
     def _may_read(self) -> bool:
-        if time.monotonic() < self._end:
+        """Whether there is time to read a file; for one there always is, so that each look comes further."""
+        if time.monotonic() < self._end or not self._has_read:
+            self._has_read = True
             return True
         self._is_complete = False
         return False
