@@ -1,6 +1,7 @@
 """Score the tiles of slides from their files by Keras and by ONNX Runtime, and in memory, against `model.predict`.
 
     .venv/bin/python benchmarks/predict.py [--architecture InceptionV3 --input-size 299] [--tiles 512] [--slides 4]
+        [--precision float16 --precision int8]
 
 All run in one process with the same model, tiles and threads, one after the other, several times; what is told are
 medians of their speeds, and medians of the ratios of each round. Loading a model, which a job does once for all of its
@@ -16,6 +17,7 @@ import click
 import numpy as np
 import simplejpeg
 
+from slidemill.inference.onnx_file import OnnxPrecision
 from slidemill.records import RecordWriter, encode_example
 
 TILE_SIZE = 512
@@ -39,8 +41,18 @@ def write_records(path: Path, tiles: int, random: np.random.Generator) -> None:
 @click.option("--batch-size", default=64, show_default=True)
 @click.option("--threads", default=2, show_default=True)
 @click.option("--repeats", default=5, show_default=True)
+@click.option(
+    "--precision", "precisions", type=click.Choice(["float16", "int8"]), multiple=True, help="Of ONNX, beside."
+)
 def main(
-    architecture: str, input_size: int, tiles: int, slides: int, batch_size: int, threads: int, repeats: int
+    architecture: str,
+    input_size: int,
+    tiles: int,
+    slides: int,
+    batch_size: int,
+    threads: int,
+    repeats: int,
+    precisions: tuple[OnnxPrecision, ...],
 ) -> None:
     start = time.perf_counter()
     from slidemill.classifier.models import build_model
@@ -48,6 +60,7 @@ def main(
     from slidemill.classifier.tiles import decode_tile, model_input
     from slidemill.export.conversion import to_onnx
     from slidemill.export.functions import model_function
+    from slidemill.export.precision import with_precision
     from slidemill.inference.onnx_file import OnnxFacts, serialised
     from slidemill.inference.scoring import RecordScorer
     from slidemill.inference.tile_model import load_tile_model
@@ -61,12 +74,16 @@ def main(
     imported = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = {"keras": folder / "model.keras", "onnx": folder / "model.onnx"}
+        files = {"keras": folder / "model.keras"}
         description = ModelDescription(architecture, ("A", "B", "C"), TILE_SIZE, 0.5, input_size, "resize", "", {})
         save_model(files["keras"], build_model(architecture, input_size=input_size, class_count=3), description)
         model = load_model(files["keras"])
-        facts = OnnxFacts(description=description, model_sha256="", precision="float32")
-        files["onnx"].write_bytes(serialised(to_onnx(*model_function(model, description)), facts))
+        network = to_onnx(*model_function(model, description))
+        for precision in ("float32", *precisions):
+            name = "onnx" if precision == "float32" else precision
+            files[name] = folder / f"{name}.onnx"
+            facts = OnnxFacts(description=description, model_sha256="", precision=precision)
+            files[name].write_bytes(serialised(with_precision(network, precision), facts))
         paths = [folder / f"{number}.tfrecord" for number in range(slides)]
         for path in paths:
             write_records(path, tiles, np.random.default_rng(0))
@@ -98,7 +115,7 @@ def main(
             "keras in memory": lambda: in_memory("keras"),
             "onnx in memory": lambda: in_memory("onnx"),
             "model.predict": bare,
-        }
+        } | {f"{precision} in memory": lambda engine=precision: in_memory(engine) for precision in precisions}
         speeds: dict[str, list[float]] = {way: [] for way in ways}
         scores = {way: work() for way, work in ways.items()}  # traces the graphs
         for _ in range(repeats):
@@ -106,8 +123,9 @@ def main(
                 start = time.perf_counter()
                 work()
                 speeds[way].append(slides * tiles / (time.perf_counter() - start))
-    furthest = max(float(abs(found - scores["model.predict"]).max()) for found in scores.values())
-    assert furthest < 1e-4
+    furthest = {way: float(abs(found - scores["model.predict"]).max()) for way, found in scores.items()}
+    lower = {f"{precision} in memory" for precision in precisions}
+    assert all(value < 1e-4 for way, value in furthest.items() if way not in lower)
     click.echo(
         f"{architecture} at {input_size}, {slides} slides of {tiles} tiles, {threads} threads, {repeats} rounds:"
     )
@@ -117,10 +135,11 @@ def main(
         ("onnx from files", "keras from files"),
         ("onnx in memory", "keras in memory"),
         ("keras from files", "model.predict"),
+        *((way, "onnx in memory") for way in sorted(lower)),
     ):
         ratios = np.divide(speeds[own], speeds[other])
         click.echo(f"  {own} / {other}: {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})")
-    click.echo(f"  scores differ by up to {furthest:.1g}")
+    click.echo("  scores differ by up to " + ", ".join(f"{value:.1g} ({way})" for way, value in furthest.items()))
     click.echo(
         f"  once for a job: TensorFlow {imported:.1f} s, model "
         + ", ".join(f"{k} {v:.1f} s" for k, v in loaded.items())

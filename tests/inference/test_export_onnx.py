@@ -1,6 +1,8 @@
 """model.onnx: the same scores as the model's, for each method, or no file."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -202,6 +204,25 @@ def test_plain_onnxruntime_finds_names_sizes_and_classes(shared):
     assert read_facts(network).description == read_description(model_file)
     assert [one.version for one in onnx.load(network).opset_import if not one.domain] == [18]
     assert json.loads(network.with_name("check.json").read_text()) == {"precision": "float32", **told["check"]}
+
+
+SCORING = """
+import sys
+from pathlib import Path
+from slidemill.inference.predict import SlideJob, predict_slides
+network, *files = map(Path, sys.argv[1:])
+assert predict_slides([SlideJob(*files)], network) == []
+assert not {"tensorflow", "keras"} & set(sys.modules)
+"""
+
+
+def test_slides_are_scored_by_a_network_without_tensorflow(shared, tmp_path):
+    _, network, slides = shared
+    output = tmp_path / "own.zarr.zip"
+    command = [sys.executable, "-c", SCORING, network, slides[0].source, slides[0].store, output]
+    subprocess.run(list(map(str, command)), check=True)
+    (expected,) = predicted(slides[:1], network, tmp_path / "onnx")
+    np.testing.assert_array_equal(read_predictions(output).scores, expected.scores)
 
 
 def test_a_model_trained_in_half_precision_is_exported_in_float32(tmp_path):

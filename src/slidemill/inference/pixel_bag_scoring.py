@@ -1,4 +1,4 @@
-"""A loaded model that takes the pixels of some tiles of a slide together; imports TensorFlow."""
+"""A loaded model that takes the pixels of some tiles of a slide together."""
 
 from pathlib import Path
 
@@ -9,7 +9,6 @@ from slidemill.inference.record_tiles import RecordTiles
 from slidemill.inference.scorer import ScoredTiles
 from slidemill.inference.tile_model import shape_of_tiles
 from slidemill.onnx_session import Provider
-from slidemill.training.backend import configure
 from slidemill.training.description import ModelDescription
 
 
@@ -34,7 +33,6 @@ class PixelBagScorer:
             threads: CPU threads for decoding and for the model.
             provider: what runs ONNX.
         """
-        configure(threads)
         self._tiles = RecordTiles(shape_of_tiles(description), batch_size=batch_size, threads=threads)
         self._class_count = len(description.classes)
         self._model = load_pixel_bag_model(model_file, description, threads=threads, provider=provider)

@@ -1,6 +1,6 @@
 """Score every tile of slides with a trained model.
 
-TensorFlow is imported for the first slide that has tiles, and the model is loaded once for all slides.
+What runs the model is imported for the first slide that has tiles, and the model is loaded once for all slides.
 """
 
 import logging
@@ -18,7 +18,9 @@ from slidemill.inference.bag_scoring import BagScorer
 from slidemill.inference.feature_model import load_bag_model, load_feature_model
 from slidemill.inference.feature_scoring import FeatureScorer
 from slidemill.inference.model_file import describe
+from slidemill.inference.pixel_bag_scoring import PixelBagScorer
 from slidemill.inference.scorer import ScoredTiles, Scorer
+from slidemill.inference.scoring import RecordScorer
 from slidemill.inference.store import Predictions, write_predictions
 from slidemill.onnx_session import Provider, ProviderMissingError
 from slidemill.tiling.quality import QualityFlag
@@ -188,12 +190,8 @@ def _load(
         of_tiles = load_feature_model(model_file, description, threads=threads, provider=provider)
         return FeatureScorer(model_file, description, of_tiles)
     if description.method == "mil" and description.encoder is None:
-        from slidemill.inference.pixel_bag_scoring import PixelBagScorer
-
         return PixelBagScorer(model_file, description, batch_size=batch_size, threads=threads, provider=provider)
     if description.method == "mil":
         of_bags = load_bag_model(model_file, description, threads=threads, provider=provider)
         return BagScorer(model_file, description, of_bags)
-    from slidemill.inference.scoring import RecordScorer  # here, because it imports TensorFlow, which takes seconds
-
     return RecordScorer(model_file, description, batch_size=batch_size, threads=threads, provider=provider)

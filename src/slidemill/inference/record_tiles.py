@@ -1,21 +1,21 @@
-"""The tiles of TFRecord files, decoded for a model; imports TensorFlow."""
+"""The tiles of TFRecord files, decoded for a model, without TensorFlow."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
-from slidemill.classifier.input import prefetched
+from slidemill.classifier.jpeg_pixels import DamagedJpegError, decode_pixels
 from slidemill.classifier.tile_shape import TileShape
-from slidemill.classifier.tiles import decode_tile
-from slidemill.records import RecordsError
-from slidemill.training.backend import tf, unconverted
+from slidemill.machine import machine_trouble
+from slidemill.records import DamagedRecordError, RecordsError, parse_example, read_records
+from slidemill.slides.ordered import map_in_order
 
-_FEATURES = {
-    "image/encoded": tf.io.FixedLenFeature([], tf.string),
-    "tile/x": tf.io.FixedLenFeature([], tf.int64),
-    "tile/y": tf.io.FixedLenFeature([], tf.int64),
-}
+_TILES_AT_ONCE = 16  # decoded by one thread
+_LEAST_THREADS = 2  # one would decode in turn with the model, and leave a GPU idle meanwhile
 
 
 class RecordTiles:
@@ -31,7 +31,7 @@ class RecordTiles:
         """
         self._shape = shape
         self._batch_size = batch_size
-        self._threads = threads
+        self._threads = max(threads, _LEAST_THREADS)
 
     def batches(self, records: Path, is_used: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Batches of decoded tiles, (tiles, side, side, 3) uint8, and their coordinates, (tiles, 2) int64.
@@ -43,20 +43,40 @@ class RecordTiles:
         Raises:
             RecordsError: the file is missing, or a record or its tile is damaged.
         """
+        used = (record for number, record in enumerate(_records(records)) if number >= len(is_used) or is_used[number])
+        parts = iter(lambda: list(islice(used, _TILES_AT_ONCE)), [])
+        decoded = (
+            tile
+            for some in map_in_order(lambda part: [self._tile(records, one) for one in part], parts, self._threads)
+            for tile in some
+        )
+        while batch := list(islice(decoded, self._batch_size)):
+            images, places = zip(*batch, strict=True)
+            yield np.stack(images), np.array(places, np.int64)
+
+    def _tile(self, path: Path, record: bytes) -> tuple[np.ndarray, tuple[Any, Any]]:
         try:
-            yield from self._read(records, is_used)
-        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
-            raise RecordsError(records, " ".join(error.message.split())) from error
+            example = parse_example(record)
+            image, place = example["image/encoded"], (example["tile/x"], example["tile/y"])
+            if not isinstance(image, bytes):
+                raise RecordsError(path, "a tile is no image")
+            pixels = decode_pixels(image, self._shape)
+        except (DecodeError, KeyError) as error:
+            raise RecordsError(path, f"a record is no tile: {error}") from error
+        except DamagedJpegError as error:
+            raise RecordsError(path, f"a tile is no whole JPEG image: {error}") from error
+        if pixels.shape != (self._shape.decoded, self._shape.decoded, 3):
+            raise RecordsError(path, f"a tile has not the {self._shape.stored} pixels of the others")
+        return pixels, place
 
-    def _read(self, records: Path, is_used: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        numbered = tf.data.TFRecordDataset(str(records)).enumerate()
-        wanted = np.append(is_used, True)  # the last is for all that it does not know
-        used = numbered.filter(unconverted(lambda number, _: tf.gather(wanted, tf.minimum(number, len(is_used)))))
-        tiles = used.map(unconverted(lambda _, record: self._parsed(record)), num_parallel_calls=self._threads)
-        for images, coordinates in prefetched(tiles.batch(self._batch_size), self._threads):
-            yield images.numpy(), coordinates.numpy()
 
-    def _parsed(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        example = tf.io.parse_single_example(record, _FEATURES)
-        image = decode_tile(example["image/encoded"], self._shape)
-        return image, tf.stack([example["tile/x"], example["tile/y"]])
+def _records(path: Path) -> Iterator[bytes]:
+    """The payloads of all records of a file; what is wrong with it is told by its name."""
+    try:
+        yield from read_records(path)
+    except DamagedRecordError as error:
+        raise RecordsError(path, f"record at byte {error.offset}") from error
+    except OSError as error:
+        if trouble := machine_trouble(error, path):
+            raise trouble from error
+        raise RecordsError(path, error.strerror or str(error)) from error

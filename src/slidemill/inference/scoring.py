@@ -1,4 +1,4 @@
-"""A loaded model that takes pixels, and the tiles that it scores; imports TensorFlow."""
+"""A loaded model that takes pixels, and the tiles that it scores."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from slidemill.inference.record_tiles import RecordTiles
 from slidemill.inference.scorer import ScoredTiles
 from slidemill.inference.tile_model import load_tile_model
 from slidemill.onnx_session import Provider
-from slidemill.training.backend import configure
 from slidemill.training.description import ModelDescription
 
 
@@ -33,7 +32,6 @@ class RecordScorer:
             threads: CPU threads for decoding and for the model.
             provider: what runs ONNX.
         """
-        configure(threads)
         self._model = load_tile_model(model_file, description, threads=threads, provider=provider)
         self._tiles = RecordTiles(self._model.shape, batch_size=batch_size, threads=threads)
         self._class_count = len(description.classes)

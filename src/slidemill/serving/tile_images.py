@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 import simplejpeg
 
+from slidemill.classifier.jpeg_pixels import DamagedJpegError, decode_pixels
 from slidemill.classifier.tile_shape import TileShape
 from slidemill.web.refusals import RefusedError
 
@@ -42,7 +43,10 @@ def stored_pixels(image: bytes, side: int) -> np.ndarray:
     if image.startswith(_PNG):
         return _png(image, side)
     _check_jpeg(image, side)
-    return _jpeg(image)
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(image, "RGB"))
+    except (ValueError, RuntimeError):
+        raise UnfitTileError("the tile is a damaged JPEG image") from None
 
 
 def model_pixels(image: bytes, shape: TileShape) -> np.ndarray:
@@ -62,10 +66,10 @@ def model_pixels(image: bytes, shape: TileShape) -> np.ndarray:
     if image.startswith(_PNG):
         return _cropped(_png(image, side), shape) if shape.fit == "crop" else _averaged(_png(image, side), ratio)
     _check_jpeg(image, side)
-    if shape.fit == "crop":
-        return _tensorflow_crop(image, shape)
-    # The decoder of TensorFlow uses the fast transform, whose pixels differ by a few grey levels.
-    return _jpeg(image, fastdct=True, min_factor=ratio, min_height=shape.decoded, min_width=shape.decoded)
+    try:
+        return decode_pixels(image, shape)
+    except DamagedJpegError:
+        raise UnfitTileError("the tile is a damaged JPEG image") from None
 
 
 def _check_jpeg(image: bytes, side: int) -> None:
@@ -87,25 +91,6 @@ def _check_sides(width: int, height: int, side: int) -> None:
         raise UnfitTileError(
             f"the tile has {width} x {height} pixels, and the model takes tiles of {side} x {side}; cut them so"
         )
-
-
-def _jpeg(image: bytes, **options: object) -> np.ndarray:
-    try:
-        return np.asarray(simplejpeg.decode_jpeg(image, "RGB", **options))
-    except (ValueError, RuntimeError):
-        raise UnfitTileError("the tile is a damaged JPEG image") from None
-
-
-def _tensorflow_crop(image: bytes, shape: TileShape) -> np.ndarray:
-    """A crop's colours depend at its border on how much is decoded around it, and so on the decoder."""
-    from slidemill.classifier.tiles import decode_tile
-    from slidemill.training.backend import tf
-
-    try:
-        pixels: np.ndarray = decode_tile(tf.constant(image), shape).numpy()
-    except tf.errors.InvalidArgumentError:
-        raise UnfitTileError("the tile is a damaged JPEG image") from None
-    return pixels
 
 
 def _png(image: bytes, side: int) -> np.ndarray:
