@@ -4,7 +4,8 @@
         [--precision float16 --precision int8]
 
 All run in one process with the same model, tiles and threads, one after the other, several times; what is told are
-medians of their speeds, and medians of the ratios of each round. Loading a model, which a job does once for all of its
+medians of their speeds, and medians of the ratios of each round; ratios of processor time beside, which others on the
+machine disturb less. Loading a model, which a job does once for all of its
 slides, is told apart.
 """
 
@@ -117,12 +118,14 @@ def main(
             "model.predict": bare,
         } | {f"{precision} in memory": lambda engine=precision: in_memory(engine) for precision in precisions}
         speeds: dict[str, list[float]] = {way: [] for way in ways}
+        works: dict[str, list[float]] = {way: [] for way in ways}  # processor seconds
         scores = {way: work() for way, work in ways.items()}  # traces the graphs
         for _ in range(repeats):
             for way, work in ways.items():
-                start = time.perf_counter()
+                start, spent = time.perf_counter(), time.process_time()
                 work()
                 speeds[way].append(slides * tiles / (time.perf_counter() - start))
+                works[way].append(time.process_time() - spent)
     furthest = {way: float(abs(found - scores["model.predict"]).max()) for way, found in scores.items()}
     lower = {f"{precision} in memory" for precision in precisions}
     assert all(value < 1e-4 for way, value in furthest.items() if way not in lower)
@@ -138,7 +141,11 @@ def main(
         *((way, "onnx in memory") for way in sorted(lower)),
     ):
         ratios = np.divide(speeds[own], speeds[other])
-        click.echo(f"  {own} / {other}: {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})")
+        spent = np.divide(works[other], works[own])
+        click.echo(
+            f"  {own} / {other}: {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f}); by processor time "
+            f"{np.median(spent):.2f} ({spent.min():.2f} to {spent.max():.2f})"
+        )
     click.echo("  scores differ by up to " + ", ".join(f"{value:.1g} ({way})" for way, value in furthest.items()))
     click.echo(
         f"  once for a job: TensorFlow {imported:.1f} s, model "

@@ -13,11 +13,11 @@ import pytest
 
 from slidemill.inference.predict import SlideJob, predict_slides
 from slidemill.inference.store import predictions_path, read_predictions
-from slidemill.records import records_in
+from slidemill.records import parse_example, records_in
 from slidemill.serving.client import ClientSettings, score_by_service
 from slidemill.serving.endpoint import EndpointError, HttpEndpoint, ServedFacts
 from slidemill.serving.options import ServingOptions
-from slidemill.tiling.store import store_paths
+from slidemill.tiling.store import read_store, store_paths
 
 from .conftest import CLASSES, PATIENCE_SECONDS, TILE_SIZE, TOKEN
 
@@ -88,6 +88,21 @@ def test_a_bag_goes_as_one(slides_folder, tmp_path):
     assert len(found.attention) == len(found.coordinates) == score.tile_count
     with pytest.raises(EndpointError, match="gives attention of"):
         score_by_service(slides_folder / "b.svs", bag_of(0.5, sent), facts, tmp_path, settings)
+
+
+def test_of_a_model_that_looks_at_some_tiles_those_with_most_tissue_go(slides_folder, tmp_path):
+    sent = []
+    facts = ServedFacts(CLASSES, TILE_SIZE, 0.5, "mil", "ab", slide_tiles=5)
+    score = score_by_service(
+        slides_folder / "b.svs", bag_of(1, sent), facts, tmp_path, ClientSettings(ServingOptions())
+    )
+    (body,) = sent
+    records = [parse_example(record) for record in records_in(io.BytesIO(body), Path("body"))]
+    store = read_store(store_paths(tmp_path / "tiles", "b")[1])
+    expected = store.without(["pen_marks"], 5)
+    assert [[one["tile/x"], one["tile/y"]] for one in records] == expected.coordinates.tolist()
+    assert score.tile_count == 5 < len(store.coordinates)
+    assert expected.tissue_fraction.min() >= np.sort(store.tissue_fraction)[-5]
 
 
 def test_what_a_service_refuses_is_one_line(stand_in, slides_folder, tmp_path):

@@ -105,6 +105,10 @@ def invocation_answers() -> dict[int | str, dict[str, Any]]:
             "tile_extent": {"type": "integer", "description": "Side of a tile, level-0 pixels."},
             "reason": {"type": "string", "description": "Why a slide has no scores."},
             **{key: {"type": "number", "description": "What the model takes."} for key in ("tile_size", "mpp")},
+            "slide_tiles": {
+                "type": ["integer", "null"],
+                "description": "Of a slide the model looks at so many tiles, those with most tissue; null: at all.",
+            },
             **{key: {"type": "string", "description": "Of the model."} for key in ("method", "sha256")},
         },
     }
