@@ -41,7 +41,11 @@ from slidemill.launch import home_folder, name_user
 from slidemill.lifeline import tie_programs
 from slidemill.locations import is_address, path_problem
 from slidemill.machine import machine_trouble
-from slidemill.mil.training_parameters import FROM_TRAINING, PIXELS_FROM_TRAINING
+from slidemill.mil.training_parameters import (
+    FROM_TRAINING,
+    PIXELS_FROM_TRAINING,
+    mil_section,
+)
 from slidemill.splits import Fold, SplitDesign, SplitFractions, split_slides
 from slidemill.splits.patches import check_patches
 

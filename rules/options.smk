@@ -13,8 +13,12 @@ HOW_TO_TILE = (
 
 
 def options(section, *keys):
-    """Values of the config as command line options: tile_size: 512 gives --tile-size 512, and null gives none."""
-    values = config[section] if section else config
+    """Values of the config as command line options."""
+    return as_options(config[section] if section else config, *keys)
+
+
+def as_options(values, *keys):
+    """Values as command line options: tile_size: 512 gives --tile-size 512, and null gives none."""
     return " ".join(
         f"--{key.replace('_', '-')} {shlex.quote(str(values[key]))}"
         for key in keys
@@ -103,17 +107,17 @@ def training_options():
 
 def mil_options():
     """How a model of bags is trained, as command line options: the section `mil`, and what it leaves to `training`."""
-    mil = config["mil"]
-    own = [key for key in mil if key not in ("tiles", "hidden")]
+    mil = mil_section(config)
+    own = [key for key in mil if key not in ("tiles", "colour_jitter", "hidden")]
     hidden = repeated_option("hidden", map(str, mil["hidden"]))
     ordered = "--ordered" if config["ordered_classes"] else ""
     shared, pixels = FROM_TRAINING, ""
     if mil["input"] == "pixels":
         shared, pixels = (
             FROM_TRAINING + PIXELS_FROM_TRAINING,
-            f"--tiles-of-slide {mil['tiles']}",
+            f"--tiles-of-slide {mil['tiles']} {as_options(mil, 'colour_jitter')}",
         )
-    return f"{options('mil', *own)} {pixels} {hidden} {ordered} {options('training', *shared, 'tracking')}"
+    return f"{as_options(mil, *own)} {pixels} {hidden} {ordered} {options('training', *shared, 'tracking')}"
 
 
 # A param whose function takes `input` is not compared with the last run's: values of the config have no place in one.

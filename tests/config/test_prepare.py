@@ -31,7 +31,7 @@ def test_the_configs_that_come_with_the_workflow_are_right_and_stay_as_they_are(
     ("changes", "told"),
     [
         ({"mil__input": "tiles"}, 'mil.input is "tiles". Expected: features or pixels.'),
-        ({"mil__epochs": 0}, "mil.epochs is 0. Expected: greatest number of epochs, from 1."),
+        ({"mil__epochs": 0}, "mil.epochs is 0. Expected: greatest number of epochs, from 1, or null."),
         ({"tiling__mmp": 0.5}, "tiling.mmp is unknown. Did you mean 'mpp'?"),
         ({"zzz": 1}, "zzz is unknown. Known are: slides, classes, "),
         ({"tiling__mpp": MISSING}, "tiling.mpp is missing. Add it."),

@@ -5,7 +5,7 @@ import pytest
 
 from slidemill.mil.class_scores import LogScores, bag_losses
 from slidemill.mil.model import feature_bag_model, log_scores_model, pixel_bag_model
-from slidemill.mil.parameters import POOLINGS, WITH_TILE_SCORES, MilModelParameters, MilParameterError
+from slidemill.mil.parameters import POOLINGS, SMALLEST_SIDE, WITH_TILE_SCORES, MilModelParameters, MilParameterError
 from slidemill.mil.tile_networks import FeatureStatistics
 from slidemill.training.backend import keras, tf
 
@@ -172,6 +172,14 @@ def test_a_bag_of_pixels_is_scored_from_end_to_end(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)(inputs, training=False)
     assert np.array_equal(again["scores"], found["scores"])
+
+
+@pytest.mark.parametrize(("side", "weights"), [(SMALLEST_SIDE, 1), (27, 25), (64, 49), (128, 25), (224, 25)])
+def test_of_larger_tiles_as_few_places_are_left_as_the_network_was_made_for(side, weights):
+    """Else nearly all weights would be in the layer behind the convolutions, and none would learn from a cohort."""
+    parameters = MilModelParameters(hidden=(32,), seed=1)
+    model = pixel_bag_model(parameters, side=side, class_count=2)
+    assert model.get_layer("hidden_1").kernel.shape == (weights * 48, 32)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ GOOD = {"epochs": 8, "batch_size": 4, "learning_rate": 0.001, "seed": 1}
         ("mil", "input", "text"),
         ("mil", "tiles", 0),
         ("training", "input_size", 9),
-        ("training", "colour_jitter", 1.0),
+        ("mil", "colour_jitter", 1.0),
         ("mil", "bag", "tile"),
         ("mil", "max_tiles", 0),
         ("mil", "tile_dropout", 1.0),

@@ -45,6 +45,8 @@ def test_a_model_of_bags_is_planned_on_features_under_the_name_that_profiles_kno
     assert {"tile_slide", "train", "assign_splits", "evaluate", "heatmap", "report"} <= jobs(told)
     assert not {"shard_tiles", "fit_probe"} & jobs(told)
     assert "scripts/train_mil.py --expect-ranks" in told
+    assert "--epochs 30 --batch-size 8 --learning-rate 0.0003 " in told
+    assert "--colour-jitter" not in told
     files = planned(workspace, *mil)
     assert not [file for file in files if file.endswith(".tfrecord")]
     assert {"results/features/efficientnet_lite0/LUAD-0.zarr.zip", "results/model/mil.json"} <= files
@@ -57,6 +59,8 @@ def test_a_model_of_bags_of_pixels_is_planned_on_tiles_without_shards_and_featur
     assert not {"shard_tiles", "fit_probe"} & jobs(told)
     assert "--input pixels" in told
     assert "--tiles-of-slide 4" in told
+    assert "--batch-size 4 --learning-rate 0.001 " in told
+    assert "--colour-jitter 0.2 " in told
     files = planned(workspace)
     assert {"results/tiles/LUAD-0.tfrecord", "results/model/mil.json"} <= files
     assert not [file for file in files if "features" in file]

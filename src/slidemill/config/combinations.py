@@ -16,7 +16,7 @@ from slidemill.config.weights import weights_problems
 from slidemill.errors import SlidemillError
 from slidemill.features.spec import EMBEDDED
 from slidemill.mil.parameters import WITH_TILE_SCORES
-from slidemill.mil.training_parameters import FROM_TRAINING, PIXELS_FROM_TRAINING, MilParameters
+from slidemill.mil.training_parameters import FROM_TRAINING, PIXELS_FROM_TRAINING, MilParameters, mil_section
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -54,7 +54,7 @@ def _method_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _mil_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    mil, training = config["mil"], config["training"]
+    mil, training = mil_section(config), config["training"]
     own = {key: value for key, value in mil.items() if key != "hidden"}
     shared = {key: training[key] for key in FROM_TRAINING + PIXELS_FROM_TRAINING}
     yield from _refused(

@@ -1,5 +1,6 @@
 """What the user chooses of multiple instance learning, known without TensorFlow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -15,7 +16,13 @@ INPUTS: tuple[TileInput, ...] = get_args(TileInput)
 BAGS_OF: tuple[BagOf, ...] = get_args(BagOf)
 BALANCES: tuple[Balance, ...] = get_args(Balance)
 
-SMALLEST_SIDE = 10  # pixels; of smaller tiles the convolutions leave nothing
+# Where the config names none. A network of pixels has to go further than layers behind a pretrained encoder: by larger
+# steps, and more of them.
+EPOCHS: Mapping[TileInput, int] = {"features": 30, "pixels": 60}
+LEARNING_RATES: Mapping[TileInput, float] = {"features": 0.0003, "pixels": 0.001}
+BATCH_SIZES: Mapping[TileInput, int] = {"features": 8, "pixels": 4}
+
+SMALLEST_SIDE = 11  # pixels; of smaller tiles the convolutions leave nothing
 
 # Poolings that give every tile class scores of its own.
 WITH_TILE_SCORES: tuple[Pooling, ...] = ("additive",)

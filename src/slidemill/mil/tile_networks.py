@@ -9,6 +9,7 @@ from slidemill.training.backend import keras
 
 _TILES_OF_A_SLIDE = 512  # enough for the mean and the spread of features
 _LEAST_VARIANCE = 1e-6
+_LEAST_PLACES = 5  # a side, behind the convolutions of a tile of 27 pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,10 @@ def pixel_network(
 ) -> keras.KerasTensor:
     """Two convolutions for small tiles, then layers as for features.
 
+    What the convolutions give of a tile of 27 pixels, for which the network was made, is 5 x 5 places. Of a larger tile
+    means over squares are taken, so that 5 to 9 are left a side: else nearly all weights would be in the layer behind,
+    22 million of them for 128 pixels, which learns too little from a cohort and in its time.
+
     Args:
         inputs: (bags, tiles, side, side, 3), RGB of 0 to 255.
         side: pixels; at least `SMALLEST_SIDE`.
@@ -84,6 +89,9 @@ def pixel_network(
     for number, (filters, kernel) in enumerate(((36, 4), (48, 3)), 1):
         x = keras.layers.Conv2D(filters, kernel, activation="relu", name=f"convolution_{number}")(x)
         x = keras.layers.MaxPooling2D(name=f"pool_{number}")(x)
+    square = x.shape[1] // _LEAST_PLACES
+    if square > 1:
+        x = keras.layers.AveragePooling2D(square, name="squares")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     network = keras.Model(tile, x, name="tile_network")
     return feature_network(

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from slidemill.mil.parameters import (
     BAGS_OF,
     BALANCES,
+    BATCH_SIZES,
+    EPOCHS,
     INPUTS,
+    LEARNING_RATES,
     POOLINGS,
     SMALLEST_SIDE,
     BagOf,
@@ -27,7 +30,20 @@ FROM_TRAINING = (
 
 
 # And one that learns from pixels, besides.
-PIXELS_FROM_TRAINING = ("input_size", "colour_jitter")
+PIXELS_FROM_TRAINING = ("input_size",)
+
+_BY_INPUT: Mapping[str, Mapping[TileInput, float]] = {
+    "epochs": EPOCHS,
+    "batch_size": BATCH_SIZES,
+    "learning_rate": LEARNING_RATES,
+}
+
+
+def mil_section(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `mil` of the config; where it leaves a value to the input, with that of its input."""
+    section: dict[str, Any] = dict(config["mil"])
+    left = [key for key in _BY_INPUT if section[key] is None]
+    return section | {key: _BY_INPUT[key][section["input"]] for key in left}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +73,7 @@ class MilParameters(TrainingParameters):
     OWN: ClassVar[frozenset[str]] = frozenset(
         {
             *("epochs", "batch_size", "learning_rate", "weight_decay", "patience"),
-            *("input", "tiles", "bag", "pooling", "balance"),
+            *("input", "tiles", "colour_jitter", "bag", "pooling", "balance"),
         }
     )
 
