@@ -90,5 +90,5 @@ def standin(tmp_path_factory) -> Iterator[object]:
     reason = hosts.why_impossible()
     if reason:
         pytest.skip(reason)
-    with StandIn(Path(tmp_path_factory.mktemp("standin")), grace_seconds=10) as service:
+    with StandIn(Path(tmp_path_factory.mktemp("standin")), grace_seconds=600) as service:
         yield service
