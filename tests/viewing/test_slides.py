@@ -218,6 +218,20 @@ def test_pixels_are_kept_by_the_browser_and_told_anew_for_another_file(run, tmp_
     assert run.ask(address).body == first.body
 
 
+@pytest.mark.parametrize("address", ["thumbnail.jpg", "values?run=mil", "quality", "tissue", "outlines", "tiles/0"])
+def test_what_a_browser_has_is_not_sent_again(run, address):
+    first = run.ask(f"/api/slides/right/{address}")
+    assert first.status == 200
+    again = run.ask(f"/api/slides/right/{address}", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize("address", ["right/values?run=main", "wrong/values?run=mil", "wrong/thumbnail.jpg"])
+def test_what_a_browser_has_of_another_slide_or_run_is_sent(run, address):
+    tags = {run.ask(f"/api/slides/right/{own}").headers["etag"] for own in ("values?run=mil", "thumbnail.jpg")}
+    assert run.ask(f"/api/slides/{address}", headers={"if-none-match": ", ".join(tags)}).status == 200
+
+
 def test_of_a_slide_whose_file_is_away_the_results_are_shown(run):
     told = run.ask("/api/slides/gone").json
     assert (told["width"], told["pyramid"]) == (700, None)

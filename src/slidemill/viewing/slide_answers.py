@@ -14,6 +14,8 @@ from slidemill.machine import MachineTroubleError
 from slidemill.slides import SlideError, resolution_of
 from slidemill.tiling.quality import QUALITY_FLAGS, flag_bits
 from slidemill.tiling.store import TileStore
+from slidemill.viewing.answers import tag_of
+from slidemill.viewing.known_files import signature_of
 from slidemill.viewing.open_slides import OpenedSlide, OpenSlides, SlideGoneError
 from slidemill.viewing.places import Places, RunPlace
 from slidemill.viewing.pyramid import Pyramid, encoded
@@ -108,6 +110,11 @@ class SlideAnswers:
         content = io.BytesIO()
         Image.fromarray(mask).save(content, "PNG")
         return content.getvalue()
+
+    def thumbnail_tag(self, slide: Slide) -> str:
+        """What tells this thumbnail from another, without reading it."""
+        path = self._places.file_of(slide)
+        return tag_of("thumbnail", self._files.signature_of_store(slide), signature_of(path) if path else None)
 
     def thumbnail(self, slide: Slide) -> bytes:
         """The slide, small: from its tile store, else from its file."""

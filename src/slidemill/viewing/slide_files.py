@@ -6,7 +6,7 @@ from pathlib import Path
 from slidemill.cohort.sheet import Slide
 from slidemill.inference.store import Predictions, read_predictions
 from slidemill.tiling.store import TileStore, read_store
-from slidemill.viewing.known_files import KnownFiles
+from slidemill.viewing.known_files import KnownFiles, Signature, signature_of
 from slidemill.viewing.places import RunPlace
 from slidemill.viewing.results import Results
 from slidemill.web.refusals import RefusedError
@@ -50,6 +50,15 @@ class SlideFiles:
             known = self._stores.of(folder / f"{slide.slide_id}.zarr.zip")
             if known is not None and known.value is not None:
                 yield known.value
+
+    def signature_of_store(self, slide: Slide) -> Signature | None:
+        """What tells this content of its tile store from another; None where there is no store."""
+        return signature_of(self._results.places.store(slide.slide_id))
+
+    def signature_of_predictions(self, slide: Slide, run: RunPlace) -> Signature | None:
+        """The same of what a run says of it."""
+        path = self._results.predictions_of(run, slide.slide_id)
+        return signature_of(path) if path else None
 
     def predictions(self, slide: Slide, run: RunPlace) -> Predictions:
         """What a run says of a slide.

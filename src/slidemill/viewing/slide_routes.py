@@ -1,5 +1,7 @@
 """Addresses of the cohort, of its slides and of their tiles."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI, Request, Response
 
 from slidemill.cohort.sheet import Slide
@@ -43,6 +45,15 @@ def add_slide_routes(app: FastAPI, viewer: Viewer, workers: Workers) -> None:
     def run_of(request: Request) -> RunPlace:
         return viewer.run(request.query_params.get("run", ""))
 
+    async def unless_known(
+        request: Request, kind: str, tag_of_it: Callable[[], str], content_of_it: Callable[[], bytes]
+    ) -> Response:
+        """An answer that is made only where the browser does not have it."""
+        tag = await workers.run(request, tag_of_it)
+        if is_known(request, tag):
+            return unchanged(tag)
+        return asked_again(await workers.run(request, content_of_it), kind, tag)
+
     @app.get("/api/cohort")
     async def cohort(request: Request) -> Response:
         snapshot = await workers.run(request, viewer.cohort.snapshot)
@@ -63,14 +74,15 @@ def add_slide_routes(app: FastAPI, viewer: Viewer, workers: Workers) -> None:
 
     @app.get(_SLIDE + "/thumbnail.jpg")
     async def thumbnail(request: Request) -> Response:
-        content = await workers.run(request, answers.thumbnail, slide_of(request))
-        return checked_again(request, content, JPEG)
+        slide = slide_of(request)
+        return await unless_known(request, JPEG, lambda: answers.thumbnail_tag(slide), lambda: answers.thumbnail(slide))
 
     @app.get(_SLIDE + "/values")
     async def values(request: Request) -> Response:
-        slide = slide_of(request)
-        content = await workers.run(request, lambda: tiles.values(slide, run_of(request)))
-        return checked_again(request, content, BYTES)
+        slide, run = slide_of(request), await workers.run(request, run_of, request)
+        return await unless_known(
+            request, BYTES, lambda: tiles.values_tag(slide, run), lambda: tiles.values(slide, run)
+        )
 
     @app.get(_SLIDE + "/quality")
     async def quality(request: Request) -> Response:

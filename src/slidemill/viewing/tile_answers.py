@@ -10,6 +10,7 @@ from slidemill.slides import read_square
 from slidemill.tiling.quality import QUALITY_FLAGS, flag_bits
 from slidemill.tiling.store import TileStore
 from slidemill.units import SlidePixels, TilePixels
+from slidemill.viewing.answers import tag_of
 from slidemill.viewing.places import RunPlace
 from slidemill.viewing.pyramid import encoded
 from slidemill.viewing.slide_answers import SlideAnswers
@@ -32,6 +33,10 @@ class TileAnswers:
     def __init__(self, files: SlideFiles, slides: SlideAnswers) -> None:
         self._files = files
         self._slides = slides
+
+    def values_tag(self, slide: Slide, run: RunPlace) -> str:
+        """What tells these values from others, without reading them."""
+        return tag_of("values", run.key, self._files.signature_of_predictions(slide, run))
 
     def values(self, slide: Slide, run: RunPlace) -> bytes:
         """All layers of a run."""
