@@ -138,6 +138,43 @@ def test_two_models_side_by_side_move_together(browsing):
     expect(page.locator(".pane").nth(1)).to_have_attribute("data-layer", "score:LUAD")
 
 
+def test_two_slides_side_by_side_move_by_the_same_microns(browsing):
+    page = browsing.open_slide("#slide=right&with=slide:wrong")  # 0.4 and 0.5 microns for a pixel
+    browsing.place_after(lambda: page.keyboard.press("+"))
+    first, second = browsing.place(0), browsing.place(1)
+    assert 0.4 / first[2] == pytest.approx(0.5 / second[2], rel=1e-4)
+    browsing.place_after(lambda: page.keyboard.press("ArrowRight"))
+    moved = [(browsing.place(number)[0] - before[0]) for number, before in enumerate((first, second))]
+    assert moved[0] * 0.4 == pytest.approx(moved[1] * 0.5, rel=1e-3)
+    assert moved[0] > 0
+
+
+def test_outlines_tissue_and_flags_are_drawn_where_they_are(browsing):
+    browsing.expected.append("willReadFrequently")  # the test reads the canvas, the page never does
+    page = browsing.open_slide("#slide=right&x=150&y=150&zoom=2&layer=none&show=outlines,tissue,flags")
+    expect(page.locator(".swatch")).to_have_text(["tumour", "pen marks: 2", "out of focus: 2"])
+    pane = page.locator(".pane").first
+    box = pane.bounding_box()
+
+    def drawn(x, y):
+        """Whether something is drawn within two pixels of a place of the slide."""
+        left, top = box["width"] / 2 + (x - 150) * 2, box["height"] / 2 + (y - 150) * 2
+        inside = (
+            "(canvas, [x, y]) => canvas.getContext('2d').getImageData(x - 2, y - 2, 5, 5).data.some((value) => value)"
+        )
+        return pane.locator("canvas.marks").evaluate(inside, [round(left), round(top)])
+
+    assert drawn(50, 10)  # the outline's upper edge, and its lower right corner
+    assert drawn(90, 90)
+    assert drawn(192, 0)  # the upper edge of tile 1, which is flagged
+    assert drawn(350, 290)  # the right edge of the tissue, the upper left quarter of the slide
+    assert not drawn(50, 50)
+    assert not drawn(300, 200)
+    page.keyboard.press("t")
+    expect(page.get_by_role("checkbox", name="Tissue")).not_to_be_checked()
+    assert not drawn(350, 290)
+
+
 def test_galleries_lead_to_the_place_of_a_tile(browsing):
     page = browsing.open("#tiles", "tiles")
     page.get_by_label("Class").select_option("LUSC")

@@ -84,12 +84,12 @@ def test_a_tile_is_drawn_on_its_place_at_each_zoom(chromium, painted_viewer, sli
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     browsing = Browsing(context.new_page(), painted_viewer)
     for zoom in ZOOMS:
-        link = f"#slide={name}&x={x + 50}&y={y + 30}&zoom={zoom}&show=&opacity=1&layer="
-        browsing.open_slide(f"{link}none")
+        page = browsing.open_slide(f"#slide={name}&x={x + 50}&y={y + 30}&zoom={zoom}&show=&opacity=1&layer=none")
         place = browsing.place()
         assert place == pytest.approx((x + 50, y + 30, zoom), rel=1e-3)
         on_slide = box_of(browsing, PAINTED)
-        browsing.open_slide(f"{link}score:LUAD")
+        page.keyboard.press("1")
+        page.wait_for_selector('.pane[data-layer="score:LUAD"]')
         assert browsing.place() == place
         on_layer = box_of(browsing, VIRIDIS_END)
 
