@@ -210,6 +210,14 @@ def test_what_goes_wrong_is_told_in_a_line_and_the_page_stays(browsing):
     expect(page.locator(".message")).to_have_count(0)
 
 
+def test_without_the_cookie_the_page_says_how_to_get_in(browsing):
+    browsing.expected.append("status of 401")
+    page = browsing.open()
+    page.context.clear_cookies()
+    page.reload()
+    expect(page.locator(".message")).to_contain_text("Open the address that the viewer printed when it started.")
+
+
 def test_a_slide_without_its_file_is_told_and_its_neighbours_are_reached(browsing):
     browsing.expected.append("status of 404")
     page = browsing.open_slide("#slide=gone&sort=slide&down=no")

@@ -1,6 +1,6 @@
 // The cohort as the server knows it, asked for again while the run goes on.
 
-import { api } from "./api.js";
+import { api } from "./server.js";
 import { matching, mistaken, SORTS, sorted } from "./filters.js";
 
 export class Cohort {

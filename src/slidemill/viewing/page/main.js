@@ -1,6 +1,6 @@
 // The page: one state, which is its address; the room that the state names; and the cohort, asked for again and again.
 
-import { ApiError, api } from "./api.js";
+import { ApiError, api } from "./server.js";
 import { Cohort } from "./cohort.js";
 import { CohortRoom } from "./cohort_room.js";
 import { element, fill, setOptions } from "./dom.js";

@@ -1,6 +1,6 @@
 // Notes of readers: those that the server has, and those that it has not yet taken. These stay in the browser until it has.
 
-import { api, ApiError } from "./api.js";
+import { api, ApiError } from "./server.js";
 import { settle, tell } from "./messages.js";
 
 export const MARKS = ["agree", "disagree", "look again", "note"];

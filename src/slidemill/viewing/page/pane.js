@@ -1,6 +1,6 @@
 // A slide with its layers, scale bar and name: one half of the slide room where two are side by side.
 
-import { api } from "./api.js";
+import { api } from "./server.js";
 import { element, fill } from "./dom.js";
 import { LayerPainter } from "./layer_painter.js";
 import { Overlay } from "./overlay.js";

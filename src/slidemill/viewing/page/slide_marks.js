@@ -1,6 +1,6 @@
 // Small pictures and signs of a slide, the same in each room.
 
-import { picture } from "./api.js";
+import { picture } from "./server.js";
 import { classColour } from "./colour.js";
 import { element } from "./dom.js";
 import { highest, verdict } from "./filters.js";

@@ -1,6 +1,6 @@
 // The tile that was clicked: its scores, its place, its picture at full resolution.
 
-import { api, picture } from "./api.js";
+import { api, picture } from "./server.js";
 import { short } from "./colour.js";
 import { button, element, fill } from "./dom.js";
 import { settle, tell } from "./messages.js";

@@ -1,6 +1,6 @@
 // The slide's pyramid for OpenSeadragon: levels as they are in the file, not halved again and again.
 
-import { ask, picture } from "./api.js";
+import { ask, picture } from "./server.js";
 
 /* global OpenSeadragon */
 

@@ -1,6 +1,6 @@
 // The room of tiles: typical, untypical, uncertain and mistaken ones of each class, each leading to its place.
 
-import { api, picture } from "./api.js";
+import { api, picture } from "./server.js";
 import { choice, element, fill, setOptions } from "./dom.js";
 import { tell, settle } from "./messages.js";
 import { className } from "./slide_marks.js";

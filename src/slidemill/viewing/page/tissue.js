@@ -1,6 +1,6 @@
 // The outline of the tissue mask: the edges between its pixels, exactly.
 
-import { api } from "./api.js";
+import { api } from "./server.js";
 
 const COLOUR = "#0b5a96";
 
