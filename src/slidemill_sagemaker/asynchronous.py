@@ -14,8 +14,9 @@ import boto3
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from slidemill.serving.bodies import JSON, MODEL_QUESTION
-from slidemill.serving.endpoint import EndpointError, ServedFacts, facts_in
+from slidemill.serving.bodies import JSON
+from slidemill.serving.endpoint import EndpointError
+from slidemill_sagemaker.named_endpoint import NamedEndpoint, no_answer, refusal_in
 from slidemill_sagemaker.requests import BODY_BYTES, INVOCATION_SECONDS
 from snakemake_executor_plugin_sagemaker.s3 import S3Uri, read_text
 from snakemake_executor_plugin_sagemaker.service import RETRIES
@@ -24,7 +25,7 @@ _PAUSE_SECONDS = 2.0
 _PATIENCE_SECONDS = 6 * 3600 + INVOCATION_SECONDS  # a request may wait six hours for its turn
 
 
-class AsynchronousEndpoint:
+class AsynchronousEndpoint(NamedEndpoint):
     """An asynchronous endpoint, by its name; see `HttpEndpoint`."""
 
     body_bytes = 100_000_000
@@ -37,19 +38,11 @@ class AsynchronousEndpoint:
             output_path: where in S3 it leaves its answers; bodies go to a folder beside.
             session: with a region.
         """
-        self._name = name
+        super().__init__(name)
         answers = S3Uri.parse(output_path.rstrip("/"))
         self._bodies = S3Uri(answers.bucket, answers.key.rpartition("/")[0]).child("bodies")
         self._runtime = session.client("sagemaker-runtime", config=RETRIES)
         self._s3 = session.client("s3", config=RETRIES)
-
-    def facts(self) -> ServedFacts:
-        """What the service says of its model.
-
-        Raises:
-            EndpointError: it does not answer, or is something else.
-        """
-        return facts_in(self.post(MODEL_QUESTION, JSON), self._name)
 
     def post(self, body: bytes, content_type: str) -> Any:
         """What it says of a body. Nothing of either is left in S3.
@@ -73,7 +66,7 @@ class AsynchronousEndpoint:
         except ClientError as error:
             raise EndpointError(self._name, refusal_in(error)) from None
         except (BotoCoreError, S3UploadFailedError) as error:
-            raise EndpointError(self._name, f"does not answer ({' '.join(str(error).split())})") from None
+            raise no_answer(self._name, error) from None
 
     def _answer(self, body: S3Uri, content_type: str) -> Any:
         told = self._runtime.invoke_endpoint_async(
@@ -104,15 +97,6 @@ class AsynchronousEndpoint:
     def _forget(self, place: S3Uri) -> None:
         with contextlib.suppress(ClientError, BotoCoreError):  # what is asked for does not fail for it
             self._s3.delete_object(Bucket=place.bucket, Key=place.key)
-
-
-def refusal_in(error: ClientError) -> str:
-    """What the service said, or else SageMaker."""
-    try:
-        said = json.loads(error.response.get("OriginalMessage", ""))["error"]
-    except (ValueError, TypeError, KeyError):
-        return " ".join(str(error).split()).rstrip(".")
-    return f"answers {error.response.get('OriginalStatusCode')}: {said}"
 
 
 def _failure_in(text: str) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from slidemill.serving.bodies import JSON, MODEL_QUESTION
-from slidemill.serving.endpoint import EndpointError, ServedFacts, facts_in
-from slidemill_sagemaker.asynchronous import AsynchronousEndpoint, refusal_in
+from slidemill.serving.bodies import JSON
+from slidemill.serving.endpoint import EndpointError
+from slidemill_sagemaker.asynchronous import AsynchronousEndpoint
+from slidemill_sagemaker.named_endpoint import NamedEndpoint, no_answer, refusal_in
 from slidemill_sagemaker.requests import BODY_BYTES
 from snakemake_executor_plugin_sagemaker.service import RETRIES
 
@@ -41,23 +42,15 @@ def sagemaker_endpoint(name: str) -> "SageMakerEndpoint | AsynchronousEndpoint":
     return AsynchronousEndpoint(name, asynchronous["OutputConfig"]["S3OutputPath"], session)
 
 
-class SageMakerEndpoint:
+class SageMakerEndpoint(NamedEndpoint):
     """A real-time endpoint, by its name; see `HttpEndpoint`."""
 
     body_bytes = 5_000_000
 
     def __init__(self, name: str, session: boto3.Session) -> None:
         """Open a client."""
-        self._name = name
+        super().__init__(name)
         self._runtime = session.client("sagemaker-runtime", config=RETRIES)
-
-    def facts(self) -> ServedFacts:
-        """What the service says of its model.
-
-        Raises:
-            EndpointError: it does not answer, or is something else.
-        """
-        return facts_in(self.post(MODEL_QUESTION, JSON), self._name)
 
     def post(self, body: bytes, content_type: str) -> Any:
         """What it says of a body; waits while the service is full.
@@ -85,7 +78,7 @@ class SageMakerEndpoint:
                     raise EndpointError(self._name, refusal_in(error)) from None
                 time.sleep(_PAUSE_SECONDS)
             except BotoCoreError as error:
-                raise EndpointError(self._name, f"does not answer ({' '.join(str(error).split())})") from None
+                raise no_answer(self._name, error) from None
             except ValueError:
                 raise EndpointError(self._name, "gives no JSON") from None
         raise EndpointError(self._name, "is full")

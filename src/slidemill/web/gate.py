@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from slidemill.web.sentences import refusal_as_json
 from slidemill.web.session import Session
 from slidemill.web.settings import LOOPBACK, Access
 
@@ -120,7 +121,7 @@ def _host_name(host: bytes) -> str:
 
 
 async def _refuse(send: Send, status: int, sentence: str) -> None:
-    content = json.dumps({"error": sentence}).encode()
+    content = refusal_as_json(sentence)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
