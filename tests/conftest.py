@@ -23,6 +23,7 @@ settings.load_profile("slidemill")
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and with them all programs that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+HANDLERS = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
 
 TESTS = Path(__file__).parent
 # What tests of these files set up together is there once: a cluster, a service, a finished run.
@@ -57,6 +58,19 @@ def _group(nodeid: str) -> str:
 
 REPOSITORY = TESTS.parent
 REAL_SLIDE = REPOSITORY.parent / "shared" / "slides" / "CMU-1-Small-Region.svs"
+
+
+@pytest.fixture(autouse=True)
+def signals_as_ever() -> Iterator[None]:
+    """A training in the process of the tests listens to signals from then on; the next test must not."""
+    _restore_signals()  # also after what fixtures of many tests did
+    yield
+    _restore_signals()
+
+
+def _restore_signals() -> None:
+    for number, handler in HANDLERS.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

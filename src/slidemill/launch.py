@@ -78,6 +78,7 @@ def _environment() -> dict[str, str]:
 
 def _end_with_parent(parent: int) -> None:
     """Let Linux end mpirun when the process that starts it is killed, also when it was killed before this."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever starts it may handle the signal or ignore it
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
