@@ -23,7 +23,11 @@ min_version("9.19")
 configfile: Path(workflow.basedir) / "config.yaml"
 
 
-include: "rules/common.smk"
+include: "rules/environment.smk"
+include: "rules/cohort.smk"
+include: "rules/files.smk"
+include: "rules/method.smk"
+include: "rules/slide_classifier.smk"
 include: "rules/places.smk"
 include: "rules/options.smk"
 include: "rules/groups.smk"
@@ -36,7 +40,6 @@ include: "rules/compare.smk"
 if not SHEET_TO_SELECT:
 
     include: "rules/acquire.smk"
-    include: "rules/method.smk"
     include: "rules/annotations.smk"
     include: "rules/patches.smk"
     include: "rules/encoders.smk"
@@ -63,7 +66,6 @@ if not SHEET_TO_SELECT:
 
         include: "rules/predict.smk"
     include: "rules/heatmap.smk"
-    include: "rules/slide_classifier.smk"
     include: "rules/score.smk"
     include: "rules/serve.smk"
     include: "rules/view.smk"
@@ -113,4 +115,4 @@ localrules:
 
 
 onerror:
-    print(failed_jobs(), file=sys.stderr)
+    print(failed_jobs(), end="", file=sys.stderr)

@@ -1,4 +1,5 @@
 # The sheet, and slides: drawn for the demo, or downloaded. A user's own slides are read where they lie.
+import shlex
 
 
 # Jobs take the sheet from among the results, wherever these are. Where it lies, and where it says that slides lie, is no

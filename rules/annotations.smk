@@ -1,4 +1,6 @@
 # What the rules ask of annotations: which file is whose, and what its regions mean.
+import json
+import shlex
 
 # Whether tiles are trained and judged as the class of their region.
 LABELLED_BY_REGION = config["labels"]["from"] == "annotations"

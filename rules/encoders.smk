@@ -1,4 +1,6 @@
 # What the rules ask of encoders, and of the features that they give.
+import json
+import shlex
 from typing import NamedTuple
 
 

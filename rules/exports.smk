@@ -1,4 +1,5 @@
 # What the rules ask of models for other programs, and for ONNX Runtime.
+import shlex
 
 # An export is checked on tiles of so many slides at most, those that the model is validated and tested on.
 CHECKED_SLIDES = 64

@@ -6,12 +6,13 @@ snakemake_internals.trust_groups(workflow)
 
 
 def failed_jobs():
-    """Rule, slide and log of each job that failed and did not give its outputs, for the end of what is printed."""
+    """Rule, slide and log of each job that failed and did not give its outputs, for the end of what is printed; nothing
+    where none did, as after Ctrl-C."""
     lines = [
         f"  {job.rule} {' '.join(job.wildcards)}: {job.log if job.log.exists() else 'not started'}"
         for job in snakemake_internals.failed_jobs(workflow)
     ]
-    return "\n".join(["These jobs failed; the log of each says why:", *lines])
+    return "\n".join(["These jobs failed; the log of each says why:", *lines, ""]) if lines else ""
 
 
 def packed(group):

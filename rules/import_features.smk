@@ -1,4 +1,5 @@
 # Features that another tool made (`features.from`): their tiles take the place of those that tile_slide would cut.
+import shlex
 
 
 rule import_features:

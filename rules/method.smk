@@ -1,4 +1,74 @@
-# What differs between the methods (`method` of the config): what a model reads of a slide, and what it has learned from.
+# What differs between the methods (`method` of the config): what a model reads of a slide, what it has learned from, and
+# the encoders whose features it takes.
+import shlex
+import sys
+from importlib.util import find_spec
+
+from slidemill.errors import ConfigError, SlidemillError
+from slidemill.features.exchange.sources import (
+    check_foreign_files,
+    encoder_of_another_tool,
+    foreign_path,
+)
+from slidemill.features.spec import (
+    check_encoder,
+    check_together,
+    find_encoder,
+    own_tiles,
+)
+
+
+def takes_features():
+    """Whether the model learns from the features of tiles, and not from their pixels."""
+    return METHOD == "probe" or METHOD == "mil" and config["mil"]["input"] == "features"
+
+
+def encoders_of_config():
+    """The encoders that the config names, checked unless a model that was trained before takes none of them."""
+    names = config["features"]["encoder"]
+    names = [names] if isinstance(names, str) else names
+    if config["features"]["from"]:
+        check_foreign_files(Path(config["features"]["from"]), COHORT)
+        return [encoder_of_another_tool(name) for name in names]
+    entries = config["features"]["encoders"]
+    encoders = [find_encoder(name, entries) for name in names]
+    tile_size, mpp = tiles_of(encoders)
+    for encoder in encoders if takes_features() or not TRAINED_MODEL else []:
+        check_encoder(encoder, tile_size=tile_size, mpp=mpp)
+        if encoder.terms and snakemake_internals.sends_jobs(workflow):
+            print(f"Terms of use of {encoder.terms}", file=sys.stderr)
+    check_together(encoders, config["features"]["precision"])
+    return encoders
+
+
+def tiles_of(encoders):
+    """Side (pixels) and resolution (microns per pixel) of the tiles that encoders get: their own, where the config asks
+    for such. With a model that was trained before all tiles are cut as it wants them.
+    """
+    if config["features"]["tiles"] == "encoder" and not TRAINED_MODEL:
+        return own_tiles(encoders)
+    return config["tiling"]["tile_size"], config["tiling"]["mpp"]
+
+
+def python_of_encoders():
+    """The Python that runs the encoders: that of PyTorch is in an environment of its own."""
+    own = BASE / "envs" / "encoders" / ".venv" / "bin" / "python"
+    if all(encoder.kind != "torch" for encoder in ENCODERS) or find_spec("torch"):
+        return "python"
+    if not own.exists() and snakemake_internals.sends_jobs(workflow):
+        raise ConfigError(
+            f"config: the encoder {ENCODERS[0].name} needs PyTorch, which has an environment of its own: run "
+            f"'make env ENCODERS=torch' in {BASE}."
+        )
+    return shlex.quote(str(own))
+
+
+try:
+    METHOD = config["method"]
+    ENCODERS = encoders_of_config()
+    ENCODER_PYTHON = python_of_encoders()
+except (SlidemillError, OSError) as error:
+    raise in_one_line(error) from None
 
 # The features that a model takes which learns from features.
 TAKEN_FEATURES = f"{SHARED}/features/{ENCODERS[0].name}" if takes_features() else None

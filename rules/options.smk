@@ -1,5 +1,13 @@
 # Config and sheet as command line options of the programs.
+import json
+import re
+import shlex
 
+from slidemill.mil.training_parameters import (
+    FROM_TRAINING,
+    PIXELS_FROM_TRAINING,
+    mil_section,
+)
 
 # What of the config's tiling counts beside the size and the resolution of tiles.
 HOW_TO_TILE = (

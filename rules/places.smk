@@ -1,9 +1,15 @@
 # Where things lie, and when they were touched, is no reason to do anything again: what they hold is.
+import atexit
+import shlex
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 
+from snakemake.exceptions import WorkflowError
+
 from slidemill.contents import KnownContents, digest_of
+from slidemill.errors import SlidemillError
+from slidemill.locations import is_address
 from slidemill.splits import read_splits
 
 # What the workflow remembers from one Snakemake to the next, beside what Snakemake does.
@@ -179,5 +185,5 @@ if snakemake_internals.sends_jobs(workflow):
     try:
         CONTENTS.read(own_paths())
     except OSError as error:
-        raise WorkflowError(str(machine_trouble(error) or error)) from None
+        raise in_one_line(error) from None
     atexit.register(remember_contents, Path.cwd())

@@ -1,6 +1,6 @@
 # Every tile of every scored slide. A job takes many slides, so that TensorFlow and the model are loaded once for all of
 # them: a rule for each batch, because every slide has its own file. A profile speaks of them all as `predict_slides`.
-
+import shlex
 
 for number, (run, batch) in enumerate(prediction_batches()):
 

@@ -1,4 +1,5 @@
 # One self-contained page on the whole run.
+import json
 
 
 rule write_config:

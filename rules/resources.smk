@@ -1,5 +1,9 @@
 # Memory (MB) and time (minutes) for those who hand out machines; one machine does not ask. Both grow with the slide and
 # with each attempt, because a job that was killed for too little of one needs more.
+import functools
+import re
+
+from snakemake.exceptions import WorkflowError
 from snakemake_internals import raw_resource, set_resources, set_threads
 
 

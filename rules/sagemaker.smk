@@ -1,4 +1,6 @@
 # What the rules for SageMaker ask for: its settings, which the profile has, and the model.
+import shlex
+import sys
 
 # Whether tiles are scored by a batch transform of SageMaker, and not by jobs of the workflow. Only the Snakemake that the
 # user started plans that; those that run its jobs ask for none of these rules.

@@ -1,4 +1,6 @@
 # A trained model over HTTP, until Ctrl-C or SIGTERM: snakemake serve --cores 2 --config model=results/model/model.keras
+import os
+import shlex
 
 # What tells the service that this Snakemake got SIGTERM, which nobody sends to the service itself.
 END_OF_SERVICE = Path(".snakemake/slidemill").absolute() / f"serve-{os.getpid()}.end"

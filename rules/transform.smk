@@ -1,4 +1,5 @@
 # Every tile of new slides, scored by a batch transform of SageMaker in the place of the rules of predict.smk.
+import shlex
 
 
 rule transform_tiles:

@@ -1,5 +1,9 @@
 # The cohort and its results in a browser, until Ctrl-C: snakemake view --cores 2. It reads what is there, so it has no
 # inputs: it may be started, and go on, while another Snakemake makes the rest.
+import json
+import os
+import shlex
+
 END_OF_VIEWER = Path(".snakemake/slidemill").absolute() / f"view-{os.getpid()}.end"
 snakemake_internals.end_by_sigterm("view", END_OF_VIEWER)
 snakemake_internals.leave_locks_of_others()

@@ -58,7 +58,7 @@ def serve(tmp_path, start_program):
 
 
 def assert_ended(server):
-    server.process.stdout.read()
+    assert "These jobs failed" not in server.process.stdout.read()
     server.process.wait(timeout=PATIENCE_SECONDS)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port))
