@@ -1,6 +1,7 @@
 """Who may import whom (docs/architecture.md): lower layers never import upper ones."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,18 @@ def test_imports_point_downwards(module):
         if top == "slidemill" and rest:
             below = rest.split(".")[0]
             assert own == below or LEVEL[below] < LEVEL[own], f"{own} imports {below}"
+
+
+def test_no_modules_import_each_other():
+    """Neither directly nor through others, also not inside of functions."""
+    modules = {dotted_name(module): module for module in MODULES + PLUGIN_MODULES + DEPLOYMENT_MODULES}
+    graph = {name: modules.keys() & set(imported(module)) for name, module in modules.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # a CycleError names those of a circle
+
+
+def dotted_name(module):
+    parts = module.relative_to(LIBRARY.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def test_the_executor_plugin_stands_alone():

@@ -4,8 +4,8 @@ import onnxruntime
 import pytest
 
 from slidemill.onnx_session import ProviderMissingError
+from slidemill.serving.load import find_model, load_served_model
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.served_model import find_model, load_served_model
 
 pytestmark = pytest.mark.slow
 

@@ -20,8 +20,8 @@ from slidemill.probe.model import probe_model
 from slidemill.probe.regression import Coefficients, Standardisation
 from slidemill.records import parse_example, read_record
 from slidemill.serving.bodies import TileRequest
+from slidemill.serving.load import load_served_model
 from slidemill.serving.options import ServingOptions
-from slidemill.serving.served_model import load_served_model
 from slidemill.serving.service import Service
 from slidemill.serving.slide_places import SlideFolder
 from slidemill.serving.slides import GivenUpError, SlideScorer

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from slidemill.training.description import InputFit
+from slidemill.training.description import InputFit, ModelDescription
 from slidemill.units import TilePixels
 
 # Scales at which a JPEG can be decoded by leaving out its higher frequencies, which costs a fraction of the time.
@@ -34,3 +34,8 @@ class TileShape:
     def decoded(self) -> int:
         """Side of the decoded tile, pixels."""
         return self.model if self.fit == "crop" else -(-self.stored // self.jpeg_ratio)
+
+
+def shape_of_tiles(description: ModelDescription) -> TileShape:
+    """Sides of the tiles that a model takes."""
+    return TileShape(TilePixels(description.tile_size_px), description.input_size_px, description.input_fit)

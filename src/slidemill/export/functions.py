@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from slidemill.classifier.tile_shape import TileShape
+from slidemill.classifier.tile_shape import TileShape, shape_of_tiles
 from slidemill.classifier.tiles import model_input
-from slidemill.inference.tile_model import shape_of_tiles
 from slidemill.training.backend import keras, tf
 from slidemill.training.description import ModelDescription
 

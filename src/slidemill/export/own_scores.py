@@ -8,12 +8,12 @@ import numpy as np
 
 import slidemill.mil.model
 import slidemill.mil.tile_networks  # noqa: F401 - both name layers that files of models are made of
+from slidemill.classifier.tile_shape import shape_of_tiles
 from slidemill.classifier.tiles import decode_tile, model_input
 from slidemill.export.check_slides import CheckSlide, read_jpegs, read_model_features, usable
 from slidemill.export.drift import Drift, Outputs, drift_of
 from slidemill.export.functions import in_float32
 from slidemill.inference.feature_scoring import FeaturesOfModel
-from slidemill.inference.tile_model import shape_of_tiles
 from slidemill.tiling.quality import QualityFlag
 from slidemill.training.backend import keras, tf
 from slidemill.training.description import ModelDescription

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from slidemill.atomic_folder import atomic_folder
+from slidemill.classifier.tile_shape import shape_of_tiles
 from slidemill.classifier.tiles import decode_tile, model_input
 from slidemill.errors import SlidemillError
 from slidemill.export.check_slides import CheckSlide
 from slidemill.export.drift import Outputs, check_same_scores
 from slidemill.export.own_scores import Exported, score_check_tiles
-from slidemill.inference.tile_model import shape_of_tiles
 from slidemill.tiling.quality import QualityFlag
 from slidemill.training.backend import as_graph, configure, keras, tf, unconverted
 from slidemill.training.description import Method, ModelDescription, read_description

@@ -6,8 +6,8 @@ import numpy as np
 
 import slidemill.mil.model
 import slidemill.mil.tile_networks  # noqa: F401 - both name layers that the file is made of
+from slidemill.classifier.tile_shape import shape_of_tiles
 from slidemill.classifier.tiles import decoded_tiles, model_input
-from slidemill.inference.tile_model import shape_of_tiles
 from slidemill.training.backend import as_graph, configure, tf
 from slidemill.training.description import ModelDescription
 from slidemill.training.model_file import load_model

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from slidemill.classifier.tile_shape import shape_of_tiles
 from slidemill.classifier.tiles import decoded_tiles, model_input
-from slidemill.inference.tile_model import shape_of_tiles
 from slidemill.training.backend import as_graph, configure
 from slidemill.training.description import ModelDescription
 from slidemill.training.model_file import load_model

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slidemill.inference.tile_model import shape_of_tiles
+from slidemill.classifier.tile_shape import shape_of_tiles
 from slidemill.onnx_session import CPU, NetworkError, Provider, find_provider, one_line, open_session
 from slidemill.training.description import ModelDescription, ModelFileError
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from slidemill.classifier.tile_shape import shape_of_tiles
 from slidemill.inference.pixel_bag_model import load_pixel_bag_model
 from slidemill.inference.record_tiles import RecordTiles
 from slidemill.inference.scorer import ScoredTiles
-from slidemill.inference.tile_model import shape_of_tiles
 from slidemill.onnx_session import Provider
 from slidemill.training.description import ModelDescription
 

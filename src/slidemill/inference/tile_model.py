@@ -9,7 +9,6 @@ from slidemill.classifier.tile_shape import TileShape
 from slidemill.inference.model_file import engine_of
 from slidemill.onnx_session import Provider
 from slidemill.training.description import ModelDescription
-from slidemill.units import TilePixels
 
 
 class TileModel(Protocol):
@@ -35,11 +34,6 @@ class TileModel(Protocol):
         ...
 
 
-def shape_of_tiles(description: ModelDescription) -> TileShape:
-    """Sides of the tiles that a model takes."""
-    return TileShape(TilePixels(description.tile_size_px), description.input_size_px, description.input_fit)
-
-
 def load_tile_model(
     model_file: Path,
     description: ModelDescription,
@@ -54,6 +48,7 @@ def load_tile_model(
         description: of the model, whose method is "tiles".
         threads: CPU threads.
         provider: what runs ONNX.
+
     Raises:
         ModelFileError: ONNX Runtime cannot load the model.
         ProviderMissingError: the provider is not there.

@@ -9,8 +9,9 @@ import simplejpeg
 
 from slidemill.lifeline import end_when_asked
 from slidemill.onnx_session import Provider
+from slidemill.serving.load import find_model, load_served_model
 from slidemill.serving.options import ServingOptions, options_beside
-from slidemill.serving.served_model import ServedModel, find_model, load_served_model
+from slidemill.serving.served_model import ServedModel
 from slidemill.training.description import ModelDescription
 from slidemill.web.settings import Access
 
