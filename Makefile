@@ -10,8 +10,9 @@ GPU ?= $(if $(wildcard .venv/.complete-gpu),1,0)
 PROJECT := $(if $(filter 1,$(GPU)),envs/gpu,.)
 ENVIRONMENT := .venv/.complete$(if $(filter 1,$(GPU)),-gpu)
 BIN := .venv/bin
-# Tests run in so many processes, which share nothing (CONTRIBUTING.md).
-WORKERS ?= 2
+# Tests run in so many processes, which share nothing (CONTRIBUTING.md): one more than the cores that they are made for,
+# since some wait for SLURM, SageMaker or a browser.
+WORKERS ?= 3
 PYTEST := $(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 
 # ENCODERS=torch also sets up the environment of encoders that need PyTorch (docs/features.md), which then stays.

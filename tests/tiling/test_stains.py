@@ -84,7 +84,7 @@ def cut(folder, pixels, **changes):
 
 @pytest.fixture(scope="module")
 def drawn(draw_slide):
-    return level_0(draw_slide("nests 20x 1.1x1.1mm"))
+    return level_0(draw_slide("nests 20x 0.8x0.8mm"))
 
 
 @pytest.fixture(scope="module", params=["drawn", "real"])
