@@ -1,8 +1,10 @@
 """Snakemake executor plugin that runs each job as an Amazon SageMaker Processing or Training job."""
 
+from typing import Any
+
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
-from snakemake_executor_plugin_sagemaker.executor import Executor
 from snakemake_executor_plugin_sagemaker.settings import ExecutorSettings
 
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]
@@ -17,3 +19,16 @@ common_settings = CommonSettings(
     auto_deploy_default_storage_provider=False,  # the image holds it
     init_seconds_before_status_checks=1,
 )
+
+
+class Executor(RemoteExecutor):  # type: ignore[misc]
+    """Makes the executor.
+
+    Every Snakemake imports all plugins that are installed; boto3 is imported by one that runs jobs here.
+    """
+
+    def __new__(cls, *arguments: Any, **options: Any) -> RemoteExecutor:
+        """An executor of `snakemake_executor_plugin_sagemaker.executor`."""
+        from snakemake_executor_plugin_sagemaker.executor import Executor as SagemakerExecutor
+
+        return SagemakerExecutor(*arguments, **options)

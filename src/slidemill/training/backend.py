@@ -4,14 +4,45 @@ Their environment variables only count before the first import.
 """
 
 import os
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # a user's ~/.keras/keras.json may name another one
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings of the C++ side are not for users
 
-import keras
-import tensorflow as tf
+
+class _Hidden:
+    """Says that packages are not there, to imports of the thread that has made it."""
+
+    def __init__(self, *packages: str) -> None:
+        self._packages = packages
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Asked by Python before its own finders, and for no package that is imported already."""
+        if name in self._packages and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{name} is hidden", name=name)
+
+
+@contextmanager
+def _without(*packages: str) -> Iterator[None]:
+    """Let what is imported here do without packages that are not imported yet; afterwards they can be."""
+    hidden = _Hidden(*packages)
+    sys.meta_path.insert(0, hidden)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(hidden)
+
+
+# Keras and TensorFlow import these where they are installed, for tables, plots and wrappers that nothing here uses: a
+# third of what their start costs, for each rank and each job that scores.
+with _without("matplotlib", "pandas", "scipy", "sklearn"):
+    import keras
+    import tensorflow as tf
 
 __all__ = ["as_graph", "configure", "keras", "tf", "unconverted"]
 
