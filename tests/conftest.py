@@ -133,12 +133,13 @@ def one_thread() -> None:
 def python_on_ranks():
     """Run a Python program on connected ranks and return the finished process."""
     mpirun = Path(sys.executable).parent / "mpirun"
-    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    settings = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    settings["OMPI_MCA_btl"] = "^ofi"  # as rules/environment.smk sets it
 
     def run(ranks, *arguments, environment=None):
         launcher = [mpirun, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
         command = [*launcher, sys.executable, *map(str, arguments)]
-        own = os.environ | as_root | (environment or {})
+        own = os.environ | settings | (environment or {})
         return subprocess.run(command, env=own, capture_output=True, text=True, timeout=800, check=False)
 
     return run
