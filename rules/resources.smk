@@ -46,6 +46,12 @@ def train_memory(wildcards, attempt):
     return 4000 * config["ranks"]["per_node"] * attempt
 
 
+def threads_to_cut():
+    """CPU threads of a job that cuts a slide: two where the machine has cores for all slides at once; else each core has
+    a slide of its own, which no thread waits for."""
+    return 2 if 2 * len(COHORT) <= os.cpu_count() else 1
+
+
 def features_memory(wildcards, attempt):
     """Memory of a job that loads an encoder and holds a few batches."""
     return 6000 * attempt

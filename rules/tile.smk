@@ -15,7 +15,7 @@ rule tile_slide:
         packed("slides")
     conda:
         "../envs/slides.yaml"
-    threads: 2
+    threads: threads_to_cut()
     resources:
         mem_mb=slide_memory,
         runtime=slide_minutes,
@@ -49,7 +49,7 @@ if HAS_OWN_TILES:
             packed("slides")
         conda:
             "../envs/slides.yaml"
-        threads: 2
+        threads: threads_to_cut()
         resources:
             mem_mb=slide_memory,
             runtime=slide_minutes,

@@ -16,7 +16,7 @@ rule tile_patches:
         packed("slides")
     conda:
         "../envs/slides.yaml"
-    threads: 2
+    threads: threads_to_cut()
     resources:
         mem_mb=slide_memory,
         runtime=slide_minutes,
