@@ -1,14 +1,20 @@
 """What is computed of a batch of bags, in the parts that ranks have of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from slidemill.mil.batches import batch_of
+from slidemill.mil.batches import PADDED_TO, batch_of
 from slidemill.mil.model import feature_bag_model
 from slidemill.mil.parameters import MilModelParameters
-from slidemill.mil.step import bag_learning, bag_scoring, features_as_they_are
-from slidemill.training.backend import tf
+from slidemill.mil.step import bag_learning, bag_scoring, bags_with_tiles, features_as_they_are
+from slidemill.training import ranks
+from slidemill.training.backend import keras, tf
 from slidemill.training.method import Batch
+from slidemill.training.step import train_step
 
 from .conftest import CLASSES, drawn_bags
 
@@ -89,3 +95,54 @@ def test_signatures_take_bags_of_any_number_and_size(bags, model):
         batch = part(bags, numbers)
         assert np.isfinite(step(batch.inputs, batch.labels)[0].numpy())
     assert step.experimental_get_tracing_count() == 1
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    counts=st.lists(st.integers(1, 90), min_size=1, max_size=9),
+    at_once=st.integers(1, 300),
+)
+def test_parts_of_a_batch_have_each_bag_once_with_all_its_tiles_and_little_padding(counts, at_once):
+    counts = sorted(counts, reverse=True)
+    bags = drawn_bags(counts)
+    batch = part(bags, range(len(counts)))
+    cut, start, seen = bags_with_tiles(at_once), 0, []
+    while start < len(counts):
+        end, (tiles, mask, shares), labels = cut(batch.inputs, batch.labels, tf.constant(start))
+        for place, number in enumerate(range(start, int(end))):
+            present = mask[place].numpy()
+            assert np.array_equal(tiles[place].numpy()[present], Drawn(bags).of_slide(number))
+            seen.append((number, float(shares[place]), int(labels[place])))
+        lone = int(end) - start == 1
+        assert tiles.shape[1] < counts[start] + PADDED_TO
+        assert lone or mask.shape[0] * mask.shape[1] <= at_once
+        start = int(end)
+    assert seen == list(zip(range(len(counts)), batch.inputs[2].numpy().tolist(), bags.labels().tolist(), strict=True))
+
+
+def test_a_step_in_parts_is_the_step(bags, model, monkeypatch):
+    """However a batch is cut; a filler is a part of its own."""
+    monkeypatch.setattr(ranks, "averaging", lambda tape, compression: tape)
+    monkeypatch.setattr(ranks, "averaged", lambda gradients, compression: gradients)
+    monkeypatch.setattr(ranks, "added", lambda value: value)
+    learning, before = bag_learning(model, AS_THEY_ARE), model.get_weights()
+
+    def after_a_step(cut, batch):
+        model.set_weights(before)
+        optimizer = keras.optimizers.SGD()
+        optimizer.build(model.trainable_variables)
+        step = train_step(replace(learning, cut=cut), optimizer)
+        own, _, _ = step(batch.inputs, batch.labels, tf.constant(1.0), tf.constant(0.0))
+        return own.numpy(), np.concatenate([np.ravel(weight) for weight in model.get_weights()])
+
+    try:
+        for numbers in ([1, 3, 0, 4, 2], []):
+            batch = part(bags, numbers)
+            tally, weights = after_a_step(None, batch)
+            for at_once in (1, 64, 1000):
+                found = after_a_step(bags_with_tiles(at_once), batch)
+                np.testing.assert_allclose(found[0], tally, rtol=1e-6)
+                np.testing.assert_allclose(found[1], weights, rtol=0, atol=1e-6)
+        assert np.array_equal(weights, np.concatenate([np.ravel(weight) for weight in before]))  # of a filler
+    finally:
+        model.set_weights(before)

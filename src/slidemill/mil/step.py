@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from slidemill.classifier.augment import DRAWS, Augmentation, augmented
 from slidemill.classifier.tile_shape import TileShape
 from slidemill.classifier.tiles import decoded_tiles, model_input
+from slidemill.mil.batches import PADDED_TO
 from slidemill.mil.class_scores import bag_losses
 from slidemill.mil.model import log_scores_model
 from slidemill.training.backend import keras, tf
-from slidemill.training.method import Inputs, Learning, Scoring
+from slidemill.training.method import Cut, Inputs, Learning, Scoring
 
+# Without a GPU a step computes so many tiles at once, or a bag that has more: a processor is busy with these already, a
+# bag that is computed alone needs no padding, and memory holds one part and not the whole batch.
+TILES_OF_A_PART = 4096
 _MASK = tf.TensorSpec((None, None), tf.bool)
 _LABELS = tf.TensorSpec((None,), tf.int64)
 _SHARES = tf.TensorSpec((None,), tf.float32)
@@ -25,16 +29,22 @@ class Preparation:
         of: from these, and the random numbers of each tile by which it is changed (None: it is not), to (bags, tiles,
             ...) float32.
         draws: how many random numbers that are; 0 where nothing is random.
+        tiles_of_a_part: so many tiles, or a bag that has more, a processor computes at once; None: whole batches.
     """
 
     tiles: tf.TensorSpec
     of: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
     draws: int = 0
+    tiles_of_a_part: int | None = None
 
 
 def features_as_they_are(dimension: int) -> Preparation:
     """Features travel to the model's device as they are stored, in float16."""
-    return Preparation(tf.TensorSpec((None, None, dimension), tf.float16), lambda tiles, _: tf.cast(tiles, tf.float32))
+    return Preparation(
+        tf.TensorSpec((None, None, dimension), tf.float16),
+        lambda tiles, _: tf.cast(tiles, tf.float32),
+        tiles_of_a_part=TILES_OF_A_PART,
+    )
 
 
 def changed_pixels(shape: TileShape, augmentation: Augmentation) -> Preparation:
@@ -76,7 +86,26 @@ def bag_learning(
 
     draws = [tf.TensorSpec((None, None, preparation.draws), tf.float32)] if preparation.draws else []
     signature = (preparation.tiles, _MASK, _SHARES, *draws), _LABELS
-    return Learning(loss_of, list(model.trainable_variables), signature=signature)
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    cut = bags_with_tiles(preparation.tiles_of_a_part) if preparation.tiles_of_a_part and not on_gpu else None
+    return Learning(loss_of, list(model.trainable_variables), signature=signature, cut=cut)
+
+
+def bags_with_tiles(count: int) -> Cut:
+    """Cut batches of bags, in their order, into parts of at most so many tiles with padding, or of one larger bag.
+
+    A part is padded to the largest of all bags that are left, so bags should come from the largest on.
+    """
+
+    def cut(inputs: Inputs, labels: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, Inputs, tf.Tensor]:
+        tiles, mask, shares, *draws = inputs
+        longest = tf.reduce_max(tf.reduce_sum(tf.cast(mask[start:], tf.int32), axis=1))
+        padded = -(-longest // PADDED_TO) * PADDED_TO
+        end = tf.minimum(start + tf.maximum(1, count // padded), tf.shape(labels)[0])
+        of_tiles = tuple(values[start:end, :padded] for values in (tiles, mask, *draws))
+        return end, (*of_tiles[:2], shares[start:end], *of_tiles[2:]), labels[start:end]
+
+    return cut
 
 
 def bag_scoring(model: keras.Model, preparation: Preparation) -> Scoring:

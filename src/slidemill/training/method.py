@@ -15,6 +15,9 @@ from slidemill.training.parameters import Precision
 Inputs = tuple[tf.Tensor, ...]
 # Of inputs and labels, where their shapes differ from batch to batch.
 Signature = tuple[tuple[tf.TensorSpec, ...], tf.TensorSpec]
+# From the inputs and labels of a batch and the number of its first example that is left, () int32, to the number of the
+# first example behind the next part, and the inputs and labels of the part.
+Cut = Callable[[Inputs, tf.Tensor, tf.Tensor], tuple[tf.Tensor, Inputs, tf.Tensor]]
 
 
 class Batch(NamedTuple):
@@ -40,11 +43,14 @@ class Learning:
             the batch (see `slidemill.training.loss.tally`).
         variables: those that learn.
         signature: of inputs and labels, where the shapes of batches differ; None where all batches are of one size.
+        cut: how a batch is computed in parts, one after the other in the same memory, where its loss is the sum of
+            theirs; None: all at once.
     """
 
     loss_of: Callable[[Inputs, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     variables: list[keras.Variable]
     signature: Signature | None = None
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)

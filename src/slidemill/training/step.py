@@ -6,7 +6,7 @@ from typing import Any
 from slidemill.training import ranks
 from slidemill.training.backend import as_graph, keras, tf
 from slidemill.training.loss import empty_tally
-from slidemill.training.method import Inputs, Learning, Scoring
+from slidemill.training.method import Cut, Inputs, Learning, Scoring
 from slidemill.training.parameters import Compression
 
 TrainStep = Callable[[Inputs, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
@@ -26,10 +26,11 @@ def train_step(
         learning: what is made small, and of which variables.
         optimizer: built for these variables.
         accumulation: parts of equal size in which a batch is computed, one after the other in the same memory; the loss
-            is the mean over a part.
+            is the mean over a part. 1: as `learning` says.
         compression: of the gradients between ranks.
     """
     weights = ranks.tensors(learning.variables)
+    cut = learning.cut if accumulation == 1 else _equal_parts(accumulation)
 
     def forward(inputs: Inputs, labels: tf.Tensor) -> tuple[tf.GradientTape, tf.Tensor, tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -42,24 +43,25 @@ def train_step(
         tape, loss, counted = forward(inputs, labels)
         return ranks.averaging(tape, compression).gradient(loss, weights), counted
 
-    def in_parts(inputs: Inputs, labels: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-        size = tf.shape(labels)[0] // accumulation
-
-        def add(part: tf.Tensor, sums: list[tf.Tensor], counted: tf.Tensor) -> tuple[Any, ...]:
-            own = slice(part * size, (part + 1) * size)
-            tape, loss, counted_part = forward(tuple(values[own] for values in inputs), labels[own])
+    def in_parts(inputs: Inputs, labels: tf.Tensor, cut: Cut) -> tuple[list[tf.Tensor], tf.Tensor]:
+        def add(start: tf.Tensor, sums: list[tf.Tensor], counted: tf.Tensor) -> tuple[Any, ...]:
+            end, own, own_labels = cut(inputs, labels, start)
+            tape, loss, counted_part = forward(own, own_labels)
             more = tape.gradient(loss, weights)
             sums = [total + gradient / accumulation for total, gradient in zip(sums, more, strict=True)]
-            return part + 1, sums, counted + counted_part
+            return end, sums, counted + counted_part
 
         start = (tf.constant(0), [tf.zeros_like(weight) for weight in weights], empty_tally())
-        _, gradients, counted = tf.while_loop(lambda part, *_: part < accumulation, add, start)
+        # One after the other, or memory would hold several, and dropout would draw its numbers in any order.
+        _, gradients, counted = tf.while_loop(
+            lambda start, *_: start < tf.shape(labels)[0], add, start, parallel_iterations=1
+        )
         return ranks.averaged(gradients, compression), counted
 
     def step(
         inputs: Inputs, labels: tf.Tensor, learning_rate: tf.Tensor, stopping: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        gradients, counted = (whole if accumulation == 1 else in_parts)(inputs, labels)
+        gradients, counted = in_parts(inputs, labels, cut) if cut else whole(inputs, labels)
         optimizer.learning_rate.assign(learning_rate)
         optimizer.apply_gradients(zip(gradients, learning.variables, strict=True))
         of_all = ranks.added(tf.concat([counted, [tf.cast(stopping, tf.float64)]], axis=0))
@@ -72,6 +74,16 @@ def train_step(
 def validation_step(scoring: Scoring) -> ValidationStep:
     """Make the function that scores one batch, of any size, and returns its tally and its scores."""
     return as_graph(scoring.scores_of, **_of_any_shape(scoring.signature))
+
+
+def _equal_parts(count: int) -> Cut:
+    """Cut batches of a number of examples that can be divided by `count`."""
+
+    def cut(inputs: Inputs, labels: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, Inputs, tf.Tensor]:
+        end = start + tf.shape(labels)[0] // count
+        return end, tuple(values[start:end] for values in inputs), labels[start:end]
+
+    return cut
 
 
 def _of_any_shape(signature: Any, *others: tf.TensorSpec) -> dict[str, Any]:
