@@ -3,6 +3,7 @@
 Their environment variables only count before the first import.
 """
 
+import gc
 import os
 import sys
 import threading
@@ -38,9 +39,23 @@ def _without(*packages: str) -> Iterator[None]:
         sys.meta_path.remove(hidden)
 
 
-# Keras and TensorFlow import these where they are installed, for tables, plots and wrappers that nothing here uses: a
-# third of what their start costs, for each rank and each job that scores.
-with _without("matplotlib", "pandas", "scipy", "sklearn"):
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Let nothing look for garbage meanwhile, nor ever among what is there afterwards."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
+# Each rank and each job that scores waits for this start. Keras and TensorFlow import these packages where they are
+# installed, for tables, plots and wrappers that nothing here uses: a third of it. Another fifth would go to looking for
+# garbage among hundreds of thousands of objects that stay.
+with _without("matplotlib", "pandas", "scipy", "sklearn"), _without_collections():
     import keras
     import tensorflow as tf
 
