@@ -124,6 +124,8 @@ def test_slides_and_pictures_travel_in_groups(plan):
     output = plan("--configfile", "my_config.yaml")
     assert "Group job slides" in output
     assert "Group job pictures" in output
+    # Four of them at once on the 8 cores of a job, whatever machine plans it.
+    assert set(re.findall(r"scripts/tile_slide\.py .*?--threads (\d+)", output)) == {"2"}
 
 
 def test_one_rank_needs_no_launcher(plan):
