@@ -2,7 +2,7 @@
 
 Without more it is killed right after the checkpoint of its 2nd epoch; with KILLED_AT_STEP after that step's checkpoint
 in the 3rd epoch, and with -1 nowhere: it then tells MLflow of its end, however long that takes. With TERMINATED_AT_STEP
-one rank gets SIGTERM at that step of the 3rd epoch. PROGRAM names the script that trains, train.py without it.
+one rank gets SIGTERM when that step of the 3rd epoch is to start. PROGRAM names the script that trains, else train.py.
 """
 
 import os
@@ -10,16 +10,17 @@ import runpy
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from slidemill.training import ranks, session, tracking
 from slidemill.training.checkpoint import Checkpoint, save_checkpoint
-from slidemill.training.loop import Position
+from slidemill.training.loop import EpochLoop
 
 EPOCHS = 2
 KILLED_AT_STEP = int(os.environ.get("KILLED_AT_STEP", "0"))
 TERMINATED_AT_STEP = int(os.environ.get("TERMINATED_AT_STEP", "0"))
 
-after_step = session._Training._after_step
+start = EpochLoop._start
 
 
 def save_and_die(path: Path, checkpoint: Checkpoint) -> None:
@@ -28,15 +29,15 @@ def save_and_die(path: Path, checkpoint: Checkpoint) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def terminate(training: session._Training, position: Position, stopping: int) -> None:
-    if (position.epoch, position.step) == (EPOCHS, TERMINATED_AT_STEP) and ranks.rank() == 1:
+def terminate_and_start(loop: EpochLoop, epoch: int, step: int) -> Any:
+    if (epoch, step + 1) == (EPOCHS, TERMINATED_AT_STEP) and ranks.rank() == 1:
         os.kill(os.getpid(), signal.SIGTERM)
-    after_step(training, position, stopping)
+    return start(loop, epoch, step)
 
 
 tracking._LAST_SECONDS = 600.0
 session.save_checkpoint = save_and_die
 if TERMINATED_AT_STEP:
-    session._Training._after_step = terminate
+    EpochLoop._start = terminate_and_start
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))  # what a program there imports from beside it
 runpy.run_path(str(Path(__file__).parents[2] / "scripts" / os.environ.get("PROGRAM", "train.py")), run_name="__main__")

@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import shutil
 from pathlib import Path
@@ -161,20 +162,27 @@ def test_sigterm_saves_and_ends_with_the_code_to_run_it_again(trained, python_on
         2, PROGRAMS / "killed_program.py", *arguments(shard_plan, tmp_path), environment={"TERMINATED_AT_STEP": "4"}
     )
     assert stopped.returncode == 75, stopped.stderr
-    assert "stopped by a signal; saved after step" in stopped.stderr
+    # The ranks hear of it in step 4, and have started step 5 when they do.
+    assert "stopped by a signal; saved after step 5 of epoch 3" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     finished = python_on_ranks(2, SCRIPT, *arguments(shard_plan, tmp_path))
     assert finished.returncode == 0, finished.stderr
-    assert "going on after epoch 2 and" in finished.stderr
+    assert "going on after epoch 2 and 5 steps" in finished.stderr
     assert_same_training(tmp_path, trained)
 
 
 def test_a_loss_that_is_no_number_stops_all_ranks_and_names_slides(python_on_ranks, shard_plan, tmp_path):
-    wild = arguments(shard_plan, tmp_path, learning_rate=1e30, warm_up_epochs=0, optimizer="sgd")
-    diverged = python_on_ranks(2, SCRIPT, *wild)
+    """And what is saved is from before it."""
+    wild = {"learning_rate": 1e30, "warm_up_epochs": 0, "optimizer": "sgd", "checkpoint_steps": 1}
+    diverged = python_on_ranks(2, SCRIPT, *arguments(shard_plan, tmp_path, **wild))
     assert diverged.returncode == 1
-    assert "is not a finite number; its tiles are of the slides: slide-0, slide-1" in diverged.stderr
+    assert "the loss in step 2 of epoch 1 is not a finite number" in diverged.stderr
+    assert "its tiles are of the slides: slide-0, slide-1" in diverged.stderr
     assert "Traceback" not in diverged.stderr
+    (saved,) = tmp_path.iterdir()
+    with np.load(saved) as arrays:
+        assert json.loads(str(arrays["facts"]))["step"] == 1
+        assert all(np.isfinite(arrays[name]).all() for name in arrays.files if name.startswith("model/"))
 
 
 def test_early_stopping_ends_on_all_ranks_with_the_best_model(python_on_ranks, shard_plan, tmp_path):

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slidemill.atomic import write_text
 from slidemill.mil.bags import Bags
 from slidemill.mil.batches import BagBatch, training_batches, training_step_count, whole_bags
@@ -14,7 +16,7 @@ from slidemill.mil.step import bag_learning, bag_scoring
 from slidemill.mil.taken import MilInputs
 from slidemill.mil.training_parameters import MilParameters
 from slidemill.training import ranks
-from slidemill.training.backend import keras, tf
+from slidemill.training.backend import keras, on_host, tf
 from slidemill.training.description import ModelDescription
 from slidemill.training.loss import class_weights
 from slidemill.training.method import Batch, Learning, Moves, Scoring
@@ -150,8 +152,8 @@ class MilMethod:
         )
         draws = self.data.taken.preparation.draws
         for batch in batches:
-            shares = tf.constant(batch.weights * (ranks.count() / batch.bags_of_step), tf.float32)
-            random = [tf.constant(batch.random_numbers(draws))] if draws else []
+            shares = batch.weights * np.float32(ranks.count() / batch.bags_of_step)
+            random = [batch.random_numbers(draws)] if draws else []
             yield _batch(self.data.train.bags, batch, shares, *random)
 
     def validation_batches(self) -> Iterable[Batch]:
@@ -195,13 +197,14 @@ class _WholeBags:
         return (_batch(bags, batch) for batch in batches)
 
 
-def _batch(bags: Bags, batch: BagBatch, *others: tf.Tensor) -> Batch:
+def _batch(bags: Bags, batch: BagBatch, *others: np.ndarray) -> Batch:
     names: Sequence[str] = ["" if number < 0 else bags.bags[number].name for number in batch.bags.tolist()]
-    return Batch(
-        inputs=(tf.constant(batch.tiles), tf.constant(batch.mask), *others),
-        labels=tf.constant([-1 if number < 0 else label for number, label in _numbered(batch)], tf.int64),
-        slides=tf.constant(names),
-    )
+    with on_host():
+        return Batch(
+            inputs=tuple(map(tf.constant, (batch.tiles, batch.mask, *others))),
+            labels=tf.constant([-1 if number < 0 else label for number, label in _numbered(batch)], tf.int64),
+            slides=tf.constant(names),
+        )
 
 
 def _numbered(batch: BagBatch) -> Iterable[tuple[int, int]]:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # a user's ~/.keras/keras.json may name another one
@@ -59,7 +59,7 @@ with _without("matplotlib", "pandas", "scipy", "sklearn"), _without_collections(
     import keras
     import tensorflow as tf
 
-__all__ = ["as_graph", "configure", "keras", "tf", "unconverted"]
+__all__ = ["as_graph", "configure", "keras", "on_host", "tf", "unconverted"]
 
 
 def as_graph(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -80,6 +80,16 @@ def unconverted(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function for a step of a tf.data.Dataset, which becomes a graph as `as_graph` makes it."""
     step: Callable[..., Any] = tf.autograph.experimental.do_not_convert(function)
     return step
+
+
+def on_host() -> AbstractContextManager[Any]:
+    """A context in which tensors are made in the memory of the host.
+
+    A GPU takes what Python gives it when it is done with all that it was given before, and Python waits for that. A
+    graph that is given tensors of the host fetches them by itself.
+    """
+    device: AbstractContextManager[Any] = tf.device("CPU:0")
+    return device
 
 
 def configure(threads: int) -> None:

@@ -121,12 +121,15 @@ def averaging(tape: tf.GradientTape, compression: Compression = "none") -> tf.Gr
 
 def averaged(gradients: Sequence[tf.Tensor], compression: Compression = "none") -> list[tf.Tensor]:
     """The average over all ranks of gradients that are already computed."""
+    if count() == 1:
+        return list(gradients)
     return list(hvd.grouped_allreduce(gradients, op=hvd.Average, compression=_COMPRESSORS[compression]))
 
 
 def added(value: tf.Tensor) -> tf.Tensor:
     """The sum over all ranks, inside a tf.function."""
-    return hvd.allreduce(value, op=hvd.Sum)
+    # A rank that is alone would all the same wait for Horovod's next round.
+    return value if count() == 1 else hvd.allreduce(value, op=hvd.Sum)
 
 
 def broadcast(variables: Sequence[keras.Variable]) -> None:

@@ -143,12 +143,12 @@ class _Training:
         decision = is_exhausted(self.state.history, patience=chosen.patience, frozen_epochs=chosen.frozen_epochs)
         return bool(ranks.broadcast_object(decision))
 
-    def _after_step(self, position: Position, stopping: int) -> None:
-        self.watchdog.report()
+    def _is_due(self, steps: int) -> bool:
         every = self.parameters.checkpoint_steps
-        due = every and position.step < self.method.steps_per_epoch and position.step % every == 0
-        if due or stopping:
-            self._save(self.outputs.step_checkpoint, position)
+        return every is not None and steps % every == 0
+
+    def _save_inside_epoch(self, position: Position, stopping: int) -> None:
+        self._save(self.outputs.step_checkpoint, position)
         if stopping:
             ranks.gathered_objects(None)  # the first rank that exits ends the others: not before the file is there
             raise PreemptedError(position.epoch + 1, position.step)
@@ -173,7 +173,13 @@ class _Training:
             validation=method.validation_batches(),
             schedule=self._schedule(phase),
             first_epoch=phase.first_epoch,
-            signals=Signals(self.stop.came, self.tracker.report_step, self._after_step),
+            signals=Signals(
+                stopping=self.stop.came,
+                moves=self.watchdog.report,
+                learned=self.tracker.report_step,
+                is_due=self._is_due,
+                save=self._save_inside_epoch,
+            ),
             examples=method.examples,
         )
 

@@ -10,7 +10,9 @@ from slidemill.training.method import Cut, Inputs, Learning, Scoring
 from slidemill.training.parameters import Compression
 
 TrainStep = Callable[[Inputs, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
-ValidationStep = Callable[[Inputs, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+ValidationStep = Callable[[Inputs, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+
+_NUMBER = tf.TensorSpec((), tf.float32)
 
 
 def train_step(
@@ -67,13 +69,20 @@ def train_step(
         of_all = ranks.added(tf.concat([counted, [tf.cast(stopping, tf.float64)]], axis=0))
         return counted, of_all[:3], of_all[3]
 
-    number = tf.TensorSpec((), tf.float32)
-    return as_graph(step, **_of_any_shape(learning.signature, number, number))
+    return as_graph(step, **_of_any_shape(learning.signature, _NUMBER, _NUMBER))
 
 
 def validation_step(scoring: Scoring) -> ValidationStep:
-    """Make the function that scores one batch, of any size, and returns its tally and its scores."""
-    return as_graph(scoring.scores_of, **_of_any_shape(scoring.signature))
+    """Make the function that scores one batch, of any size.
+
+    It takes inputs, labels and whether this rank was asked to stop () float32, and returns the tally of the batch, its
+    scores, and the number of ranks that were asked to stop, which are asked while the batch is scored.
+    """
+
+    def step(inputs: Inputs, labels: tf.Tensor, stopping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return *scoring.scores_of(inputs, labels), ranks.added(stopping)
+
+    return as_graph(step, **_of_any_shape(scoring.signature, _NUMBER))
 
 
 def _equal_parts(count: int) -> Cut:
