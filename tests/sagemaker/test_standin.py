@@ -1,6 +1,7 @@
 """The stand-in behaves as SageMaker's documentation says: tests that use it prove no more than this."""
 
 import json
+import sys
 import tarfile
 import time
 import uuid
@@ -8,6 +9,7 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
+from .standin import StandIn
 from .standin.handle import BUCKET
 
 ROLE = "arn:aws:iam::123456789012:role/slidemill"
@@ -88,6 +90,14 @@ def test_hosts_share_nothing_and_know_each_other(sagemaker):
         assert read(sagemaker, f"{output}told-{host}").strip() == f'"current_host": "{host}",'
         assert read(sagemaker, f"{output}names-{host}").split()[1::2] == ["algo-1", "algo-2"]
         assert "pytest" not in read(sagemaker, f"{output}tmp-{host}")
+
+
+def test_hosts_have_an_environment_to_which_a_link_leads(sagemaker, tmp_path):
+    link = tmp_path / "environment"
+    link.symlink_to(sys.prefix)
+    with StandIn(tmp_path / "standin", python=str(link / "bin/python")) as service:
+        request = processing("python -c 'import numpy'")
+        assert run(service, "Processing", request)["ProcessingJobStatus"] == "Completed"
 
 
 def test_channels_as_files_as_a_view_and_as_fifos(sagemaker):

@@ -23,6 +23,7 @@ class StandIn:
     Args:
         folder: gets the files of hosts, and the stand-in's own log.
         grace_seconds: between SIGTERM and SIGKILL.
+        python: of the environment that hosts have.
 
     Attributes:
         environment: the variables that lead boto3, and so Snakemake, there.
@@ -30,15 +31,13 @@ class StandIn:
         sagemaker, logs, runtime: clients.
     """
 
-    def __init__(self, folder: Path, *, grace_seconds: float = 10.0) -> None:
+    def __init__(self, folder: Path, *, grace_seconds: float = 10.0, python: str = sys.executable) -> None:
         self.folder = folder
         command = ["-m", "tests.sagemaker.standin", "--json", "--bucket", BUCKET]
         command += ["--folder", str(folder / "hosts"), "--grace-seconds", str(grace_seconds)]
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "standin.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *command], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log
-            )
+            self._process = subprocess.Popen([python, *command], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log)
         assert self._process.stdout
         told = self._process.stdout.readline()
         assert told, (folder / "standin.log").read_text()

@@ -129,7 +129,9 @@ class Host:
         """
         hosts = "".join(f"{address}\t{name}\n" for name, address in {"localhost": "127.0.0.1", **names}.items())
         (self.folder / "upper/etc/hosts").write_text(hosts)
-        own = {"PATH": f"{sys.prefix}/bin:{_SYSTEM_PATH}", "HOME": "/root", "LANG": "C.UTF-8", "HOSTNAME": self.name}
+        # In the image the environment is where it really lies; in a checkout it may be a link.
+        programs = f"{Path(sys.prefix).resolve()}/bin:{_SYSTEM_PATH}"
+        own = {"PATH": programs, "HOME": "/root", "LANG": "C.UTF-8", "HOSTNAME": self.name}
         own["PYTHONPATH"] = str(REPOSITORY / "src")  # of this checkout, wherever the environment's own leads
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
