@@ -2,6 +2,7 @@
 
     python benchmarks/tiling.py              a large slide that it builds by itself, read at 20x and as a 40x slide
     python benchmarks/tiling.py SLIDE... --mpp 0.5
+    python benchmarks/tiling.py --layouts    slides of the layouts that cohorts have, which it builds one by one
 
 Each way is a whole process that cuts the same tiles of the same slide, one after the other and several times round, so
 that whatever slows the machine slows all; medians are printed. The limit is the time of decoding the source tiles and
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import click
 
+BUILDER = Path(__file__).with_name("tiling_layouts.py")
 CONTESTANTS = Path(__file__).with_name("tiling_contestants.py")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # as Snakemake sets it; nothing here multiplies matrices
 TILE_SLIDE = Path(__file__).parents[1] / "scripts" / "tile_slide.py"
@@ -41,16 +43,39 @@ class Run:
 @click.option("--side", type=int, default=65536, show_default=True, help="Side of the slide to build, pixels.")
 @click.option("--repeats", type=int, default=3, show_default=True)
 @click.option("--every-tile-repeats", type=int, default=1, show_default=True, help="Of the slowest way; may be 0.")
+@click.option("--layouts", is_flag=True, help="Build and measure every layout.")
+@click.option("--layout", "names", multiple=True, help="Only this one.")
 def main(
-    slides: tuple[Path, ...], mpp: float, tile_size: int, side: int, repeats: int, every_tile_repeats: int
+    slides: tuple[Path, ...],
+    mpp: float,
+    tile_size: int,
+    side: int,
+    repeats: int,
+    every_tile_repeats: int,
+    layouts: bool,
+    names: tuple[str, ...],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
+        if layouts or names:
+            compare_layouts(Path(folder), names, side, repeats)
+            return
         if not slides:
             slides = (Path(folder) / "built-20x.svs", Path(folder) / "built-40x.svs")
             for slide, power in zip(slides, (20, 40), strict=True):
                 python("build", slide, str(side), str(power))
         for slide in slides:
             compare(slide, Path(folder), mpp, tile_size, repeats, every_tile_repeats)
+
+
+def compare_layouts(folder: Path, names: tuple[str, ...], side: int, repeats: int) -> None:
+    """Build a slide of each layout and run every way on it; of all layouts where no names are given."""
+    known = json.loads(run_python(BUILDER).stdout)
+    for name in names or known:
+        description, mpp, tile_size = known[name]
+        slide = Path(json.loads(run_python(BUILDER, folder, name, str(side)).stdout))
+        print(f"\n{description}:", end="")
+        compare(slide, folder, mpp, tile_size, repeats, every_tile_repeats=0)
+        slide.unlink()
 
 
 def compare(slide: Path, folder: Path, mpp: float, tile_size: int, repeats: int, every_tile_repeats: int) -> None:
@@ -132,7 +157,15 @@ def command(name: str, *arguments: Path | str) -> list[str]:
 
 def python(name: str, *arguments: Path | str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a contestant that prints its result."""
-    return subprocess.run(command(name, *arguments), check=check, capture_output=True, text=True)
+    return run_python(CONTESTANTS, name, *arguments, check=check)
+
+
+def run_python(program: Path, *arguments: Path | str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a program that prints its result."""
+    process = subprocess.run([sys.executable, program, *arguments], check=False, capture_output=True, text=True)
+    if check and process.returncode:
+        raise click.ClickException(process.stderr)
+    return process
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """The ways of cutting tiles that benchmarks/tiling.py compares, each run as a process of its own."""
 
 import json
-import resource
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,56 +18,6 @@ def read_kept(store: Path) -> tuple[list[tuple[int, int]], int, int, tuple[int, 
     grid = summary.slide.width // summary.tile_extent, summary.slide.height // summary.tile_extent
     corners = [(x, y) for x, y in content.coordinates.tolist()]
     return corners, summary.tile_extent, summary.parameters["tile_size"], grid
-
-
-def limit(slide: Path, store: Path) -> dict[str, float]:
-    """CPU seconds of decoding the source tiles of the kept tiles, each once, and of encoding these, alone."""
-    import simplejpeg
-
-    from slidemill.slides.direct_reader import direct_reader
-    from slidemill.slides.jpeg import decoding_buffer
-    from slidemill.slides.tiff_file import open_tiff
-    from slidemill.slides.tiff_slide import read_tiff_slide
-
-    corners, extent, size, _ = read_kept(store)
-    with open_tiff(slide) as file:
-        pyramid = read_tiff_slide(file)
-        source = direct_reader(slide, file, pyramid)._source(extent / size)
-        level, scale = source.level, source.scale
-        buffer = decoding_buffer((*source.tile_shape, 3))
-        cpu = 0.0
-        decoded: set[int] = set()
-        for x, y in corners:
-            left, top = int(x / level.downsample), int(y / level.downsample)
-            side = round(extent / level.downsample)
-            columns = range(left // level.tile_width, -(-(left + side) // level.tile_width))
-            rows = range(top // level.tile_height, -(-(top + side) // level.tile_height))
-            parts = []
-            for row in rows:
-                for column in columns:
-                    index = row * level.columns + column
-                    tile = level.decoder._head + file.read(int(level.offsets[index]), int(level.counts[index]))[2:]
-                    started = time.process_time()
-                    pixels = simplejpeg.decode_jpeg(
-                        tile,
-                        fastdct=False,
-                        fastupsample=False,
-                        min_factor=scale,
-                        min_height=level.tile_height // scale,
-                        min_width=level.tile_width // scale,
-                        buffer=buffer,
-                    )
-                    cpu += (time.process_time() - started) * (index not in decoded)
-                    decoded.add(index)
-                    parts.append(pixels.copy())
-            joined = np.concatenate(
-                [np.concatenate(parts[i : i + len(columns)], axis=1) for i in range(0, len(parts), len(columns))]
-            )
-            tile_pixels = np.ascontiguousarray(joined[:size, :size])
-            started = time.process_time()
-            simplejpeg.encode_jpeg(tile_pixels, quality=QUALITY, colorsubsampling="420")
-            cpu += time.process_time() - started
-    return {"cpu_s": cpu, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def openslide_loop(slide: Path, store: Path, out: Path, *, every: bool) -> None:
@@ -151,7 +99,11 @@ def main() -> None:
     elif name == "kept":
         print(write_places(*paths))
     elif name == "limit":
-        print(json.dumps(limit(*paths)))
+        from tiling_limit import limit
+
+        slide, store = paths
+        corners, extent, size, _ = read_kept(store)
+        print(json.dumps(limit(slide, corners, extent, size)))
     elif name == "has-cucim":
         import cucim  # noqa: F401
     elif name == "cucim-masked":
