@@ -8,7 +8,16 @@ from scipy import ndimage
 
 from slidemill.slides import open_slide
 from slidemill.tiling.cut import tile_slide
-from slidemill.tiling.quality import QUALITY_FLAGS, TileMeasures, flag_bits, sharpness_of, stained_points
+from slidemill.tiling.measure import FocusMeter
+from slidemill.tiling.quality import (
+    QUALITY_FLAGS,
+    flag_bits,
+    flag_counts,
+    focus_rows,
+    quality_bits,
+    sharpness_of,
+    stained_points,
+)
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import read_record_places, read_store, read_summary
 from slidemill.units import TilePixels
@@ -125,14 +134,32 @@ def test_tissue_fraction_is_measured_on_the_tile_itself():
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_a_tile_without_contrast_is_not_called_blurred(value):
-    assert sharpness_of(np.full((64, 64, 3), value, np.uint8), 0.5) == 1.0
+    flat = np.full((64, 64, 3), value, np.uint8)
+    assert sharpness_of(focus_rows(flat)[None], 0.5).tolist() == [1.0]
+
+
+def test_tiles_measured_together_have_the_sharpness_that_each_has_alone():
+    steps = np.random.default_rng(2).integers(-40, 40, (70, 128, 128, 1)).repeat(3, axis=-1)
+    tiles = np.clip(128 + np.cumsum(steps, axis=2), 0, 255).astype(np.uint8)
+    tiles[3] = 200
+    focus = FocusMeter(0.5)
+    for tile in tiles:
+        focus.add(focus_rows(tile))
+    alone = []
+    for tile in tiles.astype(int):
+        near, far = (np.abs(tile[32::64, d:, 1] - tile[32::64, :-d, 1]).mean() for d in (1, 8))
+        alone.append(near / far if far >= 1.5 else 1.0)
+    assert focus.sharpness().tolist() == alone
+    assert len(set(alone)) == len(tiles)
 
 
 def test_each_flag_has_a_bit_of_its_own():
     assert [flag_bits((flag,)) for flag in QUALITY_FLAGS] == [1, 2]
     assert flag_bits(QUALITY_FLAGS) == 3
-    both = TileMeasures(tissue_fraction=1.0, ink_fraction=0.5, sharpness=0.1)
-    assert both.flags == QUALITY_FLAGS
+    bits = quality_bits(np.array([0.5, 0.0, 0.5, 0.0], np.float32), np.array([0.1, 0.1, 1.0, 1.0]))
+    assert bits.tolist() == [3, 2, 1, 0]
+    assert flag_counts(bits) == {"pen_marks": 2, "out_of_focus": 2}
+    assert flag_counts(bits[2:]) == {"pen_marks": 1}
 
 
 def test_a_fluorescence_slide_is_set_aside(tmp_path):

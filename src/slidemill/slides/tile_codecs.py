@@ -136,13 +136,18 @@ def _check_codestream(tile: bytes, shape: _Shape) -> None:
 def _rgb_of_ycbcr(pixels: np.ndarray) -> np.ndarray:
     """RGB with OpenSlide's rounding (openslide-decode-jp2k.c)."""
     red_of_cr, green_of_both, blue_of_cb = _colour_tables()
-    luma, cb, cr = pixels[..., 0].astype(np.int16), pixels[..., 1], pixels[..., 2]
-    sums = np.stack([luma + red_of_cr[cr], luma + green_of_both[cb, cr], luma + blue_of_cb[cb]], axis=-1)
-    return np.clip(sums, 0, 255).astype(np.uint8)
+    luma, cb, cr = (np.ascontiguousarray(pixels[..., channel]) for channel in range(_CHANNELS))
+    both = cb.astype(np.uint16) << 8 | cr
+    rgb = np.empty_like(pixels)
+    for channel, colour in enumerate((red_of_cr.take(cr), green_of_both.take(both), blue_of_cb.take(cb))):
+        colour += luma
+        rgb[..., channel] = np.clip(colour, 0, 255, out=colour)
+    return rgb
 
 
 @cache
 def _colour_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is added to the luma for red by Cr, for green by Cb * 256 + Cr, for blue by Cb: int16."""
     chroma = np.arange(256) - 128
     green = -0.34414 * chroma[:, None] - 0.71414 * chroma
     return _rounded(1.402 * chroma), np.floor(green + 0.5).astype(np.int16), _rounded(1.772 * chroma)

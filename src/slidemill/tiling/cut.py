@@ -6,8 +6,8 @@ empty and says why.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ from slidemill.records import FeatureValue, RecordWriter, encode_example, encode
 from slidemill.slides import SlideError, SlideReader, open_slide
 from slidemill.slides.availability import refuse_machine_trouble
 from slidemill.tiling.listed import around
-from slidemill.tiling.measure import TileMeter
-from slidemill.tiling.quality import TileMeasures, flag_bits
+from slidemill.tiling.measure import FocusMeter, TileMeter
+from slidemill.tiling.quality import flag_counts, focus_rows, quality_bits
 from slidemill.tiling.second_look import without_background
 from slidemill.tiling.source import SlideSource, TilingParameters
 from slidemill.tiling.store import StoreSummary, TileStore, write_store
@@ -54,7 +54,8 @@ class _Tile(NamedTuple):
     """A tile to keep."""
 
     number: int  # of the candidate
-    measures: TileMeasures
+    tissue_fraction: float
+    focus_rows: np.ndarray
     jpeg: bytes  # empty where no records are written
 
 
@@ -62,7 +63,7 @@ class _Kept(NamedTuple):
     """A tile and its place in the records file."""
 
     number: int
-    measures: TileMeasures
+    tissue_fraction: float
     offset: int
     length: int
 
@@ -98,24 +99,30 @@ def tile_slide(
                 without_background(slide, survey, parameters, threads) if centres is None else around(survey, centres)
             )
             damaged: list[int] = []
+            focus = FocusMeter(survey.tile_mpp)
             tiles = _without_damaged(
                 _cut_tiles(slide, parameters, survey, threads, encodes=records is not None), source, parameters, damaged
             )
             kept = (
-                [_Kept(tile.number, tile.measures, offset=0, length=0) for tile in tiles]
+                [_taken(tile, focus) for tile in tiles]
                 if records is None
-                else _write_records(records, tiles, source, parameters, survey)
+                else _write_records(records, tiles, focus, source, parameters, survey)
             )
-            flagged: Counter[str] = Counter(flag for tile in kept for flag in tile.measures.flags)
+            sharpness = focus.sharpness()
+            quality = quality_bits(survey.ink_fraction[[tile.number for tile in kept]], sharpness)
             outcome = Outcome(
                 slide.name,
                 survey,
                 tile_count=len(kept),
-                flagged=flagged,
+                flagged=flag_counts(quality),
                 damaged_count=len(damaged),
                 is_listed=centres is not None,
             )
-        result = _filled_store(summarize(source, parameters, outcome), survey, kept, damaged)
+        result = replace(
+            _filled_store(summarize(source, parameters, outcome), survey, kept, damaged),
+            sharpness=sharpness.astype(np.float32),
+            quality=quality,
+        )
     except SlideError as error:
         if records is not None:
             write_bytes(records, b"")
@@ -125,8 +132,18 @@ def tile_slide(
     return result.summary
 
 
+def _taken(tile: _Tile, focus: FocusMeter, offset: int = 0, length: int = 0) -> _Kept:
+    focus.add(tile.focus_rows)
+    return _Kept(tile.number, tile.tissue_fraction, offset, length)
+
+
 def _write_records(
-    path: Path, tiles: Iterable[_Tile], source: SlideSource, parameters: TilingParameters, survey: Survey
+    path: Path,
+    tiles: Iterable[_Tile],
+    focus: FocusMeter,
+    source: SlideSource,
+    parameters: TilingParameters,
+    survey: Survey,
 ) -> list[_Kept]:
     """Write a record for each tile to keep."""
     # Two messages joined are one message with the features of both: what all tiles share is serialised once.
@@ -144,15 +161,15 @@ def _write_records(
     kept: list[_Kept] = []
     with atomic_path(path) as temporary, temporary.open("wb", buffering=_WRITE_BYTES) as file:
         writer = RecordWriter(file)
-        for number, measures, jpeg in tiles:
-            x, y = corners[number]
+        for tile in tiles:
+            x, y = corners[tile.number]
             own: dict[str, FeatureValue | str] = {
-                "image/encoded": jpeg,
+                "image/encoded": tile.jpeg,
                 "tile/x": x,
                 "tile/y": y,
-                "tile/tissue_fraction": measures.tissue_fraction,
+                "tile/tissue_fraction": tile.tissue_fraction,
             }
-            kept.append(_Kept(number, measures, *writer.write(same_for_all, *encode_example_parts(own))))
+            kept.append(_taken(tile, focus, *writer.write(same_for_all, *encode_example_parts(own))))
     return kept
 
 
@@ -175,7 +192,7 @@ def _cut_tiles(
         if tissue_fraction < parameters.least_tissue:
             return None
         jpeg = _encode(pixels, parameters) if encodes else b""
-        return _Tile(number, meter.measure(number, pixels, tissue_fraction), jpeg)
+        return _Tile(number, tissue_fraction, focus_rows(pixels), jpeg)
 
     tiles = slide.map_tiles(
         finish,
@@ -222,10 +239,8 @@ def _filled_store(summary: StoreSummary, survey: Survey, kept: list[_Kept], dama
     return TileStore(
         summary=summary,
         coordinates=survey.candidates[[tile.number for tile in kept]].reshape(-1, 2),
-        tissue_fraction=np.array([tile.measures.tissue_fraction for tile in kept], np.float32),
-        ink_fraction=np.array([tile.measures.ink_fraction for tile in kept], np.float32),
-        sharpness=np.array([tile.measures.sharpness for tile in kept], np.float32),
-        quality=np.array([flag_bits(tile.measures.flags) for tile in kept], np.uint8),
+        tissue_fraction=np.array([tile.tissue_fraction for tile in kept], np.float32),
+        ink_fraction=survey.ink_fraction[[tile.number for tile in kept]],
         offset=np.array([tile.offset for tile in kept], np.int64),
         length=np.array([tile.length for tile in kept], np.int64),
         damaged=survey.candidates[damaged].reshape(-1, 2),

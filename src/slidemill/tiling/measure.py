@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from slidemill.tiling.quality import TileMeasures, sharpness_of, stained_points
+from slidemill.tiling.quality import sharpness_of, stained_points
 from slidemill.tiling.survey import Survey
+
+_TILES_AT_ONCE = 64  # whose sharpness is measured
 
 
 class TileMeter:
@@ -39,14 +41,6 @@ class TileMeter:
                 tissue &= ~areas.ink[there]
         return int(np.count_nonzero(tissue)) / tissue.size
 
-    def measure(self, number: int, tile: np.ndarray, tissue_fraction: float) -> TileMeasures:
-        """Measure what else is stored of a candidate; arguments as above, with what that gave."""
-        return TileMeasures(
-            tissue_fraction=tissue_fraction,
-            ink_fraction=self._inked[number],
-            sharpness=sharpness_of(tile, self._survey.tile_mpp),
-        )
-
     def _under_points(self, number: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
         """Index of the overview's pixel under the each point of a tile."""
         x, y = self._survey.candidates[number].tolist()
@@ -58,3 +52,32 @@ class TileMeter:
             steps = (np.arange(points) + 0.5) * (self._survey.grid.extent / points)
             known = self._under[start, per_px, points] = ((start + steps) * per_px).astype(np.intp)
         return known
+
+
+class FocusMeter:
+    """Measures the sharpness of tiles, many at once.
+
+    Args:
+        mpp: microns per pixel of the tiles.
+    """
+
+    def __init__(self, mpp: float) -> None:
+        self._mpp = mpp
+        self._waiting: list[np.ndarray] = []
+        self._measured: list[np.ndarray] = []
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take the next tile's `focus_rows`."""
+        self._waiting.append(rows)
+        if len(self._waiting) >= _TILES_AT_ONCE:
+            self._measure()
+
+    def sharpness(self) -> np.ndarray:
+        """(tiles,) float64, of all tiles, in their order."""
+        if self._waiting:
+            self._measure()
+        return np.concatenate([np.zeros(0), *self._measured])
+
+    def _measure(self) -> None:
+        self._measured.append(sharpness_of(np.stack(self._waiting), self._mpp))
+        self._waiting.clear()
