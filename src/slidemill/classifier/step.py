@@ -6,6 +6,7 @@ from slidemill.classifier.augment import Augmentation, augmented
 from slidemill.classifier.tile_shape import TileShape
 from slidemill.classifier.tiles import decoded_tiles, model_input
 from slidemill.training.backend import keras, tf
+from slidemill.training.batch_norm import with_fused_normalization
 from slidemill.training.head import learned_variables, logits_model
 from slidemill.training.loss import Loss, tally
 from slidemill.training.method import Inputs, Learning, Scoring
@@ -32,7 +33,7 @@ def tile_learning(model: keras.Model, shape: TileShape, options: StepOptions | N
     Inputs are the tiles, (batch, side, side, 3) uint8, and their random numbers, (batch, DRAWS) float32.
     """
     options = options or StepOptions()
-    logits_of = logits_model(model)
+    logits_of = with_fused_normalization(logits_model(model))
 
     def loss_of(inputs: Inputs, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images, draws = inputs
