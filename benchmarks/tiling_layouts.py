@@ -76,7 +76,7 @@ def ycbcr_jpeg2000(pixels: np.ndarray) -> bytes:
 
 
 _YCBCR: dict[str, Any] = {"compression": "jpeg", "photometric": "ycbcr", "subsampling": (2, 2)}
-_RGB: dict[str, Any] = {"compression": "jpeg", "photometric": "rgb", "subsampling": (1, 1)}
+_RGB: dict[str, Any] = {"compression": "jpeg", "photometric": "rgb", "compressionargs": {"outcolorspace": "rgb"}}
 LAYOUTS = {
     "aligned": SlideLayout("256-pixel YCbCr 4:2:0, at 20x", encode=ycbcr_jpeg, tiff=_YCBCR),
     "40x-at-20x": SlideLayout("the same at 40x, read at 20x", mpp=0.25, encode=ycbcr_jpeg, tiff=_YCBCR),

@@ -31,7 +31,13 @@ class Case:
 
 
 def _jpeg(name, photometric, subsampling=(1, 1), **other):
-    return Case(name, {"compression": "jpeg", "photometric": photometric, "subsampling": subsampling}, **other)
+    return Case(name, _jpeg_options(photometric, subsampling), **other)
+
+
+def _jpeg_options(photometric, subsampling):
+    options = {"compression": "jpeg", "photometric": photometric, "subsampling": subsampling}
+    # Without being told so, tifffile makes YCbCr of RGB.
+    return options | ({"compressionargs": {"outcolorspace": "rgb"}} if photometric == "rgb" else {})
 
 
 CASES = [
@@ -86,9 +92,7 @@ def write_with_shared_tables(path: Path, pixels: np.ndarray, photometric: str, m
             shape=pixels.shape,
             dtype=np.uint8,
             tile=(side, side),
-            compression="jpeg",
-            photometric=photometric,
-            subsampling=(2, 2) if photometric == "ycbcr" else None,
+            **_jpeg_options(photometric, (2, 2) if photometric == "ycbcr" else (1, 1)),
             jpegtables=tables,
             metadata=None,
         )
