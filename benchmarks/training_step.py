@@ -49,7 +49,7 @@ def main(
     print(f"{architecture}, {input_size} px, batch {batch_size}, {threads} threads; ms a step, median of {TURNS} turns")
     for name, (starts, turns) in zip(way, measured, strict=True):
         cpu, wall = (statistics.median(times) for times in zip(*turns, strict=True))
-        print(f"{WAYS[name]:45} CPU {cpu:7.1f}  wall {wall:7.1f}  first step and all before it: CPU {starts:.1f} s")
+        print(f"{WAYS[name]:45} CPU {cpu:7.1f}  wall {wall:7.1f}  first turn and all before it: CPU {starts:.1f} s")
 
 
 def in_turns(options: list[list[str]]) -> list[tuple[float, list[tuple[float, float]]]]:
