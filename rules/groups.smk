@@ -12,7 +12,9 @@ def failed_jobs():
         f"  {job.rule} {' '.join(job.wildcards)}: {job.log if job.log.exists() else 'not started'}"
         for job in snakemake_internals.failed_jobs(workflow)
     ]
-    return "\n".join(["These jobs failed; the log of each says why:", *lines, ""]) if lines else ""
+    if not lines:
+        return ""
+    return "\n".join(["These jobs failed; the log of each says why:", *lines, ""])
 
 
 def packed(group):
