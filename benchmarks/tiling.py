@@ -44,7 +44,7 @@ class Run:
 @click.option("--repeats", type=int, default=3, show_default=True)
 @click.option("--every-tile-repeats", type=int, default=1, show_default=True, help="Of the slowest way; may be 0.")
 @click.option("--layouts", is_flag=True, help="Build and measure every layout.")
-@click.option("--layout", "names", multiple=True, help="Only this one.")
+@click.option("--layout", "names", multiple=True, help="Only this one; may be given again.")
 def main(
     slides: tuple[Path, ...],
     mpp: float,
@@ -70,6 +70,8 @@ def main(
 def compare_layouts(folder: Path, names: tuple[str, ...], side: int, repeats: int) -> None:
     """Build a slide of each layout and run every way on it; of all layouts where no names are given."""
     known = json.loads(run_python(BUILDER).stdout)
+    if unknown := [name for name in names if name not in known]:
+        raise click.UsageError(f"there is no layout '{unknown[0]}': choose of {', '.join(known)}")
     for name in names or known:
         description, mpp, tile_size = known[name]
         slide = Path(json.loads(run_python(BUILDER, folder, name, str(side)).stdout))

@@ -6,7 +6,7 @@ python benchmarks/tiling_layouts.py FOLDER NAME SIDE     writes one of them
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,15 @@ def ycbcr_jpeg2000(pixels: np.ndarray) -> bytes:
 
 _YCBCR: dict[str, Any] = {"compression": "jpeg", "photometric": "ycbcr", "subsampling": (2, 2)}
 _RGB: dict[str, Any] = {"compression": "jpeg", "photometric": "rgb", "compressionargs": {"outcolorspace": "rgb"}}
+_PHILIPS = SlideLayout(
+    "512-pixel YCbCr (Philips), 40x read at 20x",
+    suffix="tiff",
+    mpp=0.25,
+    tile_px=512,
+    encode=ycbcr_jpeg,
+    tiff=_YCBCR | {"software": "Philips DP v1.0"},
+    reductions=(1, 2, 4, 8),
+)
 LAYOUTS = {
     "aligned": SlideLayout("256-pixel YCbCr 4:2:0, at 20x", encode=ycbcr_jpeg, tiff=_YCBCR),
     "40x-at-20x": SlideLayout("the same at 40x, read at 20x", mpp=0.25, encode=ycbcr_jpeg, tiff=_YCBCR),
@@ -90,24 +99,9 @@ LAYOUTS = {
     ),
     "resampled": SlideLayout("the same at 20x, read at 0.55 um", read_mpp=0.55, encode=ycbcr_jpeg, tiff=_YCBCR),
     "240-rgb": SlideLayout("240-pixel RGB (Aperio)", tile_px=240, encode=rgb_jpeg, tiff=_RGB),
-    "philips": SlideLayout(
-        "512-pixel YCbCr (Philips), 40x read at 20x",
-        suffix="tiff",
-        mpp=0.25,
-        tile_px=512,
-        encode=ycbcr_jpeg,
-        tiff=_YCBCR | {"software": "Philips DP v1.0"},
-        reductions=(1, 2, 4, 8),
-    ),
-    "philips-across": SlideLayout(
-        "the same, tiles of 500 pixels, which lie across the source tiles",
-        suffix="tiff",
-        mpp=0.25,
-        tile_px=512,
-        encode=ycbcr_jpeg,
-        tiff=_YCBCR | {"software": "Philips DP v1.0"},
-        reductions=(1, 2, 4, 8),
-        tile_size=500,
+    "philips": _PHILIPS,
+    "philips-across": replace(
+        _PHILIPS, description="the same, tiles of 500 pixels, which lie across the source tiles", tile_size=500
     ),
     "ome": SlideLayout(
         "512-pixel OME-TIFF, at 20x",

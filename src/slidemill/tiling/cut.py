@@ -7,7 +7,6 @@ empty and says why.
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,31 +97,7 @@ def tile_slide(
             survey = (
                 without_background(slide, survey, parameters, threads) if centres is None else around(survey, centres)
             )
-            damaged: list[int] = []
-            focus = FocusMeter(survey.tile_mpp)
-            tiles = _without_damaged(
-                _cut_tiles(slide, parameters, survey, threads, encodes=records is not None), source, parameters, damaged
-            )
-            kept = (
-                [_taken(tile, focus) for tile in tiles]
-                if records is None
-                else _write_records(records, tiles, focus, source, parameters, survey)
-            )
-            sharpness = focus.sharpness()
-            quality = quality_bits(survey.ink_fraction[[tile.number for tile in kept]], sharpness)
-            outcome = Outcome(
-                slide.name,
-                survey,
-                tile_count=len(kept),
-                flagged=flag_counts(quality),
-                damaged_count=len(damaged),
-                is_listed=centres is not None,
-            )
-        result = replace(
-            _filled_store(summarize(source, parameters, outcome), survey, kept, damaged),
-            sharpness=sharpness.astype(np.float32),
-            quality=quality,
-        )
+            result = _tiled(slide, survey, source, parameters, records, threads, is_listed=centres is not None)
     except SlideError as error:
         if records is not None:
             write_bytes(records, b"")
@@ -130,6 +105,54 @@ def tile_slide(
     write_store(store, result)
     _log_result(result.summary)
     return result.summary
+
+
+def _tiled(
+    slide: SlideReader,
+    survey: Survey,
+    source: SlideSource,
+    parameters: TilingParameters,
+    records: Path | None,
+    threads: int,
+    *,
+    is_listed: bool,
+) -> TileStore:
+    """Cut the candidates of a survey, write their records, and tell all that the store holds."""
+    damaged: list[int] = []
+    focus = FocusMeter(survey.tile_mpp)
+    tiles = _without_damaged(
+        _cut_tiles(slide, parameters, survey, threads, encodes=records is not None), source, parameters, damaged
+    )
+    kept = (
+        [_taken(tile, focus) for tile in tiles]
+        if records is None
+        else _write_records(records, tiles, focus, source, parameters, survey)
+    )
+    numbers = [tile.number for tile in kept]
+    ink_fraction, sharpness = survey.ink_fraction[numbers], focus.sharpness()
+    quality = quality_bits(ink_fraction, sharpness)
+    outcome = Outcome(
+        slide.name,
+        survey,
+        tile_count=len(kept),
+        flagged=flag_counts(quality),
+        damaged_count=len(damaged),
+        is_listed=is_listed,
+    )
+    return TileStore(
+        summary=summarize(source, parameters, outcome),
+        coordinates=survey.candidates[numbers].reshape(-1, 2),
+        tissue_fraction=np.array([tile.tissue_fraction for tile in kept], np.float32),
+        ink_fraction=ink_fraction,
+        sharpness=sharpness.astype(np.float32),
+        quality=quality,
+        offset=np.array([tile.offset for tile in kept], np.int64),
+        length=np.array([tile.length for tile in kept], np.int64),
+        damaged=survey.candidates[damaged].reshape(-1, 2),
+        tissue_mask=survey.areas.tissue,
+        thumbnail=survey.overview,
+        unseen=np.array(survey.unseen, np.int64).reshape(-1, 4),
+    )
 
 
 def _taken(tile: _Tile, focus: FocusMeter, offset: int = 0, length: int = 0) -> _Kept:
@@ -233,21 +256,6 @@ def _encode(pixels: np.ndarray, parameters: TilingParameters) -> bytes:
         np.ascontiguousarray(pixels), quality=parameters.jpeg_quality, colorsubsampling=parameters.jpeg_subsampling
     )
     return jpeg
-
-
-def _filled_store(summary: StoreSummary, survey: Survey, kept: list[_Kept], damaged: list[int]) -> TileStore:
-    return TileStore(
-        summary=summary,
-        coordinates=survey.candidates[[tile.number for tile in kept]].reshape(-1, 2),
-        tissue_fraction=np.array([tile.tissue_fraction for tile in kept], np.float32),
-        ink_fraction=survey.ink_fraction[[tile.number for tile in kept]],
-        offset=np.array([tile.offset for tile in kept], np.int64),
-        length=np.array([tile.length for tile in kept], np.int64),
-        damaged=survey.candidates[damaged].reshape(-1, 2),
-        tissue_mask=survey.areas.tissue,
-        thumbnail=survey.overview,
-        unseen=np.array(survey.unseen, np.int64).reshape(-1, 4),
-    )
 
 
 def _log_result(summary: StoreSummary) -> None:
