@@ -34,7 +34,7 @@ _Result = TypeVar("_Result")
 
 _MOST_OVERVIEW_PX = 2**32  # pixels that are decoded for an overview: minutes, at OpenSlide's 50 million a second
 _UM_PER_UNIT = {"inch": 25400.0, "centimeter": 10000.0}
-_WHITE = 255
+_WHITE = _OPAQUE = 255
 _MAX_REGION_SIDE = 2048  # pixels of a level that an overview decodes at once; bounds memory to 64 MB
 
 
@@ -202,7 +202,7 @@ class _OpenSlideReader:
             min(box.right / across - first_x, right - left),
             min(box.bottom / down - first_y, bottom - top),
         )
-        return resample(np.asarray(region), inside, width=width, height=height)
+        return resample(region, inside, width=width, height=height)
 
     def _stretch(self, level: int, axis: int, start: float, end: float, size: int) -> tuple[int, int]:
         """First and last pixel (exclusive) of a level that are read for a stretch of level 0 along one side."""
@@ -214,15 +214,13 @@ class _OpenSlideReader:
         margin = resampling_margin((end - start) / downsample, size)
         return max(first - margin, min(first, 0)), min(last + margin, max(last, limit))
 
-    def _read_region(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Image.Image:
+    def _read_region(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> np.ndarray:
         with self._handles.borrowed() as slide:
             try:
                 region = slide.read_region(corner, level, size)
             except OpenSlideError:
                 region = self._read_alone(slide, corner, level, size)
-        opaque = Image.new("RGB", region.size, "white")
-        opaque.paste(region, mask=region.getchannel("A"))
-        return opaque
+        return _on_white(region)
 
     def _read_alone(self, failed: OpenSlide, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Image.Image:
         """Read a region by a handle of its own, so that an error is this region's and not that of another thread."""
@@ -238,6 +236,17 @@ class _OpenSlideReader:
             if tells_of_machine(str(error)):
                 raise UnreadableSlideError(self._path, str(error)) from error
             raise DamagedPixelsError(self._path, str(error)) from error
+
+
+def _on_white(region: Image.Image) -> np.ndarray:
+    """(height, width, 3) uint8 RGB of a picture that may be transparent where a slide has no pixels."""
+    alpha = region.getchannel("A")
+    if np.asarray(alpha).min() < _OPAQUE:
+        opaque = Image.new("RGB", region.size, "white")
+        opaque.paste(region, mask=alpha)
+        return np.asarray(opaque)
+    # Most regions are opaque, and to paste one costs as much as to encode it.
+    return np.frombuffer(region.tobytes("raw", "RGB"), np.uint8).reshape(region.height, region.width, 3)
 
 
 def _pair(properties: Mapping[str, str], name_x: str, name_y: str) -> tuple[float, float] | None:
