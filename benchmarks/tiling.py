@@ -82,13 +82,13 @@ def compare_layouts(folder: Path, names: tuple[str, ...], side: int, repeats: in
 
 def compare(slide: Path, folder: Path, mpp: float, tile_size: int, repeats: int, every_tile_repeats: int) -> None:
     """Run every way on a slide and print a line for each."""
-    store = folder / "slidemill.zarr.zip"
+    store, records, others = (folder / name for name in ("slidemill.zarr.zip", "slidemill.tfrecord", "others.jpegs"))
     slidemill = {
         threads: [
             *(sys.executable, str(TILE_SLIDE), "--slide", str(slide), "--slide-id", "S", "--patient-id", "P"),
             *("--mpp", str(mpp), "--tile-size", str(tile_size), "--max-background", "0.5", "--jpeg-quality", "85"),
             *("--reader", "auto", "--threads", str(threads)),
-            *("--store", str(store), str(folder / "slidemill.tfrecord")),
+            *("--store", str(store), str(records)),
         ]
         for threads in (1, 2)
     }
@@ -98,15 +98,17 @@ def compare(slide: Path, folder: Path, mpp: float, tile_size: int, repeats: int,
         "limit": lambda: limit(slide, store),
         "slidemill, 1 thread": lambda: measured(slidemill[1]),
         "slidemill, 2 threads": lambda: measured(slidemill[2]),
-        "OpenSlide + Pillow, mask first": lambda: measured(command("openslide-masked", slide, store, folder / "o")),
-        "OpenSlide + Pillow, every tile": lambda: measured(command("openslide-every", slide, store, folder / "o")),
+        "OpenSlide + Pillow, mask first": lambda: measured(command("openslide-masked", slide, store, others)),
+        "OpenSlide + Pillow, every tile": lambda: measured(command("openslide-every", slide, store, others)),
     }
     if python("has-cucim", check=False).returncode == 0:
-        ways["cuCIM + simplejpeg, mask first"] = lambda: measured(command("cucim-masked", slide, store, folder / "o"))
+        ways["cuCIM + simplejpeg, mask first"] = lambda: measured(command("cucim-masked", slide, store, others))
     runs: dict[str, list[Run]] = {name: [] for name in ways}
     for repeat in range(repeats):
         for name, way in ways.items():
             if name != "OpenSlide + Pillow, every tile" or repeat < every_tile_repeats:
+                for file in (records, others):  # to take the place of a large file costs more than to write a new one
+                    file.unlink(missing_ok=True)
                 runs[name].append(way())
     report(slide, tile_count, runs)
 
