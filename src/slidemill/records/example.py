@@ -7,7 +7,7 @@ Source of the encoding: https://protobuf.dev/programming-guides/encoding/
 
 import struct
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 FeatureValue = bytes | int | float
@@ -32,29 +32,31 @@ def encode_example_parts(features: Mapping[str, FeatureValue | str]) -> list[byt
     """The same in parts that only have to be joined; large values are among them as they are, uncopied."""
     parts: list[bytes] = []
     for key in sorted(features):
-        parts += _entry(key, features[key])
-    return [_TAG_1, _varint(sum(map(len, parts))), *parts]
+        kind, content = _content(features[key])
+        parts += (_head(key, kind, len(content)), content)
+    return [_TAG_1 + _varint(sum(map(len, parts))), *parts]
 
 
-def _entry(key: str, value: FeatureValue | str) -> list[bytes]:
-    """One entry of the map of features, in parts. Each message in it begins with its tag and its length."""
-    if isinstance(value, bytes | str):
-        kind, content = _BYTES, value.encode() if isinstance(value, str) else value
-        head = _TAG_1 + _varint(len(content))
-    elif isinstance(value, float):
-        kind, head, content = _FLOATS, b"\x0a\x04", _FLOAT.pack(value)
-    else:
-        kind, content = _INTEGERS, _varint(value & _MASK_64)
-        head = _TAG_1 + _varint(len(content))
-    head = kind + _varint(len(head) + len(content)) + head
-    head = _name(key) + _TAG_2 + _varint(len(head) + len(content)) + head
-    return [_TAG_1 + _varint(len(head) + len(content)) + head, content]
+def _content(value: FeatureValue | str) -> tuple[bytes, bytes]:
+    """The kind of list that a value is of, and what stands for it there."""
+    if isinstance(value, bytes):
+        return _BYTES, value
+    if isinstance(value, str):
+        return _BYTES, value.encode()
+    if isinstance(value, float):
+        return _FLOATS, _FLOAT.pack(value)
+    return _INTEGERS, _varint(value & _MASK_64)
 
 
-@cache
-def _name(key: str) -> bytes:
+@lru_cache(maxsize=1024)  # tiles have the same features, whose values are mostly of the same length
+def _head(key: str, kind: bytes, length: int) -> bytes:
+    """What stands before a value of so many bytes: of each message around it the tag and the length."""
     name = key.encode()
-    return _TAG_1 + _varint(len(name)) + name
+    messages = _TAG_1 + _varint(length)  # the one value of a list
+    for tag in (kind, _TAG_2):  # the list in a feature, the feature in an entry of the map
+        messages = tag + _varint(len(messages) + length) + messages
+    messages = _TAG_1 + _varint(len(name)) + name + messages
+    return _TAG_1 + _varint(len(messages) + length) + messages
 
 
 def _varint(number: int) -> bytes:

@@ -4,7 +4,8 @@ Source: tensorflow/core/lib/io/record_writer.h; checksums are CRC-32C, rotated a
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import reduce
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -32,7 +33,7 @@ class DamagedRecordError(SlidemillError):
 
 
 class _Writable(Protocol):
-    def write(self, content: bytes, /) -> int: ...
+    def writelines(self, parts: Iterable[bytes], /) -> None: ...
 
 
 class RecordWriter:
@@ -50,12 +51,8 @@ class RecordWriter:
         """
         offset = self._offset
         payload_length = sum(map(len, payload))
-        self._file.write(_header(payload_length))
-        crc = 0
-        for part in payload:
-            self._file.write(part)
-            crc = google_crc32c.extend(crc, part)
-        self._file.write(_FOOTER.pack(_masked(crc)))
+        crc = reduce(google_crc32c.extend, payload, 0)
+        self._file.writelines((_header(payload_length), *payload, _FOOTER.pack(_masked(crc))))
         length = _HEADER.size + payload_length + _FOOTER.size
         self._offset += length
         return offset, length
