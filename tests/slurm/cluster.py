@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..free_ports import free_ports
-from ..waiting import eventually, wait_for_end
+from ..waiting import eventually, is_running, wait_for_end
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun")
 CONFIGURED = Path("/etc/slurm")
@@ -66,6 +66,9 @@ PartitionName=all Nodes=node[1-2] Default=YES MaxTime=UNLIMITED State=UP
 """
 GRES_CONF = "NodeName=node[1-2] Name=gpu File={folder}/gpu[0-{last}]\n"
 CGROUP_CONF = "CgroupAutomount=no\nCgroupPlugin=cgroup/v1\n"
+CONFIGURATION = {"slurm": SLURM_CONF, "gres": GRES_CONF, "cgroup": CGROUP_CONF}
+
+_OWNER = "owner.pid"  # the process of the tests that started the cluster
 
 
 def missing() -> str | None:
@@ -77,9 +80,19 @@ def missing() -> str | None:
         return "only root can start a SLURM cluster"
     if not any(Path("/usr/lib").glob("*/libpmix.so")):
         return "SLURM has no PMIx (libpmix2 and libpmix-dev)"
+    end_abandoned()
     if (CONFIGURED / "slurm.conf").exists():
         return f"{CONFIGURED}/slurm.conf is there: this machine belongs to a cluster"
     return None
+
+
+def end_abandoned() -> None:
+    """End the cluster of tests that were killed, which would keep those of later runs from starting one."""
+    link = CONFIGURED / "slurm.conf"
+    owner = link.resolve().parent / _OWNER
+    if link.is_symlink() and owner.exists() and not is_running(int(owner.read_text())):
+        links = [link.with_name(f"{name}.conf") for name in CONFIGURATION]
+        Cluster(owner.parent, [link for link in links if link.is_symlink()]).stop()
 
 
 @dataclass
@@ -93,6 +106,7 @@ class Cluster:
         """Start all daemons and wait until both nodes are idle."""
         for name in ("state", "run", *(f"{kind}/{node}" for node in NODES for kind in ("spool", "tmp"))):
             (self.folder / name).mkdir(parents=True)
+        (self.folder / _OWNER).write_text(str(os.getpid()))
         for number in range(GPUS_PER_NODE):
             os.mknod(self.folder / f"gpu{number}", 0o20600, os.makedev(195, number))
         self._write_configuration()
@@ -104,7 +118,8 @@ class Cluster:
 
     def stop(self) -> None:
         """Cancel what still runs, and end what `start` started."""
-        subprocess.run(["scancel", "--user=root"], check=False)
+        if self._pid("slurmctld"):
+            subprocess.run(["scancel", "--user=root"], check=False)
         for daemon in (*(f"slurmd-{node}" for node in NODES), "slurmctld", "munged"):
             self.end(daemon)
         for link in self._links:
@@ -112,12 +127,15 @@ class Cluster:
 
     def end(self, daemon: str) -> None:
         """End one daemon, if it runs: slurmctld, slurmd-node1, ..."""
-        try:
-            pid = int((self.folder / "run" / f"{daemon}.pid").read_text())
+        if pid := self._pid(daemon):
             os.kill(pid, signal.SIGTERM)
-        except (FileNotFoundError, ProcessLookupError):
-            return
-        wait_for_end(pid)
+            wait_for_end(pid)
+
+    def _pid(self, daemon: str) -> int | None:
+        """The process of a daemon, None where it does not run."""
+        file = self.folder / "run" / f"{daemon}.pid"
+        pid = int(file.read_text()) if file.exists() else None
+        return pid if pid and is_running(pid) else None
 
     @contextlib.contextmanager
     def impatient(self) -> Iterator[None]:
@@ -189,7 +207,7 @@ class Cluster:
             "last": GPUS_PER_NODE - 1,
         }
         # In /etc, because the executor plugin takes SLURM_CONF out of the environment of jobs.
-        for name, text in {"slurm": SLURM_CONF, "gres": GRES_CONF, "cgroup": CGROUP_CONF}.items():
+        for name, text in CONFIGURATION.items():
             file = self.folder / f"{name}.conf"
             file.write_text(text.format(**values))
             link = CONFIGURED / file.name
