@@ -128,14 +128,19 @@ class Cluster:
     def end(self, daemon: str) -> None:
         """End one daemon, if it runs: slurmctld, slurmd-node1, ..."""
         if pid := self._pid(daemon):
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, signal.SIGTERM)
             wait_for_end(pid)
 
     def _pid(self, daemon: str) -> int | None:
         """The process of a daemon, None where it does not run."""
-        file = self.folder / "run" / f"{daemon}.pid"
-        pid = int(file.read_text()) if file.exists() else None
-        return pid if pid and is_running(pid) else None
+        try:
+            pid = int((self.folder / "run" / f"{daemon}.pid").read_text())
+            program = Path(f"/proc/{pid}/comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        # Of a cluster that was left behind, the number may be another program's by now.
+        return pid if program == daemon.partition("-")[0] else None
 
     @contextlib.contextmanager
     def impatient(self) -> Iterator[None]:
