@@ -15,6 +15,8 @@ def read_kept(store: Path) -> tuple[list[tuple[int, int]], int, int, tuple[int, 
 
     content = read_store(store)
     summary = content.summary
+    if summary.reason:
+        sys.exit(summary.reason)
     grid = summary.slide.width // summary.tile_extent, summary.slide.height // summary.tile_extent
     corners = [(x, y) for x, y in content.coordinates.tolist()]
     return corners, summary.tile_extent, summary.parameters["tile_size"], grid
